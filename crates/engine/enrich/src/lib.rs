@@ -1,0 +1,1 @@
+//! Adds what is known about an event's indicators to the event.

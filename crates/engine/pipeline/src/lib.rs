@@ -1,0 +1,1 @@
+//! Runs a Vector configuration folder: sources, VRL transforms, sinks, acknowledged end to end.

@@ -1,0 +1,1 @@
+//! The Elasticsearch REST API over tantivy, on disk.

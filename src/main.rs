@@ -1,0 +1,2 @@
+//! The `resilmesh` command.
+fn main() {}
