@@ -1,2 +1,7 @@
 //! The `resilmesh` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    resilmesh::cli::main()
+}

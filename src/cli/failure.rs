@@ -1,0 +1,81 @@
+//! Why a command failed: kinds, hints and exit codes in one place.
+
+use std::fmt;
+
+use crate::project::position::Diagnostic;
+use crate::runtime::RuntimeError;
+
+/// What kind of failure it was; decides the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The project or the world is not as it should be: exit code 1.
+    Failed,
+    /// The command line is wrong: exit code 2.
+    Usage,
+    /// Ended by Ctrl-C: exit code 130.
+    Interrupted,
+    /// A configuration that an engine service cannot run: exit code 78, as Vector's.
+    Configuration,
+}
+
+/// Why a command failed, for people.
+#[derive(Debug)]
+pub struct Failure {
+    /// The kind.
+    pub kind: Kind,
+    /// What and why: lower case, no final period, names in backticks.
+    pub message: String,
+    /// What to do next, one line each.
+    pub hints: Vec<String>,
+    /// What was found wrong with the project, all at once.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Failure {
+    /// A failure with nothing more to say.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Failed, message: message.into(), hints: Vec::new(), diagnostics: Vec::new() }
+    }
+
+    /// A command line that cannot be carried out.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Usage, ..Self::new(message) }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds what was found wrong with the project.
+    #[must_use]
+    pub fn found(mut self, diagnostics: Vec<Diagnostic>) -> Self {
+        self.diagnostics = diagnostics;
+        self
+    }
+
+    /// The exit code of the process.
+    pub fn exit_code(&self) -> u8 {
+        match self.kind {
+            Kind::Failed => 1,
+            Kind::Usage => 2,
+            Kind::Interrupted => 130,
+            Kind::Configuration => 78,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl From<RuntimeError> for Failure {
+    fn from(error: RuntimeError) -> Self {
+        let RuntimeError::Failed { what, hint } = error;
+        Self { hints: hint.into_iter().collect(), ..Self::new(what) }
+    }
+}

@@ -1,0 +1,109 @@
+//! Arguments in, words and exit codes out: one file per command.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+pub mod engine;
+pub mod failure;
+pub mod ui;
+
+use failure::Failure;
+use ui::{Color, Ui};
+
+/// Compose a cybersecurity mesh from a git repository of YAML, and run it.
+#[derive(Debug, Parser)]
+#[command(name = "resilmesh", version, disable_version_flag = true, max_term_width = 100)]
+struct Cli {
+    /// Print the version
+    #[arg(short = 'v', long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The project's folder
+    #[arg(
+        short = 'C',
+        long = "directory",
+        visible_short_alias = 'p',
+        visible_alias = "path",
+        value_name = "DIR",
+        default_value = "."
+    )]
+    pub directory: PathBuf,
+    /// Print data as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print no progress
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say more
+    #[arg(long, global = true)]
+    pub verbose: bool,
+    /// When to colour
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+    /// Answer yes to every question
+    #[arg(short, long, global = true)]
+    pub yes: bool,
+}
+
+/// What a command is given: where it works and how it talks.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The project's folder, as given.
+    pub directory: PathBuf,
+    /// How to talk.
+    pub ui: Ui,
+    /// Answer yes to every question.
+    pub yes: bool,
+    /// Say more.
+    pub verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(subcommand, hide = true)]
+    Engine(engine::Engine),
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let ui = Ui::new(cli.global.json, cli.global.quiet, cli.global.color);
+    let context =
+        Context { directory: cli.global.directory, ui: ui.clone(), yes: cli.global.yes, verbose: cli.global.verbose };
+    match run(&context, cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            ui.failure(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(_context: &Context, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Engine(engine) => engine::run(engine),
+    }
+}
+
+/// Runs `work` to its end on an asynchronous runtime of two threads.
+///
+/// # Errors
+/// Those of `work`, or that the runtime cannot be made.
+pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("cannot start the asynchronous runtime: {error}")))?
+        .block_on(work)
+}

@@ -1,0 +1,125 @@
+//! The only code that prints: data to standard output, all else to standard error.
+
+use std::io::{IsTerminal, Write};
+
+use serde::Serialize;
+
+use super::failure::Failure;
+use crate::project::position::{Diagnostic, Severity};
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How a command talks.
+#[derive(Debug, Clone)]
+pub struct Ui {
+    /// Data as JSON.
+    pub json: bool,
+    /// No progress.
+    pub quiet: bool,
+    color: bool,
+}
+
+impl Ui {
+    /// A voice as the command line asks for.
+    pub fn new(json: bool, quiet: bool, color: Color) -> Self {
+        let color = match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        };
+        Self { json, quiet, color }
+    }
+
+    /// Prints data: one line to standard output. A reader that has gone ends the process quietly,
+    /// as it does for other commands in a pipe.
+    pub fn line(&self, text: impl AsRef<str>) {
+        let mut out = std::io::stdout().lock();
+        if writeln!(out, "{}", text.as_ref()).and_then(|()| out.flush()).is_err() {
+            std::process::exit(0);
+        }
+    }
+
+    /// Prints data as JSON, in one document.
+    pub fn document(&self, value: &impl Serialize) {
+        match serde_json::to_string_pretty(value) {
+            Ok(text) => self.line(text),
+            Err(error) => self.warning(&format!("cannot be shown as JSON: {error}")),
+        }
+    }
+
+    /// Prints rows as aligned columns under their titles.
+    pub fn table(&self, titles: &[&str], rows: &[Vec<String>]) {
+        let width = |column: usize| {
+            rows.iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .chain([titles[column].len()])
+                .max()
+        };
+        let widths: Vec<usize> = (0..titles.len()).map(|column| width(column).unwrap_or(0)).collect();
+        let render = |cells: &[String]| {
+            let padded: Vec<String> =
+                cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+            padded.join("  ").trim_end().to_owned()
+        };
+        self.line(render(&titles.iter().map(|title| (*title).to_owned()).collect::<Vec<_>>()));
+        for row in rows {
+            self.line(render(row));
+        }
+    }
+
+    /// Says what is going on, on standard error.
+    pub fn progress(&self, text: impl AsRef<str>) {
+        if !self.quiet {
+            self.say(text.as_ref());
+        }
+    }
+
+    /// Says that something may not be as meant.
+    pub fn warning(&self, text: &str) {
+        self.say(&format!("{}: {text}", self.paint("33", "warning")));
+    }
+
+    /// Says what was found wrong with the project.
+    pub fn diagnostic(&self, found: &Diagnostic) {
+        let word = match found.severity {
+            Severity::Error => self.paint("31", "error"),
+            Severity::Warning => self.paint("33", "warning"),
+        };
+        let place = found.at.as_ref().map(|at| format!("{at}: ")).unwrap_or_default();
+        self.say(&format!("{place}{word}: {}", found.message));
+        if let Some(hint) = &found.hint {
+            self.say(&format!("  {}: {hint}", self.paint("36", "hint")));
+        }
+    }
+
+    /// Says why the command failed.
+    pub fn failure(&self, failure: &Failure) {
+        for found in &failure.diagnostics {
+            self.diagnostic(found);
+        }
+        self.say(&format!("{}: {}", self.paint("31", "error"), failure.message));
+        for hint in &failure.hints {
+            self.say(&format!("{}: {hint}", self.paint("36", "hint")));
+        }
+    }
+
+    fn paint(&self, code: &str, text: &str) -> String {
+        if self.color { format!("\u{1b}[1;{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    fn say(&self, text: &str) {
+        // Nobody may be there to read it; the exit code still tells.
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
+    }
+}

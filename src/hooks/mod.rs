@@ -1,0 +1,1 @@
+//! How vendors' code runs.

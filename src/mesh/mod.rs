@@ -1,0 +1,3 @@
+//! What the project means. Pure: no I/O, no clock.
+
+pub mod model;

@@ -1,0 +1,326 @@
+//! The compiled mesh: every name resolved, every default filled in.
+//!
+//! [`compile`](super::compile::compile) makes it; nothing in it can be wrong any more.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::project::position::Position;
+
+/// The part a product plays for a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Takes events.
+    Consumer,
+    /// Gives events.
+    Producer,
+    /// Gives commands.
+    Trigger,
+    /// Carries commands out.
+    Executor,
+}
+
+/// Which end is active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// The source sends.
+    #[default]
+    Push,
+    /// The destination fetches.
+    Pull,
+}
+
+/// A runtime's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RuntimeName {
+    /// Supervised processes on this machine; nothing to install.
+    #[default]
+    Embedded,
+}
+
+/// Into which instance's rendered configuration a file goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Into {
+    /// The instance whose product or integration says so.
+    #[default]
+    #[serde(rename = "self")]
+    Own,
+    /// The instance at the other end of the plug.
+    Peer,
+}
+
+/// A file to render: from which template, to which path, in which case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Render {
+    /// Product whose `templates/` folder holds the template.
+    pub product: String,
+    /// Path in that folder.
+    pub template: String,
+    /// Path of the result in the instance's rendered folder; itself a template.
+    pub to: String,
+    /// Whose rendered folder.
+    pub into: Into,
+    /// An expression (minijinja) that must be true; none = always.
+    pub when: Option<String>,
+    /// Where it is declared.
+    pub at: Position,
+}
+
+/// How a program of a service is had when it is not on the machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetch {
+    /// Name of the package on PyPI.
+    pub pypi: String,
+    /// Its version.
+    pub version: String,
+    /// Path of the program in the wheel.
+    pub member: String,
+    /// Hex SHA-256 of the program itself, by `<arch>` as in Rust's `std::env::consts::ARCH`.
+    pub sha256: BTreeMap<String, String>,
+}
+
+/// What runs on the embedded runtime.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// `resilmesh` for ourselves, else the name of a program.
+    pub program: String,
+    /// Its arguments; templates that see `files`, `data`, `control`.
+    pub args: Vec<String>,
+    /// How to get it.
+    pub fetch: Option<Fetch>,
+}
+
+/// How to see that a service is ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadyProbe {
+    /// It answers `health` on its control socket.
+    Control,
+    /// It answers GET `path` on the named port with 2xx.
+    Http {
+        /// The path, such as `/healthz`.
+        path: String,
+        /// The name of the port.
+        port: String,
+    },
+    /// The named port accepts connections.
+    Tcp {
+        /// The name of the port.
+        port: String,
+    },
+}
+
+/// How a managed instance runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Port names and their default numbers.
+    pub ports: BTreeMap<String, u16>,
+    /// Files rendered once per instance.
+    pub files: Vec<Render>,
+    /// When it counts as ready.
+    pub ready: ReadyProbe,
+    /// Signal that makes it read its files again, such as `HUP`; none = restart.
+    pub reload: Option<String>,
+    /// The program on the embedded runtime.
+    pub embedded: Program,
+}
+
+/// Type of a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SettingType {
+    /// Text.
+    #[default]
+    String,
+    /// A whole number.
+    Integer,
+    /// A number.
+    Float,
+    /// True or false.
+    Boolean,
+    /// A list.
+    Array,
+    /// A map.
+    Object,
+}
+
+/// A setting that a product or an integration declares.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub kind: SettingType,
+    /// What it is when nobody says; null = nothing.
+    pub default: Value,
+    /// For people.
+    pub description: Option<String>,
+    /// Kept in the vault, never in YAML.
+    pub secret: bool,
+    /// Must have a value.
+    pub required: bool,
+    /// The allowed values; empty = any.
+    pub choices: Vec<Value>,
+}
+
+/// What a product can do for a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capability {
+    /// The topic; none = every topic.
+    pub topic: Option<String>,
+    /// The part it plays.
+    pub role: Role,
+    /// Which end is active.
+    pub mode: Mode,
+    /// The format; none = any.
+    pub format: Option<String>,
+    /// Sets up the other end too.
+    pub owns_both: bool,
+    /// Files it renders, per plug.
+    pub renders: Vec<Render>,
+    /// Ports it needs, per plug, with default numbers.
+    pub ports: BTreeMap<String, u16>,
+}
+
+/// A product, from the project or the catalogue.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Product {
+    /// Its name, which is its folder's.
+    pub name: String,
+    /// For people.
+    pub description: Option<String>,
+    /// Who makes it.
+    pub vendor: Option<String>,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+    /// In the catalogue that is built in (else: in the project).
+    pub builtin: bool,
+    /// Passes each topic on as it came: `nats`.
+    pub broker: bool,
+    /// How many different topics may leave an instance; none = any number.
+    pub outgoing_topics: Option<usize>,
+    /// What it wants to be told.
+    pub settings: Vec<Setting>,
+    /// What it can do.
+    pub capabilities: Vec<Capability>,
+    /// How a managed instance runs; none = a tenant.
+    pub service: Option<Service>,
+    /// Template texts by path below `templates/`.
+    pub templates: BTreeMap<String, String>,
+}
+
+/// A product in use.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Instance {
+    /// Its name, unique in the mesh.
+    pub name: String,
+    /// Its product's name.
+    pub product: String,
+    /// Its settings, defaults filled in, without secrets.
+    pub settings: BTreeMap<String, Value>,
+    /// Where it runs if it is managed.
+    pub runtime: RuntimeName,
+    /// Its network zone.
+    pub zone: Option<String>,
+    /// Where it is declared.
+    pub at: Position,
+}
+
+/// What names a plug: one topic, in one mode, from one instance to another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PlugId {
+    /// The instance that gives.
+    pub source: String,
+    /// The instance that takes.
+    pub destination: String,
+    /// The topic.
+    pub topic: String,
+    /// Which end is active.
+    pub mode: Mode,
+}
+
+impl fmt::Display for PlugId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.topic, self.source, self.destination)?;
+        if self.mode == Mode::Pull { write!(f, " (pull)") } else { Ok(()) }
+    }
+}
+
+/// One end of a plug: how its product plays its part there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// The instance.
+    pub instance: String,
+    /// The part it plays.
+    pub role: Role,
+    /// The integration in force, generic or explicit, as a capability with the plug's topic.
+    pub capability: Capability,
+    /// This end is set up (by itself or by the other end).
+    pub owned: bool,
+}
+
+/// A connection of two instances.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plug {
+    /// What names it.
+    pub id: PlugId,
+    /// The format agreed on.
+    pub format: Option<String>,
+    /// The end that gives (producer or trigger).
+    pub source: End,
+    /// The end that takes (consumer or executor).
+    pub destination: End,
+    /// The plug's own settings.
+    pub settings: BTreeMap<String, Value>,
+    /// Where it is declared.
+    pub at: Position,
+}
+
+impl Plug {
+    /// The end that waits to be connected to: set up first.
+    pub fn passive(&self) -> &End {
+        match self.id.mode {
+            Mode::Push => &self.destination,
+            Mode::Pull => &self.source,
+        }
+    }
+
+    /// The end that connects.
+    pub fn active(&self) -> &End {
+        match self.id.mode {
+            Mode::Push => &self.source,
+            Mode::Pull => &self.destination,
+        }
+    }
+}
+
+/// A mesh that can be brought up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mesh {
+    /// Its name.
+    pub name: String,
+    /// The products in use, by name.
+    pub products: BTreeMap<String, Product>,
+    /// The instances, by name.
+    pub instances: BTreeMap<String, Instance>,
+    /// The plugs, in order of their ids.
+    pub plugs: Vec<Plug>,
+}
+
+impl Mesh {
+    /// The product of an instance of this mesh.
+    pub fn product_of(&self, instance: &Instance) -> &Product {
+        &self.products[&instance.product]
+    }
+
+    /// The instances that resilmesh runs, with how they run.
+    pub fn services(&self) -> impl Iterator<Item = (&Instance, &Service)> {
+        self.instances.values().filter_map(|instance| Some((instance, self.product_of(instance).service.as_ref()?)))
+    }
+}

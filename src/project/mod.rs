@@ -1,0 +1,3 @@
+//! What is on disk: documents to types and back, discovery, scaffolding.
+
+pub mod position;

@@ -1,0 +1,1 @@
+//! The embedded runtime: supervised processes on this machine.
