@@ -27,10 +27,8 @@ pub(super) fn check(mesh: &Mesh, found: &mut Vec<Diagnostic>) {
         if let Some(other) = topics.insert(topic.clone(), &plug.id.topic)
             && other != plug.id.topic
         {
-            let message = format!(
-                "topics `{other}` and `{}` both become `{topic}` in names of components",
-                plug.id.topic
-            );
+            let message =
+                format!("topics `{other}` and `{}` both become `{topic}` in names of components", plug.id.topic);
             found.push(Diagnostic::error(plug.at.clone(), message).with_hint("rename one of them"));
             topics.insert(topic.clone(), other);
             continue;
@@ -43,11 +41,12 @@ pub(super) fn check(mesh: &Mesh, found: &mut Vec<Diagnostic>) {
             let component = format!("{direction}_{topic}__{}", names::id(peer));
             let key = (end.instance.clone(), component);
             if let Some(other) = components.get(&key) {
-                let message = format!(
-                    "plugs `{other}` and `{}` both make components `{}` in `{}`",
-                    plug.id, key.1, end.instance
+                let message =
+                    format!("plugs `{other}` and `{}` both make components `{}` in `{}`", plug.id, key.1, end.instance);
+                found.push(
+                    Diagnostic::error(plug.at.clone(), message)
+                        .with_hint("rename the topic or the instance, or take one of them out"),
                 );
-                found.push(Diagnostic::error(plug.at.clone(), message).with_hint("rename the topic or the instance, or take one of them out"));
             } else {
                 components.insert(key, plug.id.to_string());
             }

@@ -26,7 +26,8 @@ use crate::project::project_file;
 /// # Errors
 /// Everything found wrong, warnings among it, in order of the files; at least one error.
 pub fn compile(files: &ProjectFiles) -> Result<(Mesh, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let mut compiler = Compiler { files, found: files.found.clone(), instances: BTreeMap::new(), declared: BTreeMap::new() };
+    let mut compiler =
+        Compiler { files, found: files.found.clone(), instances: BTreeMap::new(), declared: BTreeMap::new() };
     let runtime = compiler.runtime(files.project.runtime.as_ref(), Path::new(project_file::FILE_NAME));
     let name = compiler.name();
     for instance in &files.instances {
@@ -198,7 +199,8 @@ impl<'a> Compiler<'a> {
             "default" | "producer" => Some(false),
             other => {
                 let at = Position::new(&written.at.file, said.at);
-                self.found.push(Diagnostic::error(at, format!("kind `{other}` is unknown")).with_hint("there is `trigger`"));
+                self.found
+                    .push(Diagnostic::error(at, format!("kind `{other}` is unknown")).with_hint("there is `trigger`"));
                 None
             }
         }

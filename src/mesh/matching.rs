@@ -125,9 +125,9 @@ fn sides<'a>(product: &'a Product, target: &Product, role: Role, request: &Reque
             && integration.topic.as_deref().is_none_or(|topic| topic == request.topic)
     });
     let explicit = explicit.flat_map(|integration| explicit_sides(product, integration, request.topic));
-    let general = general(product, role, request.topic).into_iter().map(|(capability, specific)| {
-        side(product, None, specific, capability)
-    });
+    let general = general(product, role, request.topic)
+        .into_iter()
+        .map(|(capability, specific)| side(product, None, specific, capability));
     explicit.chain(general).filter(fits).collect()
 }
 
@@ -142,7 +142,8 @@ pub(super) fn general(product: &Product, role: Role, topic: &str) -> Vec<(Capabi
     let hooks = product.hooks.iter().filter(|hook| hook.kind == HookKind::Setup && hook.role == role);
     for hook in hooks.filter(|hook| hook.topic.as_deref().is_none_or(|own| own == topic)) {
         for mode in [Mode::Push, Mode::Pull] {
-            let declared = found.iter().any(|(own, _)| own.mode == mode && meets(own.format.as_deref(), hook.format.as_deref()));
+            let declared =
+                found.iter().any(|(own, _)| own.mode == mode && meets(own.format.as_deref(), hook.format.as_deref()));
             if hook.mode.is_none_or(|own| own == mode) && !declared {
                 let capability = Capability {
                     topic: Some(topic.to_owned()),
@@ -186,18 +187,10 @@ fn explicit_sides<'a>(product: &'a Product, integration: &'a Integration, topic:
         ports: integration.ports.clone().unwrap_or(own.ports),
         ..own
     };
-    refined
-        .into_iter()
-        .map(|own| side(product, Some(integration), integration.topic.is_some(), over(own)))
-        .collect()
+    refined.into_iter().map(|own| side(product, Some(integration), integration.topic.is_some(), over(own))).collect()
 }
 
-fn side<'a>(
-    product: &Product,
-    explicit: Option<&'a Integration>,
-    specific: bool,
-    capability: Capability,
-) -> Side<'a> {
+fn side<'a>(product: &Product, explicit: Option<&'a Integration>, specific: bool, capability: Capability) -> Side<'a> {
     let topic = capability.topic.as_deref().unwrap_or_default();
     let format = capability.format.as_deref();
     let mut hooks = product
@@ -237,7 +230,8 @@ fn ownership(source: &Side<'_>, destination: &Side<'_>, request: &Request<'_>) -
     let each = source.owns_self && destination.owns_self && request.owner.is_none();
     let each = each.then_some(Ownership::Each);
     let source_both = source.owns_both.then(|| by_owner(request.source.0, Ownership::Source)).flatten();
-    let destination_both = || destination.owns_both.then(|| by_owner(request.destination.0, Ownership::Destination)).flatten();
+    let destination_both =
+        || destination.owns_both.then(|| by_owner(request.destination.0, Ownership::Destination)).flatten();
     each.or(source_both).or_else(destination_both)
 }
 

@@ -20,7 +20,8 @@ pub struct Mismatch {
 pub(super) fn explain(request: &Request<'_>) -> Mismatch {
     let (source, destination) = (request.source, request.destination);
     let offers = |product: &Product, target: &str, sending: bool| -> Vec<Capability> {
-        let roles = matching::roles(request.trigger).iter().map(|role| if sending { *role } else { role.counterpart() });
+        let roles =
+            matching::roles(request.trigger).iter().map(|role| if sending { *role } else { role.counterpart() });
         roles.flat_map(|role| all(product, target, role, request.topic)).collect()
     };
     let gives = offers(source.1, &destination.1.name, true);
@@ -56,9 +57,10 @@ pub(super) fn explain(request: &Request<'_>) -> Mismatch {
 fn all(product: &Product, target: &str, role: Role, topic: &str) -> Vec<Capability> {
     let mut found: Vec<Capability> =
         matching::general(product, role, topic).into_iter().map(|(capability, _)| capability).collect();
-    let explicit = product.integrations.iter().filter(|own| {
-        own.target == target && own.role == role && own.topic.as_deref().is_none_or(|own| own == topic)
-    });
+    let explicit = product
+        .integrations
+        .iter()
+        .filter(|own| own.target == target && own.role == role && own.topic.as_deref().is_none_or(|own| own == topic));
     found.extend(explicit.map(|own| Capability {
         topic: Some(topic.to_owned()),
         role,
@@ -75,10 +77,16 @@ fn no_topic(topic: &str, instance: &str, product: &Product, role: Role, other: &
     let own = product.capabilities.iter().filter(|own| own.role == role).filter_map(|own| own.topic.as_deref());
     let explicit = product.integrations.iter().filter(|own| own.role == role && own.target == other.name);
     let topics: BTreeSet<&str> = own.chain(explicit.filter_map(|own| own.topic.as_deref())).collect();
-    let message = format!("`{instance}` cannot be the {} of `{topic}`: product `{}` does not have that topic", role.word(), product.name);
+    let message = format!(
+        "`{instance}` cannot be the {} of `{topic}`: product `{}` does not have that topic",
+        role.word(),
+        product.name
+    );
     let hint = match names::closest(topic, topics.iter().copied()) {
         Some(near) => Some(format!("did you mean `{near}`?")),
-        None if topics.is_empty() => Some(format!("`{}` {} nothing{}", product.name, role.verb(), python_note(product))),
+        None if topics.is_empty() => {
+            Some(format!("`{}` {} nothing{}", product.name, role.verb(), python_note(product)))
+        }
         None => Some(format!("`{}` {} {}", product.name, role.verb(), names::list(topics.iter().copied()))),
     };
     Mismatch { message, hint }
@@ -129,9 +137,10 @@ fn by_format(request: &Request<'_>, gives: &[Capability], takes: &[Capability]) 
     };
     let (give, take) = (formats(gives), formats(takes));
     let asked = |own: &Option<String>| matching::meets(request.format, own.as_deref());
-    let agree = give.iter().filter(|own| asked(own)).any(|one| {
-        take.iter().filter(|own| asked(own)).any(|other| matching::meets(one.as_deref(), other.as_deref()))
-    });
+    let agree = give
+        .iter()
+        .filter(|own| asked(own))
+        .any(|one| take.iter().filter(|own| asked(own)).any(|other| matching::meets(one.as_deref(), other.as_deref())));
     if agree {
         return None;
     }
@@ -158,14 +167,14 @@ fn not_owned(request: &Request<'_>) -> Mismatch {
     if let Some(owner) = request.owner {
         return Mismatch {
             message: format!("`{owner}` is to set up both ends of the plug, but cannot"),
-            hint: Some(format!("`owner` must be `{}` or `{}`, with an integration that owns both ends", source.0, destination.0)),
+            hint: Some(format!(
+                "`owner` must be `{}` or `{}`, with an integration that owns both ends",
+                source.0, destination.0
+            )),
         };
     }
-    let note = if source.1.python || destination.1.python {
-        "; hooks in Python are not read by this version"
-    } else {
-        ""
-    };
+    let note =
+        if source.1.python || destination.1.python { "; hooks in Python are not read by this version" } else { "" };
     Mismatch {
         message: format!(
             "nobody sets up the ends of `{}` between `{}` and `{}`: neither both products set up their own, nor one of them both",

@@ -50,7 +50,8 @@ pub(super) fn resolve(
             },
             None => {
                 let message = format!("{} has no setting `{name}`", declared.by);
-                let unknown = if declared.closed { Diagnostic::error(at, message) } else { Diagnostic::warning(at, message) };
+                let unknown =
+                    if declared.closed { Diagnostic::error(at, message) } else { Diagnostic::warning(at, message) };
                 found.push(unknown.with_hint_if(names::suggest(name, known.keys().copied())));
                 resolved.insert(name.clone(), given.value.to_json());
             }

@@ -37,8 +37,7 @@ fn broker_topics(mesh: &Mesh, found: &mut Vec<Diagnostic>) {
         let (broker, topic) = (plug.id.source.as_str(), plug.id.topic.as_str());
         let there = put.get(broker).unwrap_or(&nothing);
         if !there.contains_key(topic) {
-            let message =
-                format!("`{}` takes `{topic}` from `{broker}`, but nobody puts it in", plug.id.destination);
+            let message = format!("`{}` takes `{topic}` from `{broker}`, but nobody puts it in", plug.id.destination);
             let hint = names::suggest(topic, there.keys().copied());
             let hint = hint.or_else(|| Some(format!("`resilmesh plug {topic} SOURCE {broker}` puts it in")));
             found.push(Diagnostic::error(plug.at.clone(), message).with_hint_if(hint));
@@ -111,7 +110,13 @@ fn waiting_rings(mesh: &Mesh, found: &mut Vec<Diagnostic>) {
         }
     }
     for ring in rings::find(services.len(), &edges) {
-        report(mesh, &ring, "each end would wait for the other to start", "give one of these plugs the other mode", found);
+        report(
+            mesh,
+            &ring,
+            "each end would wait for the other to start",
+            "give one of these plugs the other mode",
+            found,
+        );
     }
 }
 

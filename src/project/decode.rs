@@ -137,7 +137,12 @@ impl<'n> Fields<'n> {
     }
 
     /// The whole number of `key`, which must lie in the range.
-    pub fn number(&mut self, key: &'static str, range: std::ops::RangeInclusive<i64>, report: &mut Report) -> Option<i64> {
+    pub fn number(
+        &mut self,
+        key: &'static str,
+        range: std::ops::RangeInclusive<i64>,
+        report: &mut Report,
+    ) -> Option<i64> {
         let node = self.get(key)?;
         number(node, &self.called(key), range, report)
     }

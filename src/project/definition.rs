@@ -54,9 +54,8 @@ pub fn decode(node: &Node, product: &mut Product, report: &mut Report) {
     product.vendor = plain(fields.text("vendor", report));
     product.tags = fields.texts("tags", report).into_iter().map(|tag| tag.value).collect();
     product.broker = fields.flag("broker", report);
-    product.outgoing_topics = fields
-        .number("outgoing_topics", 1..=i64::from(u16::MAX), report)
-        .and_then(|most| usize::try_from(most).ok());
+    product.outgoing_topics =
+        fields.number("outgoing_topics", 1..=i64::from(u16::MAX), report).and_then(|most| usize::try_from(most).ok());
     product.settings = setting::decode_list(&mut fields, "settings", report);
     for (section, role) in SECTIONS {
         capabilities(&mut fields, section, role, product, report);
@@ -111,7 +110,12 @@ pub(super) fn mode(fields: &mut Fields<'_>, report: &mut Report) -> Option<Mode>
 }
 
 /// The word of an enumeration as YAML has it.
-fn word<T: serde::de::DeserializeOwned>(said: &Located<String>, what: &str, known: &str, report: &mut Report) -> Option<T> {
+fn word<T: serde::de::DeserializeOwned>(
+    said: &Located<String>,
+    what: &str,
+    known: &str,
+    report: &mut Report,
+) -> Option<T> {
     let parsed = serde_json::from_value(Json::String(said.value.clone())).ok();
     if parsed.is_none() {
         report.error(said.at, format!("{what} `{}` is unknown", said.value)).hint = Some(format!("there is {known}"));

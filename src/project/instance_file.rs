@@ -44,7 +44,8 @@ impl InstanceFile {
             if let Some(said) = fields.text(key, report)
                 && said.value != path
             {
-                report.warning(said.at, format!("`{key}` is `{}`, but the path says `{path}`, which counts", said.value));
+                report
+                    .warning(said.at, format!("`{key}` is `{}`, but the path says `{path}`, which counts", said.value));
             }
         }
         file.settings = settings(&mut fields, report);

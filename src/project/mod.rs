@@ -15,6 +15,7 @@ pub mod files;
 pub mod instance_file;
 pub mod integration_file;
 pub mod load;
+pub mod locate;
 pub mod names;
 pub mod plug_file;
 pub mod position;

@@ -55,8 +55,9 @@ impl PlugFile {
             if let Some(said) = fields.text(key, report)
                 && said.value != path
             {
-                report.error(said.at, format!("`{key}` is `{}`, but the path of the file says `{path}`", said.value)).hint =
-                    Some("rename the file or correct the key".to_owned());
+                report
+                    .error(said.at, format!("`{key}` is `{}`, but the path of the file says `{path}`", said.value))
+                    .hint = Some("rename the file or correct the key".to_owned());
             }
         }
         file.format = fields.text("format", report);

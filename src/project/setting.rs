@@ -39,12 +39,7 @@ fn decode_one(node: &Node, report: &mut Report) -> Option<Setting> {
         choices: Vec::new(),
         items,
     };
-    for node in fields.items("choices", report) {
-        match value(&setting, node) {
-            Ok(choice) => setting.choices.push(choice),
-            Err(wrong) => report.error(node.at, wrong).hint = None,
-        }
-    }
+    setting.choices = choices(&mut fields, &setting, report);
     if let Some(node) = fields.get("default") {
         match value(&setting, node) {
             Ok(default) => setting.default = default,
@@ -58,6 +53,23 @@ fn decode_one(node: &Node, report: &mut Report) -> Option<Setting> {
     fields.tolerate(&["properties", "title"]);
     fields.finish(UnknownKeys::WarnIfClose, report);
     Some(setting)
+}
+
+/// The allowed values; for a list, those of its items.
+fn choices(fields: &mut Fields<'_>, setting: &Setting, report: &mut Report) -> Vec<Json> {
+    let kind = if setting.kind == SettingType::Array { setting.items.unwrap_or_default() } else { setting.kind };
+    let mut choices = Vec::new();
+    for node in fields.items("choices", report) {
+        match typed(kind, node) {
+            Ok(choice) => choices.push(choice),
+            Err(expected) => {
+                let is = node.describe();
+                report
+                    .error(node.at, format!("a choice of setting `{}` must be {expected}, but is {is}", setting.name));
+            }
+        }
+    }
+    choices
 }
 
 /// A type, or the first of a list of types that is not `null`.
@@ -97,13 +109,15 @@ fn is_null_type(node: &Node) -> bool {
 /// What is wrong with it, naming the setting.
 pub fn value(setting: &Setting, node: &Node) -> Result<Json, String> {
     let called = format!("setting `{}`", setting.name);
-    let value = typed(setting.kind, node).map_err(|expected| format!("{called} must be {expected}, but is {}", node.describe()))?;
+    let value = typed(setting.kind, node)
+        .map_err(|expected| format!("{called} must be {expected}, but is {}", node.describe()))?;
     if let (Some(items), Value::Sequence(nodes)) = (setting.items, &node.value) {
         let typed: Result<Vec<Json>, String> = nodes
             .iter()
             .map(|node| {
-                typed(items, node)
-                    .map_err(|expected| format!("each item of {called} must be {expected}, but one is {}", node.describe()))
+                typed(items, node).map_err(|expected| {
+                    format!("each item of {called} must be {expected}, but one is {}", node.describe())
+                })
             })
             .collect();
         return check_choices(setting, typed?.into());

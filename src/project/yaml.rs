@@ -81,9 +81,11 @@ impl Node {
             Value::Float(value) => (*value).into(),
             Value::Text { text, .. } => text.clone().into(),
             Value::Sequence(items) => items.iter().map(Node::to_json).collect(),
-            Value::Mapping(entries) => {
-                entries.iter().map(|(key, node)| (key.text.clone(), node.to_json())).collect::<serde_json::Map<_, _>>().into()
-            }
+            Value::Mapping(entries) => entries
+                .iter()
+                .map(|(key, node)| (key.text.clone(), node.to_json()))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
         }
     }
 
@@ -115,8 +117,19 @@ pub fn parse(text: &str, file: &Path) -> Result<Node, Vec<Diagnostic>> {
 
 /// A list or map that is not finished.
 enum Open {
-    Sequence { at: Mark, anchor: usize, items: Vec<Node> },
-    Mapping { at: Mark, anchor: usize, entries: Vec<(Key, Node)>, key: Option<Key>, seen: BTreeMap<String, Mark>, merged: Vec<Node> },
+    Sequence {
+        at: Mark,
+        anchor: usize,
+        items: Vec<Node>,
+    },
+    Mapping {
+        at: Mark,
+        anchor: usize,
+        entries: Vec<(Key, Node)>,
+        key: Option<Key>,
+        seen: BTreeMap<String, Mark>,
+        merged: Vec<Node>,
+    },
 }
 
 struct Builder<'a> {
@@ -140,7 +153,8 @@ impl Builder<'_> {
                 Event::Nothing | Event::StreamStart | Event::DocumentEnd => continue,
                 Event::StreamEnd => break,
                 Event::DocumentStart(_) if root.is_some() => {
-                    return Err(self.error(at, "a second document starts here, but a file holds one")
+                    return Err(self
+                        .error(at, "a second document starts here, but a file holds one")
                         .with_hint("put it in a file of its own"));
                 }
                 Event::DocumentStart(_) => continue,
@@ -308,10 +322,16 @@ fn plain_value(text: &str) -> Value {
 fn number(text: &str) -> Option<Value> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     if let Some(hex) = text.strip_prefix("0x") {
-        return i64::from_str_radix(hex, 16).ok().filter(|_| hex.bytes().all(|b| b.is_ascii_hexdigit())).map(Value::Integer);
+        return i64::from_str_radix(hex, 16)
+            .ok()
+            .filter(|_| hex.bytes().all(|b| b.is_ascii_hexdigit()))
+            .map(Value::Integer);
     }
     if let Some(octal) = text.strip_prefix("0o") {
-        return i64::from_str_radix(octal, 8).ok().filter(|_| octal.bytes().all(|b| b.is_ascii_digit())).map(Value::Integer);
+        return i64::from_str_radix(octal, 8)
+            .ok()
+            .filter(|_| octal.bytes().all(|b| b.is_ascii_digit()))
+            .map(Value::Integer);
     }
     if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
         return text.parse().map(Value::Integer).or_else(|_| text.parse().map(Value::Float)).ok();
