@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub mod engine;
 pub mod failure;
+mod open;
 pub mod ui;
 
 use failure::Failure;

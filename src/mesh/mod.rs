@@ -1,3 +1,12 @@
 //! What the project means. Pure: no I/O, no clock.
 
+mod cautions;
+mod clashes;
+pub mod compile;
+pub mod matching;
+mod mismatch;
 pub mod model;
+pub mod product_check;
+mod rings;
+mod settings;
+mod topology;

@@ -24,6 +24,38 @@ pub enum Role {
     Executor,
 }
 
+impl Role {
+    /// The part at the other end of a plug.
+    pub fn counterpart(self) -> Self {
+        match self {
+            Self::Consumer => Self::Producer,
+            Self::Producer => Self::Consumer,
+            Self::Trigger => Self::Executor,
+            Self::Executor => Self::Trigger,
+        }
+    }
+
+    /// What one who plays it does with a topic.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Consumer => "consumes",
+            Self::Producer => "produces",
+            Self::Trigger => "triggers",
+            Self::Executor => "executes",
+        }
+    }
+
+    /// Its word in YAML and file names.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Consumer => "consumer",
+            Self::Producer => "producer",
+            Self::Trigger => "trigger",
+            Self::Executor => "executor",
+        }
+    }
+}
+
 /// Which end is active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -33,6 +65,16 @@ pub enum Mode {
     Push,
     /// The destination fetches.
     Pull,
+}
+
+impl Mode {
+    /// Its word in YAML and on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Push => "push",
+            Self::Pull => "pull",
+        }
+    }
 }
 
 /// A runtime's name.
@@ -167,6 +209,98 @@ pub struct Setting {
     pub required: bool,
     /// The allowed values; empty = any.
     pub choices: Vec<Value>,
+    /// Type of the items of an array; none = any.
+    pub items: Option<SettingType>,
+}
+
+/// At which moment a hook is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HookKind {
+    /// Sets an end of a plug up.
+    Setup,
+    /// Takes it down again.
+    Teardown,
+    /// Says whether it is as set up.
+    Check,
+    /// Sends data.
+    Produce,
+    /// Shows data that flows.
+    Watch,
+    /// Gives a command.
+    Trigger,
+    /// Carries a command out.
+    Execute,
+}
+
+/// A hook that a product declares; its code is compiled in or lies beside the definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredHook {
+    /// When it is called.
+    pub kind: HookKind,
+    /// For which part its product plays.
+    pub role: Role,
+    /// For which topic; none = any.
+    pub topic: Option<String>,
+    /// In which mode; none = any.
+    pub mode: Option<Mode>,
+    /// For which format; none = any.
+    pub format: Option<String>,
+    /// For people.
+    pub title: String,
+    /// Sets up the other end too.
+    pub owns_both: bool,
+}
+
+impl DeclaredHook {
+    /// Whether it is called for this part of a plug.
+    pub fn serves(&self, role: Role, topic: &str, mode: Mode, format: Option<&str>) -> bool {
+        self.role == role
+            && self.topic.as_deref().is_none_or(|own| own == topic)
+            && self.mode.is_none_or(|own| own == mode)
+            && (self.format.is_none() || format.is_none() || self.format.as_deref() == format)
+    }
+}
+
+/// What a product wants to have said about an instance when an expression holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caution {
+    /// The expression (minijinja) over `instance` and `settings`.
+    pub when: String,
+    /// What to say.
+    pub message: String,
+    /// Where it is declared.
+    pub at: Position,
+}
+
+/// How a product plays a part towards one other product: a file of its own, which overrides what
+/// the definition says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Integration {
+    /// The product at the other end.
+    pub target: String,
+    /// The topic; none = every topic.
+    pub topic: Option<String>,
+    /// The part it plays.
+    pub role: Role,
+    /// Which end is active.
+    pub mode: Mode,
+    /// The format; none = any.
+    pub format: Option<String>,
+    /// Overrides whether the other end is set up too.
+    pub owns_both: Option<bool>,
+    /// Overrides the files to render.
+    pub renders: Option<Vec<Render>>,
+    /// Overrides the ports.
+    pub ports: Option<BTreeMap<String, u16>>,
+    /// What it wants to be told for each plug.
+    pub settings: Vec<Setting>,
+    /// For people.
+    pub description: Option<String>,
+    /// Where to read more.
+    pub documentation_url: Option<String>,
+    /// Where it is declared.
+    pub at: Position,
 }
 
 /// What a product can do for a topic.
@@ -209,10 +343,20 @@ pub struct Product {
     pub settings: Vec<Setting>,
     /// What it can do.
     pub capabilities: Vec<Capability>,
+    /// Its integrations with single products.
+    pub integrations: Vec<Integration>,
+    /// The hooks that are compiled in.
+    pub hooks: Vec<DeclaredHook>,
+    /// What to warn of.
+    pub cautions: Vec<Caution>,
+    /// It has hooks in Python beside its definition.
+    pub python: bool,
     /// How a managed instance runs; none = a tenant.
     pub service: Option<Service>,
     /// Template texts by path below `templates/`.
     pub templates: BTreeMap<String, String>,
+    /// Where it is defined.
+    pub at: Position,
 }
 
 /// A product in use.
@@ -276,6 +420,9 @@ pub struct Plug {
     pub source: End,
     /// The end that takes (consumer or executor).
     pub destination: End,
+    /// The instance that sets both ends up alone; none = each end sets itself up. Hooks of the other
+    /// end are then not called, and its capability has no renders.
+    pub owner: Option<String>,
     /// The plug's own settings.
     pub settings: BTreeMap<String, Value>,
     /// Where it is declared.

@@ -1,3 +1,26 @@
 //! What is on disk: documents to types and back, discovery, scaffolding.
+//!
+//! | kind | file | type |
+//! |---|---|---|
+//! | project | `resilmesh.yaml` | [`project_file::ProjectFile`] |
+//! | product | `products/<product>/definition.yaml` | [`crate::mesh::model::Product`], read by [`definition`] |
+//! | integration | `products/<product>/integrations/<target>/...yml` | [`crate::mesh::model::Integration`], read by [`integration_file`] |
+//! | instance | `instances/<product>/<instance>/config.yaml` | [`instance_file::InstanceFile`] |
+//! | plug | `instances/<product>/<instance>/plugs/<destination>/...yaml` | [`plug_file::PlugFile`] |
 
+pub mod catalogue;
+pub mod decode;
+pub mod definition;
+pub mod files;
+pub mod instance_file;
+pub mod integration_file;
+pub mod load;
+pub mod locate;
+pub mod names;
+pub mod plug_file;
 pub mod position;
+pub mod product_folder;
+pub mod project_file;
+mod service;
+pub mod setting;
+pub mod yaml;

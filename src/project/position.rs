@@ -1,7 +1,27 @@
 //! Where something stands in a file, and what there is to say about it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// A place in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mark {
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+}
+
+impl Mark {
+    /// The start of a text.
+    pub const START: Self = Self { line: 1, column: 1 };
+
+    /// A place; numbers that no file of ours reaches become the largest there is.
+    pub fn new(line: usize, column: usize) -> Self {
+        let narrow = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        Self { line: narrow(line), column: narrow(column) }
+    }
+}
 
 /// A place in a file of the project.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,6 +32,13 @@ pub struct Position {
     pub line: u32,
     /// Column in characters, from 1.
     pub column: u32,
+}
+
+impl Position {
+    /// A place in a file.
+    pub fn new(file: impl AsRef<Path>, at: Mark) -> Self {
+        Self { file: file.as_ref().to_owned(), line: at.line, column: at.column }
+    }
 }
 
 impl fmt::Display for Position {
@@ -40,4 +67,35 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
+}
+
+impl Diagnostic {
+    /// Something that keeps the mesh from being brought up.
+    pub fn error(at: Position, message: impl Into<String>) -> Self {
+        Self { at: Some(at), severity: Severity::Error, message: message.into(), hint: None }
+    }
+
+    /// Something that may not be as meant.
+    pub fn warning(at: Position, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(at, message) }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds what to do about it, if there is something to say.
+    #[must_use]
+    pub fn with_hint_if(mut self, hint: Option<String>) -> Self {
+        self.hint = hint.or(self.hint);
+        self
+    }
+
+    /// It keeps the mesh from being brought up.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
 }

@@ -1,0 +1,55 @@
+//! How commands come to the project and its mesh.
+
+use std::path::PathBuf;
+
+use super::Context;
+use super::failure::Failure;
+use crate::mesh::compile::compile;
+use crate::mesh::model::Mesh;
+use crate::project::load::{self, ProjectFiles};
+use crate::project::locate;
+
+impl Context {
+    /// The folder of the project, absolute.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn project_folder(&self) -> Result<PathBuf, Failure> {
+        let directory = self.directory.display();
+        locate::find(&self.directory)
+            .map_err(|error| Failure::new(format!("folder `{directory}` cannot be opened: {error}")))?
+            .ok_or_else(|| {
+                Failure::new(format!("no project in `{directory}`, nor in a folder above it"))
+                    .hint("`resilmesh init` makes one here; `-C DIR` names another folder")
+            })
+    }
+
+    /// The files of the project. What is wrong with them is in [`ProjectFiles::found`].
+    ///
+    /// # Errors
+    /// When there is no project.
+    pub fn project(&self) -> Result<ProjectFiles, Failure> {
+        let folder = self.project_folder()?;
+        load::load(&folder)
+            .map_err(|error| Failure::new(format!("project `{}` cannot be opened: {error}", folder.display())))
+    }
+
+    /// The compiled mesh with the folder of its project; warnings are printed.
+    ///
+    /// # Errors
+    /// When there is no project, or everything that is wrong with it.
+    pub fn mesh(&self) -> Result<(PathBuf, Mesh), Failure> {
+        let files = self.project()?;
+        match compile(&files) {
+            Ok((mesh, warnings)) => {
+                warnings.iter().for_each(|warning| self.ui.diagnostic(warning));
+                Ok((files.root, mesh))
+            }
+            Err(found) => {
+                let errors = found.iter().filter(|found| found.is_error()).count();
+                let word = if errors == 1 { "mistake" } else { "mistakes" };
+                Err(Failure::new(format!("the project has {errors} {word}")).found(found))
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Why two instances cannot be connected: which side lacks what, and what there is.
+
+use std::collections::BTreeSet;
+
+use super::matching::{self, Request};
+use super::model::{Capability, Mode, Product, Role};
+use crate::project::names;
+
+/// A plug that cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// What is missing, on which side.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// Says why nothing matches: the first that is true of a side without the topic, modes that differ,
+/// formats that differ, and nobody who would set the ends up.
+pub(super) fn explain(request: &Request<'_>) -> Mismatch {
+    let (source, destination) = (request.source, request.destination);
+    let offers = |product: &Product, target: &str, sending: bool| -> Vec<Capability> {
+        let roles =
+            matching::roles(request.trigger).iter().map(|role| if sending { *role } else { role.counterpart() });
+        roles.flat_map(|role| all(product, target, role, request.topic)).collect()
+    };
+    let gives = offers(source.1, &destination.1.name, true);
+    let takes = offers(destination.1, &source.1.name, false);
+    let trigger = request.trigger == Some(true);
+    for (found, (instance, product), role, other) in [
+        (&gives, source, if trigger { Role::Trigger } else { Role::Producer }, destination.1),
+        (&takes, destination, if trigger { Role::Executor } else { Role::Consumer }, source.1),
+    ] {
+        if found.is_empty() {
+            return no_topic(request.topic, instance, product, role, other);
+        }
+    }
+    let of_one_kind = |give: &&Capability| takes.iter().any(|take| take.role == give.role.counterpart());
+    if !gives.iter().any(|give| of_one_kind(&give)) {
+        return Mismatch {
+            message: format!(
+                "`{}` {} `{}`, but `{}` {} it",
+                source.0,
+                gives[0].role.verb(),
+                request.topic,
+                destination.0,
+                takes[0].role.verb()
+            ),
+            hint: None,
+        };
+    }
+    by_mode(request, &gives, &takes)
+        .or_else(|| by_format(request, &gives, &takes))
+        .unwrap_or_else(|| not_owned(request))
+}
+
+fn all(product: &Product, target: &str, role: Role, topic: &str) -> Vec<Capability> {
+    let mut found: Vec<Capability> =
+        matching::general(product, role, topic).into_iter().map(|(capability, _)| capability).collect();
+    let explicit = product
+        .integrations
+        .iter()
+        .filter(|own| own.target == target && own.role == role && own.topic.as_deref().is_none_or(|own| own == topic));
+    found.extend(explicit.map(|own| Capability {
+        topic: Some(topic.to_owned()),
+        role,
+        mode: own.mode,
+        format: own.format.clone(),
+        owns_both: own.owns_both.unwrap_or(false),
+        renders: Vec::new(),
+        ports: std::collections::BTreeMap::new(),
+    }));
+    found
+}
+
+fn no_topic(topic: &str, instance: &str, product: &Product, role: Role, other: &Product) -> Mismatch {
+    let own = product.capabilities.iter().filter(|own| own.role == role).filter_map(|own| own.topic.as_deref());
+    let explicit = product.integrations.iter().filter(|own| own.role == role && own.target == other.name);
+    let topics: BTreeSet<&str> = own.chain(explicit.filter_map(|own| own.topic.as_deref())).collect();
+    let message = format!(
+        "`{instance}` cannot be the {} of `{topic}`: product `{}` does not have that topic",
+        role.word(),
+        product.name
+    );
+    let hint = match names::closest(topic, topics.iter().copied()) {
+        Some(near) => Some(format!("did you mean `{near}`?")),
+        None if topics.is_empty() => {
+            Some(format!("`{}` {} nothing{}", product.name, role.verb(), python_note(product)))
+        }
+        None => Some(format!("`{}` {} {}", product.name, role.verb(), names::list(topics.iter().copied()))),
+    };
+    Mismatch { message, hint }
+}
+
+fn python_note(product: &Product) -> &'static str {
+    if product.python { " that its definition says; its hooks in Python are not read by this version" } else { "" }
+}
+
+fn modes(capabilities: &[Capability]) -> BTreeSet<Mode> {
+    capabilities.iter().map(|own| own.mode).collect()
+}
+
+fn mode_words(modes: &BTreeSet<Mode>) -> String {
+    modes.iter().map(|mode| mode.word()).collect::<Vec<_>>().join(" and ")
+}
+
+fn by_mode(request: &Request<'_>, gives: &[Capability], takes: &[Capability]) -> Option<Mismatch> {
+    let (give, take) = (modes(gives), modes(takes));
+    let common: BTreeSet<Mode> = give.intersection(&take).copied().collect();
+    let message = match request.mode {
+        Some(mode) if !common.contains(&mode) => {
+            let lacking: Vec<String> = [(request.source.0, &give), (request.destination.0, &take)]
+                .into_iter()
+                .filter(|(_, modes)| !modes.contains(&mode))
+                .map(|(name, modes)| format!("`{name}` does it by {} only", mode_words(modes)))
+                .collect();
+            format!("`{}` cannot go by {}: {}", request.topic, mode.word(), lacking.join(", "))
+        }
+        None if common.is_empty() => format!(
+            "modes of `{}` differ: `{}` gives by {}, `{}` takes by {}",
+            request.topic,
+            request.source.0,
+            mode_words(&give),
+            request.destination.0,
+            mode_words(&take)
+        ),
+        _ => return None,
+    };
+    let hint = common.first().map(|mode| format!("both can do it by {}", mode.word()));
+    Some(Mismatch { message, hint })
+}
+
+fn by_format(request: &Request<'_>, gives: &[Capability], takes: &[Capability]) -> Option<Mismatch> {
+    let in_mode = |own: &&Capability| request.mode.is_none_or(|mode| mode == own.mode);
+    let formats = |all: &[Capability]| -> Vec<Option<String>> {
+        all.iter().filter(in_mode).map(|own| own.format.clone()).collect()
+    };
+    let (give, take) = (formats(gives), formats(takes));
+    let asked = |own: &Option<String>| matching::meets(request.format, own.as_deref());
+    let agree = give
+        .iter()
+        .filter(|own| asked(own))
+        .any(|one| take.iter().filter(|own| asked(own)).any(|other| matching::meets(one.as_deref(), other.as_deref())));
+    if agree {
+        return None;
+    }
+    let words = |all: &[Option<String>]| {
+        let known: Vec<&str> = all.iter().flatten().map(String::as_str).collect();
+        if known.is_empty() { "any format".to_owned() } else { names::list(known) }
+    };
+    let asked = request.format.map(|format| format!(" as `{format}`")).unwrap_or_default();
+    Some(Mismatch {
+        message: format!(
+            "formats differ: `{}` cannot go{asked}, since `{}` gives {} and `{}` takes {}",
+            request.topic,
+            request.source.0,
+            words(&give),
+            request.destination.0,
+            words(&take)
+        ),
+        hint: None,
+    })
+}
+
+fn not_owned(request: &Request<'_>) -> Mismatch {
+    let (source, destination) = (request.source, request.destination);
+    if let Some(owner) = request.owner {
+        return Mismatch {
+            message: format!("`{owner}` is to set up both ends of the plug, but cannot"),
+            hint: Some(format!(
+                "`owner` must be `{}` or `{}`, with an integration that owns both ends",
+                source.0, destination.0
+            )),
+        };
+    }
+    let note =
+        if source.1.python || destination.1.python { "; hooks in Python are not read by this version" } else { "" };
+    Mismatch {
+        message: format!(
+            "nobody sets up the ends of `{}` between `{}` and `{}`: neither both products set up their own, nor one of them both",
+            request.topic, source.0, destination.0
+        ),
+        hint: Some(format!(
+            "write `products/{}/integrations/{}/{}_producer.yml` with `renders`{note}",
+            source.1.name, destination.1.name, request.topic
+        )),
+    }
+}

@@ -1,0 +1,67 @@
+//! What is wrong with a product by itself: templates that are not there, expressions that do not
+//! parse.
+
+use std::path::Path;
+
+use minijinja::Environment;
+
+use super::model::{Product, Render};
+use crate::project::names;
+use crate::project::position::{Diagnostic, Mark, Position};
+
+/// Everything wrong with the templates and expressions of a product.
+pub fn check(product: &Product) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let environment = Environment::new();
+    let general = product.capabilities.iter().flat_map(|own| &own.renders);
+    let explicit = product.integrations.iter().flat_map(|own| own.renders.iter().flatten());
+    let files = product.service.iter().flat_map(|service| &service.files);
+    for render in general.chain(explicit).chain(files) {
+        check_render(product, render, &environment, &mut found);
+    }
+    for caution in &product.cautions {
+        check_expression(&caution.when, &caution.at, &environment, &mut found);
+    }
+    for arg in product.service.iter().flat_map(|service| &service.embedded.args) {
+        check_text("an argument", arg, &product.at, &environment, &mut found);
+    }
+    let base = product.at.file.parent().unwrap_or(Path::new("")).join("templates");
+    for (path, text) in &product.templates {
+        if let Err(error) = environment.template_from_str(text) {
+            let line = error.line().unwrap_or(1);
+            let at = Position::new(base.join(path), Mark::new(line, 1));
+            found.push(Diagnostic::error(at, format!("not a template: {}", reason(&error))));
+        }
+    }
+    found
+}
+
+fn check_render(product: &Product, render: &Render, environment: &Environment<'_>, found: &mut Vec<Diagnostic>) {
+    if !product.templates.contains_key(&render.template) {
+        let message = format!("product `{}` has no template `{}`", product.name, render.template);
+        let hint = names::suggest(&render.template, product.templates.keys().map(String::as_str));
+        let hint = hint.or_else(|| Some("templates lie in the folder `templates` of the product".to_owned()));
+        found.push(Diagnostic::error(render.at.clone(), message).with_hint_if(hint));
+    }
+    check_text("`to`", &render.to, &render.at, environment, found);
+    if let Some(when) = &render.when {
+        check_expression(when, &render.at, environment, found);
+    }
+}
+
+fn check_text(what: &str, text: &str, at: &Position, environment: &Environment<'_>, found: &mut Vec<Diagnostic>) {
+    if let Err(error) = environment.template_from_str(text) {
+        found.push(Diagnostic::error(at.clone(), format!("{what} `{text}` is not a template: {}", reason(&error))));
+    }
+}
+
+fn check_expression(when: &str, at: &Position, environment: &Environment<'_>, found: &mut Vec<Diagnostic>) {
+    if let Err(error) = environment.compile_expression(when) {
+        let message = format!("`when` is not an expression: {}", reason(&error));
+        found.push(Diagnostic::error(at.clone(), message).with_hint(format!("it is `{when}`")));
+    }
+}
+
+fn reason(error: &minijinja::Error) -> String {
+    error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)
+}

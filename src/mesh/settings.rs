@@ -1,0 +1,77 @@
+//! Settings as written become settings as declared: typed, complete, known.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::model::{Product, Setting};
+use crate::project::decode::Located;
+use crate::project::names;
+use crate::project::position::{Diagnostic, Mark, Position};
+use crate::project::setting;
+use crate::project::yaml::Node;
+
+/// Who declares settings, for messages and for how strict to be.
+pub(super) struct Declared<'a> {
+    pub(super) settings: &'a [&'a Setting],
+    pub(super) by: String,
+    /// Undeclared settings are mistakes. Meshroom's hooks may keep values of their own there.
+    pub(super) closed: bool,
+}
+
+/// A product in Meshroom's style may keep undeclared settings; ours may not.
+pub(super) fn is_closed(product: &Product) -> bool {
+    product.builtin || product.service.is_some()
+}
+
+/// The settings with their defaults; secrets are left out.
+pub(super) fn resolve(
+    declared: &Declared<'_>,
+    written: &BTreeMap<String, Located<Node>>,
+    file: &Path,
+    found: &mut Vec<Diagnostic>,
+) -> BTreeMap<String, Value> {
+    let known: HashMap<&str, &Setting> = declared.settings.iter().map(|own| (own.name.as_str(), *own)).collect();
+    let mut resolved = BTreeMap::new();
+    for (name, given) in written {
+        let at = Position::new(file, given.at);
+        match known.get(name.as_str()) {
+            Some(own) if own.secret => found.push(
+                Diagnostic::error(at, format!("setting `{name}` is secret and must not stand in the project"))
+                    .with_hint("take it out of the file, and change the secret: it may be in the history"),
+            ),
+            Some(_) if given.value.value == crate::project::yaml::Value::Null => {}
+            Some(own) => match setting::value(own, &given.value) {
+                Ok(value) => {
+                    resolved.insert(name.clone(), value);
+                }
+                Err(wrong) => found.push(Diagnostic::error(Position::new(file, given.value.at), wrong)),
+            },
+            None => {
+                let message = format!("{} has no setting `{name}`", declared.by);
+                let unknown =
+                    if declared.closed { Diagnostic::error(at, message) } else { Diagnostic::warning(at, message) };
+                found.push(unknown.with_hint_if(names::suggest(name, known.keys().copied())));
+                resolved.insert(name.clone(), given.value.to_json());
+            }
+        }
+    }
+    for own in declared.settings.iter().filter(|own| !own.secret && !written_value(written, &own.name)) {
+        if own.default.is_null() && own.required {
+            found.push(
+                Diagnostic::error(
+                    Position::new(file, Mark::START),
+                    format!("setting `{}` of {} is required", own.name, declared.by),
+                )
+                .with_hint_if(own.description.clone()),
+            );
+        }
+        resolved.insert(own.name.clone(), own.default.clone());
+    }
+    resolved
+}
+
+fn written_value(written: &BTreeMap<String, Located<Node>>, name: &str) -> bool {
+    written.get(name).is_some_and(|given| given.value.value != crate::project::yaml::Value::Null)
+}

@@ -1,0 +1,194 @@
+//! `products/<product>/definition.yaml`: what a product is and can do.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value as Json;
+
+use super::decode::{self, Fields, Located, Report, UnknownKeys};
+use super::names;
+use super::position::Mark;
+use super::service;
+use super::setting;
+use super::yaml::Node;
+use crate::mesh::model::{Capability, Caution, DeclaredHook, HookKind, Into, Mode, Product, Render, Role};
+
+/// The sections that hold capabilities, with the part each is about.
+pub const SECTIONS: [(&str, Role); 4] = [
+    ("consumes", Role::Consumer),
+    ("produces", Role::Producer),
+    ("triggers", Role::Trigger),
+    ("executes", Role::Executor),
+];
+
+/// A product of which nothing but the folder is known.
+pub fn bare(name: &str, at: &Path, builtin: bool) -> Product {
+    Product {
+        name: name.to_owned(),
+        description: None,
+        vendor: None,
+        tags: Vec::new(),
+        builtin,
+        broker: false,
+        outgoing_topics: None,
+        settings: Vec::new(),
+        capabilities: Vec::new(),
+        integrations: Vec::new(),
+        hooks: Vec::new(),
+        cautions: Vec::new(),
+        python: false,
+        service: None,
+        templates: BTreeMap::new(),
+        at: super::position::Position::new(at, Mark::START),
+    }
+}
+
+/// Reads the definition into `product`, whose name is its folder's.
+pub fn decode(node: &Node, product: &mut Product, report: &mut Report) {
+    if let Err(wrong) = names::check_product(&product.name) {
+        report.error(Mark::START, wrong).hint = Some(names::NAME_HINT.to_owned());
+    }
+    let Some(mut fields) = Fields::of(node, "the product", report) else { return };
+    fields.tolerate(&["name"]);
+    product.description = plain(fields.text("description", report));
+    product.vendor = plain(fields.text("vendor", report));
+    product.tags = fields.texts("tags", report).into_iter().map(|tag| tag.value).collect();
+    product.broker = fields.flag("broker", report);
+    product.outgoing_topics =
+        fields.number("outgoing_topics", 1..=i64::from(u16::MAX), report).and_then(|most| usize::try_from(most).ok());
+    product.settings = setting::decode_list(&mut fields, "settings", report);
+    for (section, role) in SECTIONS {
+        capabilities(&mut fields, section, role, product, report);
+    }
+    product.hooks = fields.items("hooks", report).iter().filter_map(|node| hook(node, report)).collect();
+    product.cautions = fields.items("warn", report).iter().filter_map(|node| caution(node, report)).collect();
+    product.service = fields.get("service").and_then(|node| service::decode(node, &product.name, report));
+    fields.finish(UnknownKeys::Warn, report);
+}
+
+fn plain(text: Option<Located<String>>) -> Option<String> {
+    text.map(|text| text.value)
+}
+
+fn capabilities(
+    fields: &mut Fields<'_>,
+    section: &'static str,
+    role: Role,
+    product: &mut Product,
+    report: &mut Report,
+) {
+    for (topic, entries) in fields.map(section, report) {
+        let what = format!("`{}` of `{section}`", topic.text);
+        for entry in decode::list(entries, &what, report) {
+            let Some(mut entry) = Fields::of(entry, format!("a capability of {what}"), report) else { continue };
+            let capability = Capability {
+                topic: (topic.text != "*" && topic.text != "any").then(|| topic.text.clone()),
+                role,
+                mode: mode(&mut entry, report).unwrap_or_default(),
+                format: plain(entry.text("format", report)),
+                owns_both: entry.flag("owns_both", report),
+                renders: renders(&mut entry, &product.name, report).unwrap_or_default(),
+                ports: ports(&mut entry, report).unwrap_or_default(),
+            };
+            entry.finish(UnknownKeys::WarnIfClose, report);
+            product.capabilities.push(capability);
+        }
+    }
+}
+
+/// The mode of a capability or hook, if it says one.
+pub(super) fn mode(fields: &mut Fields<'_>, report: &mut Report) -> Option<Mode> {
+    let said = fields.text("mode", report)?;
+    match said.value.as_str() {
+        "push" => Some(Mode::Push),
+        "pull" => Some(Mode::Pull),
+        other => {
+            report.error(said.at, format!("mode `{other}` is neither `push` nor `pull`"));
+            None
+        }
+    }
+}
+
+/// The word of an enumeration as YAML has it.
+fn word<T: serde::de::DeserializeOwned>(
+    said: &Located<String>,
+    what: &str,
+    known: &str,
+    report: &mut Report,
+) -> Option<T> {
+    let parsed = serde_json::from_value(Json::String(said.value.clone())).ok();
+    if parsed.is_none() {
+        report.error(said.at, format!("{what} `{}` is unknown", said.value)).hint = Some(format!("there is {known}"));
+    }
+    parsed
+}
+
+/// `renders` of a capability or integration: files per plug.
+pub(super) fn renders(fields: &mut Fields<'_>, product: &str, report: &mut Report) -> Option<Vec<Render>> {
+    fields.get("renders")?;
+    Some(render_list(fields, "renders", product, true, report))
+}
+
+/// A list of files to render.
+pub(super) fn render_list(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    product: &str,
+    per_plug: bool,
+    report: &mut Report,
+) -> Vec<Render> {
+    let read = |node: &Node, report: &mut Report| {
+        let mut entry = Fields::of(node, format!("an entry of `{key}`"), report)?;
+        let template = entry.required_text("template", report);
+        let to = entry.required_text("to", report);
+        let into = if per_plug { entry.text("into", report) } else { None };
+        let into = into.and_then(|said| word::<Into>(&said, "`into`", "`self` and `peer`", report)).unwrap_or_default();
+        let when = plain(entry.text("when", report));
+        let at = report.position(template.as_ref().map_or(node.at, |template| template.at));
+        entry.finish(UnknownKeys::Refuse, report);
+        Some(Render { product: product.to_owned(), template: template?.value, to: to?.value, into, when, at })
+    };
+    fields.items(key, report).iter().filter_map(|node| read(node, report)).collect()
+}
+
+/// `ports`: names and default numbers.
+pub(super) fn ports(fields: &mut Fields<'_>, report: &mut Report) -> Option<BTreeMap<String, u16>> {
+    fields.get("ports")?;
+    let mut ports = BTreeMap::new();
+    for (name, node) in fields.map("ports", report) {
+        let number = decode::number(node, &format!("port `{}`", name.text), 1..=i64::from(u16::MAX), report);
+        if let Some(number) = number.and_then(|number| u16::try_from(number).ok()) {
+            ports.insert(name.text.clone(), number);
+        }
+    }
+    Some(ports)
+}
+
+fn hook(node: &Node, report: &mut Report) -> Option<DeclaredHook> {
+    let mut fields = Fields::of(node, "a hook", report)?;
+    let kind = fields.required_text("kind", report);
+    let role = fields.required_text("role", report);
+    let title = fields.required_text("title", report);
+    let kinds = "`setup`, `teardown`, `check`, `produce`, `watch`, `trigger`, `execute`";
+    let kind = kind.and_then(|kind| word::<HookKind>(&kind, "hook kind", kinds, report));
+    let role = role.and_then(|said| self::role(&said, report));
+    let topic = plain(fields.text("topic", report)).filter(|topic| topic != "*");
+    let mode = mode(&mut fields, report);
+    let format = plain(fields.text("format", report));
+    let owns_both = fields.flag("owns_both", report);
+    fields.finish(UnknownKeys::Refuse, report);
+    Some(DeclaredHook { kind: kind?, role: role?, topic, mode, format, title: title?.value, owns_both })
+}
+
+fn role(said: &Located<String>, report: &mut Report) -> Option<Role> {
+    word(said, "role", "`consumer`, `producer`, `trigger`, `executor`", report)
+}
+
+fn caution(node: &Node, report: &mut Report) -> Option<Caution> {
+    let mut fields = Fields::of(node, "an entry of `warn`", report)?;
+    let when = fields.required_text("when", report);
+    let message = fields.required_text("message", report);
+    fields.finish(UnknownKeys::Refuse, report);
+    let when = when?;
+    Some(Caution { at: report.position(when.at), when: when.value, message: message?.value })
+}

@@ -1,0 +1,106 @@
+//! Reading the files of a project: bounded, UTF-8, and never outside of it.
+
+use std::fs;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use super::position::{Diagnostic, Mark, Position, Severity};
+
+/// The largest file that is read, in bytes.
+const LARGEST: u64 = 1024 * 1024;
+
+/// A folder whose files are read, and from which nothing leads out.
+#[derive(Debug)]
+pub struct Folder {
+    root: PathBuf,
+    real: PathBuf,
+}
+
+/// What a folder holds, sorted; hidden files are left out.
+#[derive(Debug, Default)]
+pub struct Entries {
+    /// Names of the folders.
+    pub folders: Vec<String>,
+    /// Names of the files.
+    pub files: Vec<String>,
+}
+
+impl Folder {
+    /// The folder at `root`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn open(root: &Path) -> std::io::Result<Self> {
+        let real = root.canonicalize()?;
+        Ok(Self { root: root.to_owned(), real })
+    }
+
+    /// Its last name, by which a project without a name is called.
+    pub fn name(&self) -> String {
+        self.real.file_name().map_or_else(|| "mesh".to_owned(), |name| name.to_string_lossy().into_owned())
+    }
+
+    /// The text of a file; none if there is no such file.
+    ///
+    /// # Errors
+    /// When it cannot or must not be read, or is not UTF-8.
+    pub fn text(&self, file: &Path) -> Result<Option<String>, Diagnostic> {
+        let path = self.root.join(file);
+        let refused = |message: String| Diagnostic::error(Position::new(file, Mark::START), message);
+        let real = match path.canonicalize() {
+            Ok(real) => real,
+            Err(error) if error.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() => return Ok(None),
+            Err(error) => return Err(refused(format!("cannot be read: {error}"))),
+        };
+        if !real.starts_with(&self.real) {
+            return Err(refused("a symbolic link leads out of the project".to_owned())
+                .with_hint("put a copy of the file in its place"));
+        }
+        let mut bytes = Vec::new();
+        fs::File::open(&real)
+            .and_then(|open| open.take(LARGEST + 1).read_to_end(&mut bytes))
+            .map_err(|error| refused(format!("cannot be read: {error}")))?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(refused(format!("larger than {} KiB", LARGEST / 1024)));
+        }
+        String::from_utf8(bytes).map(Some).map_err(|error| {
+            let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let text = String::from_utf8_lossy(valid);
+            let last = text.rsplit('\n').next().unwrap_or_default();
+            let at = Mark::new(text.matches('\n').count() + 1, last.chars().count() + 1);
+            Diagnostic::error(Position::new(file, at), "not UTF-8").with_hint("save the file as UTF-8")
+        })
+    }
+
+    /// What stands in a folder; nothing if there is no such folder.
+    ///
+    /// # Errors
+    /// When it cannot be listed.
+    pub fn entries(&self, folder: &Path) -> Result<Entries, Diagnostic> {
+        let failed = |error: std::io::Error| Diagnostic {
+            at: None,
+            severity: Severity::Error,
+            message: format!("`{}` cannot be listed: {error}", folder.display()),
+            hint: None,
+        };
+        let mut entries = Entries::default();
+        let listed = match fs::read_dir(self.root.join(folder)) {
+            Ok(listed) => listed,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(entries),
+            Err(error) => return Err(failed(error)),
+        };
+        for entry in listed {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with('.') {
+                continue;
+            }
+            // Through links: whether they lead out is seen when a file is read.
+            let is_folder = entry.path().is_dir();
+            if is_folder { entries.folders.push(name) } else { entries.files.push(name) }
+        }
+        entries.folders.sort_unstable();
+        entries.files.sort_unstable();
+        Ok(entries)
+    }
+}

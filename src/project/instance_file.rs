@@ -1,0 +1,66 @@
+//! `instances/<product>/<instance>/config.yaml`: a product in use.
+
+use std::collections::BTreeMap;
+
+use super::decode::{Fields, Located, Report, UnknownKeys};
+use super::names;
+use super::position::{Mark, Position};
+use super::yaml::Node;
+
+/// An instance as written. Its place in the tree says product and name; the keys may repeat them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InstanceFile {
+    /// Its name.
+    pub name: String,
+    /// Its product's name.
+    pub product: String,
+    /// Settings as written, by name.
+    pub settings: BTreeMap<String, Located<Node>>,
+    /// Where it is to run.
+    pub runtime: Option<Located<String>>,
+    /// Its network zone.
+    pub zone: Option<String>,
+    /// Where it is declared.
+    pub at: Position,
+}
+
+impl InstanceFile {
+    /// Reads the document of instance `name` of `product`, both as the path says.
+    pub fn decode(node: &Node, product: &str, name: &str, report: &mut Report) -> Self {
+        let at = report.position(node.at);
+        let mut file = Self {
+            name: name.to_owned(),
+            product: product.to_owned(),
+            settings: BTreeMap::new(),
+            runtime: None,
+            zone: None,
+            at,
+        };
+        if let Err(wrong) = names::check_instance(name) {
+            report.error(Mark::START, wrong).hint = Some(names::NAME_HINT.to_owned());
+        }
+        let Some(mut fields) = Fields::of(node, "the instance", report) else { return file };
+        for (key, path) in [("name", name), ("product", product)] {
+            if let Some(said) = fields.text(key, report)
+                && said.value != path
+            {
+                report
+                    .warning(said.at, format!("`{key}` is `{}`, but the path says `{path}`, which counts", said.value));
+            }
+        }
+        file.settings = settings(&mut fields, report);
+        file.runtime = fields.text("runtime", report);
+        file.zone = fields.text("zone", report).map(|zone| zone.value);
+        fields.finish(UnknownKeys::Warn, report);
+        file
+    }
+}
+
+/// The settings of an instance or a plug as written.
+pub(super) fn settings(fields: &mut Fields<'_>, report: &mut Report) -> BTreeMap<String, Located<Node>> {
+    fields
+        .map("settings", report)
+        .iter()
+        .map(|(key, node)| (key.text.clone(), Located { value: node.clone(), at: key.at }))
+        .collect()
+}

@@ -1,0 +1,227 @@
+//! From a folder to documents: everything that can be read is, everything else is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::catalogue;
+use super::files::Folder;
+use super::instance_file::InstanceFile;
+use super::plug_file::{self, PlugFile};
+use super::position::{Diagnostic, Mark, Position};
+use super::product_folder::{self, ProductFolder};
+use super::project_file::{self, ProjectFile};
+use crate::mesh::model::{PlugId, Product};
+
+/// The folder of a project's products.
+pub const PRODUCTS: &str = "products";
+/// The folder of a project's instances.
+pub const INSTANCES: &str = "instances";
+/// The file of an instance.
+pub const CONFIG: &str = "config.yaml";
+/// How deep templates may lie; a loop of links must end somewhere.
+const DEEPEST_TEMPLATE: usize = 16;
+
+/// A project as it stands on disk, read but not understood yet.
+#[derive(Debug, Clone)]
+pub struct ProjectFiles {
+    /// The project's folder.
+    pub root: PathBuf,
+    /// The name of that folder.
+    pub folder_name: String,
+    /// `resilmesh.yaml`.
+    pub project: ProjectFile,
+    /// The project's products, and those built-in ones that its instances use.
+    pub products: BTreeMap<String, Product>,
+    /// The instances, sorted by product and name.
+    pub instances: Vec<InstanceFile>,
+    /// The plugs, sorted by source product, source, destination and file.
+    pub plugs: Vec<PlugFile>,
+    /// Names of instances whose files could not be read.
+    pub unreadable: BTreeSet<String>,
+    /// What could not be read or is no document of its kind.
+    pub found: Vec<Diagnostic>,
+}
+
+impl ProjectFiles {
+    /// Adds the built-in product `name` unless the project has one of that name. False if there is
+    /// no such product at all.
+    pub fn need_product(&mut self, name: &str) -> bool {
+        if self.products.contains_key(name) {
+            return true;
+        }
+        let Some((product, found)) = catalogue::product(name) else { return false };
+        self.found.extend(found);
+        self.products.insert(name.to_owned(), product);
+        true
+    }
+
+    /// The names of all products that can be used, sorted.
+    pub fn product_names(&self) -> Vec<&str> {
+        let mut names = catalogue::names();
+        names.extend(self.products.keys().map(String::as_str));
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+/// Reads the project in the folder `root`. Mistakes are in [`ProjectFiles::found`].
+///
+/// # Errors
+/// When the folder itself cannot be opened.
+pub fn load(root: &Path) -> std::io::Result<ProjectFiles> {
+    let folder = Folder::open(root)?;
+    let mut loader = Loader { found: Vec::new(), folder };
+    let mut files = ProjectFiles {
+        root: root.to_owned(),
+        folder_name: loader.folder.name(),
+        project: loader.project(),
+        products: loader.products(),
+        instances: Vec::new(),
+        plugs: Vec::new(),
+        unreadable: BTreeSet::new(),
+        found: Vec::new(),
+    };
+    loader.instances(&mut files);
+    files.found = loader.found;
+    let used: Vec<String> = files.instances.iter().map(|instance| instance.product.clone()).collect();
+    for product in used {
+        // Unknown ones are named when the mesh is compiled.
+        files.need_product(&product);
+    }
+    Ok(files)
+}
+
+struct Loader {
+    folder: Folder,
+    found: Vec<Diagnostic>,
+}
+
+impl Loader {
+    fn project(&mut self) -> ProjectFile {
+        let mut project = ProjectFile::default();
+        let path = Path::new(project_file::FILE_NAME);
+        if let Some(text) = self.text(path) {
+            product_folder::read(path, &text, &mut self.found, |node, report| {
+                project = ProjectFile::decode(node, report);
+            });
+        }
+        project
+    }
+
+    fn products(&mut self) -> BTreeMap<String, Product> {
+        let mut products = BTreeMap::new();
+        let base = Path::new(PRODUCTS);
+        for name in self.list(base).folders {
+            let base = base.join(&name);
+            let mut folder = ProductFolder::default();
+            self.product_files(&base, "", 0, &mut folder);
+            let product = folder.decode(&name, &base, false, &mut self.found);
+            products.insert(name, product);
+        }
+        products
+    }
+
+    fn product_files(&mut self, base: &Path, below: &str, depth: usize, folder: &mut ProductFolder) {
+        let entries = self.list(&base.join(below));
+        for name in entries.files {
+            folder.python |= depth == 0 && name.ends_with(".py");
+            let path = join(below, &name);
+            if ProductFolder::wants(&path)
+                && let Some(text) = self.text(&base.join(&path))
+            {
+                folder.files.insert(path, text);
+            }
+        }
+        for name in entries.folders {
+            let path = join(below, &name);
+            let known = depth > 0 || name == "integrations" || name == "templates";
+            if known && depth < DEEPEST_TEMPLATE {
+                self.product_files(base, &path, depth + 1, folder);
+            }
+        }
+    }
+
+    fn instances(&mut self, files: &mut ProjectFiles) {
+        let base = Path::new(INSTANCES);
+        for product in self.list(base).folders {
+            let base = base.join(&product);
+            for name in self.list(&base).folders {
+                self.instance(&base.join(&name), &product, &name, files);
+            }
+        }
+    }
+
+    fn instance(&mut self, base: &Path, product: &str, name: &str, files: &mut ProjectFiles) {
+        let path = base.join(CONFIG);
+        let mistakes = self.found.len();
+        let text = self.text(&path);
+        if self.found.len() > mistakes {
+            files.unreadable.insert(name.to_owned());
+        }
+        let before = files.plugs.len();
+        self.plugs(&base.join("plugs"), product, name, files);
+        match text {
+            Some(text) => {
+                let known = files.instances.len();
+                product_folder::read(&path, &text, &mut self.found, |node, report| {
+                    files.instances.push(InstanceFile::decode(node, product, name, report));
+                });
+                if files.instances.len() == known {
+                    files.unreadable.insert(name.to_owned());
+                }
+            }
+            None if files.plugs.len() > before && !files.unreadable.contains(name) => {
+                files.unreadable.insert(name.to_owned());
+                self.found.push(
+                    Diagnostic::error(
+                        Position::new(&path, Mark::START),
+                        format!("instance `{name}` has plugs but no `{CONFIG}`"),
+                    )
+                    .with_hint(format!("`resilmesh add {product} {name}` makes it")),
+                );
+            }
+            None => {}
+        }
+    }
+
+    fn plugs(&mut self, base: &Path, product: &str, source: &str, files: &mut ProjectFiles) {
+        for destination in self.list(base).folders {
+            let base = base.join(&destination);
+            for name in self.list(&base).files {
+                let Some(stem) = name.strip_suffix(".yaml") else { continue };
+                let path = base.join(&name);
+                let (topic, mode) = plug_file::topic_and_mode(stem);
+                let id = PlugId {
+                    source: source.to_owned(),
+                    destination: destination.clone(),
+                    topic: topic.to_owned(),
+                    mode,
+                };
+                if let Some(text) = self.text(&path) {
+                    product_folder::read(&path, &text, &mut self.found, |node, report| {
+                        files.plugs.push(PlugFile::decode(node, product, id, report));
+                    });
+                }
+            }
+        }
+    }
+
+    fn text(&mut self, path: &Path) -> Option<String> {
+        self.folder.text(path).unwrap_or_else(|wrong| {
+            self.found.push(wrong);
+            None
+        })
+    }
+
+    fn list(&mut self, path: &Path) -> super::files::Entries {
+        self.folder.entries(path).unwrap_or_else(|wrong| {
+            self.found.push(wrong);
+            super::files::Entries::default()
+        })
+    }
+}
+
+fn join(below: &str, name: &str) -> String {
+    if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") }
+}

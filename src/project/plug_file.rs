@@ -1,0 +1,86 @@
+//! `instances/<product>/<source>/plugs/<destination>/<topic>[_pull].yaml`: a connection.
+
+use std::collections::BTreeMap;
+
+use super::decode::{Fields, Located, Report, UnknownKeys};
+use super::instance_file;
+use super::names;
+use super::position::{Mark, Position};
+use super::yaml::Node;
+use crate::mesh::model::{Mode, PlugId};
+
+/// A plug as written. Its place in the tree says what it connects; the keys may repeat it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlugFile {
+    /// What names it, as the path says.
+    pub id: PlugId,
+    /// The product in whose folder the source stands.
+    pub source_product: String,
+    /// The format asked for.
+    pub format: Option<Located<String>>,
+    /// Trigger to executor, rather than producer to consumer; none = not said.
+    pub kind: Option<Located<String>>,
+    /// The instance that is to set up both ends.
+    pub owner: Option<Located<String>>,
+    /// Settings as written, by name.
+    pub settings: BTreeMap<String, Located<Node>>,
+    /// Where it is declared.
+    pub at: Position,
+}
+
+impl PlugFile {
+    /// Reads the document of the plug that the path names.
+    pub fn decode(node: &Node, source_product: &str, id: PlugId, report: &mut Report) -> Self {
+        let at = report.position(node.at);
+        if let Err(wrong) = names::check_topic(&id.topic) {
+            report.error(Mark::START, wrong).hint = Some(names::NAME_HINT.to_owned());
+        }
+        let mut file = Self {
+            id,
+            source_product: source_product.to_owned(),
+            format: None,
+            kind: None,
+            owner: None,
+            settings: BTreeMap::new(),
+            at,
+        };
+        let Some(mut fields) = Fields::of(node, "the plug", report) else { return file };
+        let mode = file.id.mode.word();
+        for (key, path) in [
+            ("src_instance", file.id.source.as_str()),
+            ("dst_instance", &file.id.destination),
+            ("topic", &file.id.topic),
+            ("mode", mode),
+        ] {
+            if let Some(said) = fields.text(key, report)
+                && said.value != path
+            {
+                report
+                    .error(said.at, format!("`{key}` is `{}`, but the path of the file says `{path}`", said.value))
+                    .hint = Some("rename the file or correct the key".to_owned());
+            }
+        }
+        file.format = fields.text("format", report);
+        file.kind = fields.text("kind", report);
+        file.owner = fields.text("owner", report);
+        file.settings = instance_file::settings(&mut fields, report);
+        // What Meshroom keeps there: `status` is read by nobody, the journal has it; the others are
+        // notes of its hooks.
+        fields.tolerate(&["status", "src_config", "dst_config"]);
+        fields.finish(UnknownKeys::Warn, report);
+        file
+    }
+}
+
+/// Topic and mode from the stem of a plug's file.
+pub fn topic_and_mode(stem: &str) -> (&str, Mode) {
+    stem.strip_suffix("_pull").map_or((stem, Mode::Push), |topic| (topic, Mode::Pull))
+}
+
+/// The name of the file of a plug.
+pub fn file_name(topic: &str, mode: Mode) -> String {
+    match mode {
+        Mode::Push => format!("{topic}.yaml"),
+        Mode::Pull => format!("{topic}_pull.yaml"),
+    }
+}

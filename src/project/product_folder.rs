@@ -1,0 +1,103 @@
+//! A product from the files of its folder, on disk or built in.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::decode::Report;
+use super::definition;
+use super::integration_file;
+use super::position::{Diagnostic, Mark, Position};
+use super::yaml;
+use crate::mesh::model::Product;
+
+/// The name of the file that defines a product.
+pub const DEFINITION: &str = "definition.yaml";
+
+/// The files of a product's folder that say something, by path below it.
+#[derive(Debug, Default)]
+pub struct ProductFolder {
+    /// Texts by path.
+    pub files: BTreeMap<String, String>,
+    /// There are hooks in Python beside the definition.
+    pub python: bool,
+}
+
+impl ProductFolder {
+    /// Whether a file of a product is read at all: its definition, its integrations, its templates.
+    pub fn wants(path: &str) -> bool {
+        let yaml = path.ends_with(".yml") || path.ends_with(".yaml");
+        match path.split('/').collect::<Vec<_>>()[..] {
+            [DEFINITION] => true,
+            ["templates", ..] => true,
+            // Folders below a target, such as `dist`, hold what hooks build.
+            ["integrations", _, _] => yaml,
+            _ => false,
+        }
+    }
+
+    /// The product that these files make; `base` is the folder's path in messages.
+    pub fn decode(self, name: &str, base: &Path, builtin: bool, found: &mut Vec<Diagnostic>) -> Product {
+        let definition = base.join(DEFINITION);
+        let mut product = definition::bare(name, &definition, builtin);
+        product.python = self.python;
+        match self.files.get(DEFINITION) {
+            Some(text) => read(&definition, text, found, |node, report| definition::decode(node, &mut product, report)),
+            // The folder alone makes a product, but its name must do.
+            None => {
+                let nothing = yaml::Node { value: yaml::Value::Null, at: Mark::START };
+                let mut report = Report::new(&definition);
+                definition::decode(&nothing, &mut product, &mut report);
+                found.append(&mut report.found);
+            }
+        }
+        for (path, text) in self.files {
+            if let Some(template) = path.strip_prefix("templates/") {
+                product.templates.insert(template.to_owned(), text);
+            } else if let Some(integration) = path.strip_prefix("integrations/") {
+                self::integration(integration, &base.join(&path), &text, &mut product, found);
+            }
+        }
+        product
+    }
+}
+
+fn integration(path: &str, file: &Path, text: &str, product: &mut Product, found: &mut Vec<Diagnostic>) {
+    let Some((target, name)) = path.split_once('/') else { return };
+    let stem = name.strip_suffix(".yml").or_else(|| name.strip_suffix(".yaml")).unwrap_or(name);
+    let means = match integration_file::parse_stem(stem) {
+        Ok(means) => means,
+        Err(wrong) => {
+            found.push(
+                Diagnostic::warning(Position::new(file, Mark::START), format!("{wrong}; it is left out"))
+                    .with_hint("names are `<topic>_<role>[_pull].yml`, such as `alerts_producer.yml`"),
+            );
+            return;
+        }
+    };
+    read(file, text, found, |node, report| {
+        let read = integration_file::decode(node, &product.name, target, means, report);
+        product.integrations.push(read);
+    });
+}
+
+/// Parses `text` and has it decoded, keeping all that is found wrong.
+pub(super) fn read(
+    file: &Path,
+    text: &str,
+    found: &mut Vec<Diagnostic>,
+    decode: impl FnOnce(&yaml::Node, &mut Report),
+) {
+    match yaml::parse(text, file) {
+        Ok(node) => {
+            let mut report = Report::new(file);
+            decode(&node, &mut report);
+            found.append(&mut report.found);
+        }
+        Err(mut wrong) => found.append(&mut wrong),
+    }
+}
+
+/// Where the file of a built-in product is said to stand.
+pub fn builtin_base(name: &str) -> PathBuf {
+    Path::new("<catalogue>").join(name)
+}

@@ -1,0 +1,28 @@
+//! `resilmesh.yaml`: what holds for the whole project.
+
+use super::decode::{Fields, Located, Report, UnknownKeys};
+use super::yaml::Node;
+
+/// The name of the file.
+pub const FILE_NAME: &str = "resilmesh.yaml";
+
+/// The whole of `resilmesh.yaml`; a project without the file has the default.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ProjectFile {
+    /// Name of the mesh; none = the name of the project's folder.
+    pub name: Option<Located<String>>,
+    /// Where managed instances run unless they say otherwise.
+    pub runtime: Option<Located<String>>,
+}
+
+impl ProjectFile {
+    /// Reads the document.
+    pub fn decode(node: &Node, report: &mut Report) -> Self {
+        let Some(mut fields) = Fields::of(node, "the project", report) else { return Self::default() };
+        fields.require("version", report);
+        fields.number("version", 1..=1, report);
+        let file = Self { name: fields.text("name", report), runtime: fields.text("runtime", report) };
+        fields.finish(UnknownKeys::Refuse, report);
+        file
+    }
+}
