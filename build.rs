@@ -38,5 +38,7 @@ fn table(products: &[(String, PathBuf)]) -> String {
         let _ = writeln!(modules, "#[path = {:?}]\nmod product_{module};", file.display().to_string());
         let _ = writeln!(rows, "    ({name:?}, product_{module}::HOOKS),");
     }
-    format!("{modules}\n/// The hooks of each product that has some.\nstatic TABLE: &[(&str, &[BuiltinHook])] = &[\n{rows}];\n")
+    format!(
+        "{modules}\n/// The hooks of each product that has some.\nstatic TABLE: &[(&str, &[BuiltinHook])] = &[\n{rows}];\n"
+    )
 }

@@ -95,7 +95,8 @@ impl HookContext {
     pub fn endpoint(&self, port: &str) -> Result<&str, HookError> {
         let own = &self.call.own;
         own.endpoints.get(port).map(String::as_str).ok_or_else(|| {
-            HookError::new(format!("`{}` has no port `{port}` on this machine", own.name)).hint("`resilmesh up` gives it one")
+            HookError::new(format!("`{}` has no port `{port}` on this machine", own.name))
+                .hint("`resilmesh up` gives it one")
         })
     }
 
