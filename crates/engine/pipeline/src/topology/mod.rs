@@ -1,0 +1,5 @@
+//! How components are connected, started and stopped.
+
+mod output;
+
+pub use output::Output;
