@@ -1,1 +1,4 @@
 //! Between bytes and events.
+
+pub mod encode;
+pub mod template;

@@ -2,9 +2,23 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`batch`] | collects events into requests, and keeps a few requests under way |
+//! | [`common`] | options that every sink has |
+//! | [`complain`] | says what goes wrong again and again, without filling the log |
+//! | [`confine`] | keeps templates that say where events go to their literal beginning |
 //! | [`owed`] | an event's share in its source's input while a sink works on it |
+//! | [`refuse`] | events that can never be delivered |
+//! | [`request`], [`retry`] | how many at once, how fast, how long, how often again |
 
+pub mod batch;
+pub mod common;
+pub mod complain;
+pub mod confine;
+mod nats;
 pub mod owed;
+pub mod refuse;
+pub mod request;
+pub mod retry;
 
 use std::path::PathBuf;
 
@@ -54,13 +68,15 @@ pub struct SinkContext {
 pub struct SinkError(pub String);
 
 /// The types of sinks that [`build`] knows, sorted.
-pub const KINDS: &[&str] = &[];
+pub const KINDS: &[&str] = &["nats"];
 
 /// Makes the sink that `options` describe. None = there is no sink of that type here.
 ///
 /// # Errors
 /// Everything that is wrong with the options.
 pub fn build(options: &Options) -> Option<Result<Box<dyn Sink>, Vec<ConfigError>>> {
-    let _ = options;
-    None
+    Some(match options.kind.as_str() {
+        "nats" => nats::build(options),
+        _ => return None,
+    })
 }
