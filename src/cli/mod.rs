@@ -5,9 +5,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+pub mod demo;
 pub mod engine;
 pub mod failure;
 mod open;
+pub mod supervise;
 pub mod ui;
 
 use failure::Failure;
@@ -71,8 +73,11 @@ pub struct Context {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::DemoArgs),
     #[command(subcommand, hide = true)]
     Engine(engine::Engine),
+    #[command(hide = true)]
+    Supervise(supervise::SuperviseArgs),
 }
 
 /// Runs the command line of this process.
@@ -90,9 +95,11 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(_context: &Context, command: Command) -> Result<(), Failure> {
+fn run(cx: &Context, command: Command) -> Result<(), Failure> {
     match command {
-        Command::Engine(engine) => engine::run(engine),
+        Command::Demo(args) => demo::run(cx, &args),
+        Command::Engine(engine) => engine::run(cx, engine),
+        Command::Supervise(args) => supervise::run(cx, args),
     }
 }
 
