@@ -3,12 +3,21 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
+pub mod add;
+pub mod completion;
+pub mod configure;
+mod edit;
 pub mod engine;
 pub mod failure;
+pub mod init;
+pub mod list;
 mod open;
+pub mod plug;
+pub mod remove;
 pub mod ui;
+pub mod unplug;
 
 use failure::Failure;
 use ui::{Color, Ui};
@@ -71,12 +80,22 @@ pub struct Context {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Add(add::AddArgs),
+    Completion(completion::CompletionArgs),
+    Configure(configure::ConfigureArgs),
     #[command(subcommand, hide = true)]
     Engine(engine::Engine),
+    Init(init::InitArgs),
+    List(list::ListArgs),
+    Plug(plug::PlugArgs),
+    Remove(remove::RemoveArgs),
+    Unplug(unplug::UnplugArgs),
 }
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    // Answers the shell's question and ends, if it asks one.
+    clap_complete::CompleteEnv::with_factory(command).complete();
     let cli = Cli::parse();
     let ui = Ui::new(cli.global.json, cli.global.quiet, cli.global.color);
     let context =
@@ -90,10 +109,23 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(_context: &Context, command: Command) -> Result<(), Failure> {
+fn run(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
+        Command::Add(args) => add::run(context, args),
+        Command::Completion(args) => completion::run(context, args),
+        Command::Configure(args) => configure::run(context, args),
         Command::Engine(engine) => engine::run(engine),
+        Command::Init(args) => init::run(context, args),
+        Command::List(args) => list::run(context, args),
+        Command::Plug(args) => plug::run(context, args),
+        Command::Remove(args) => remove::run(context, args),
+        Command::Unplug(args) => unplug::run(context, args),
     }
+}
+
+/// The whole command line, for completion.
+fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs `work` to its end on an asynchronous runtime of two threads.
