@@ -35,7 +35,10 @@ impl Context {
         let mistakes = found.iter().filter(|found| found.is_error()).count();
         if mistakes > 0 && new == NewMistakes::Refuse {
             let word = if mistakes == 1 { "a mistake" } else { "mistakes" };
-            return Err(Failure::new(format!("nothing is changed: the project would have {word} with it")).found(found));
+            let mistakes = found.into_iter().filter(Diagnostic::is_error).collect();
+            return Err(
+                Failure::new(format!("nothing is changed: the project would have {word} with it")).found(mistakes)
+            );
         }
         for change in changes {
             change

@@ -114,7 +114,12 @@ fn between(product: &Product, target: &Product, rows: &mut BTreeSet<Row>) {
             if !named(&own) && !named(&theirs) {
                 continue;
             }
-            for (own, _) in own {
+            let spelled: BTreeSet<Mode> = own.iter().filter(|(_, named)| *named).map(|(own, _)| own.mode).collect();
+            for (own, named) in own {
+                // What a product says of this topic goes before what it says of every topic.
+                if !named && spelled.contains(&own.mode) {
+                    continue;
+                }
                 let pairs = theirs
                     .iter()
                     .any(|(their, _)| their.mode == own.mode && meets(their.format.as_deref(), own.format.as_deref()));
