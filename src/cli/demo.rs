@@ -65,7 +65,10 @@ pub fn run(cx: &Context, args: &DemoArgs) -> Result<(), Failure> {
     }
     let down = if demo.project.join(".resilmesh").exists() { demo.down() } else { Ok(()) };
     outcome.and(down)?;
-    cx.ui.line(format!("\nDone in {:.1} s. The same by hand: see README.md, or run `resilmesh demo --keep` and look around.", start.elapsed().as_secs_f64()));
+    cx.ui.line(format!(
+        "\nDone in {:.1} s. The same by hand: see README.md, or run `resilmesh demo --keep` and look around.",
+        start.elapsed().as_secs_f64()
+    ));
     Ok(())
 }
 
@@ -128,9 +131,12 @@ impl Demo {
 
         self.title("Look further");
         let store = self.port("store", "http")?;
-        self.ui.line(format!("search      http://127.0.0.1:{store}/resilmesh-processed-events/_search?q=event.outcome:failure"));
+        self.ui.line(format!(
+            "search      http://127.0.0.1:{store}/resilmesh-processed-events/_search?q=event.outcome:failure"
+        ));
         self.ui.line(format!("one event   http://127.0.0.1:{store}/resilmesh-processed-events/_doc/{id}"));
-        self.ui.line(format!("broker      http://127.0.0.1:{}/jsz?streams=1&consumers=1", self.port("bus", "monitor")?));
+        self.ui
+            .line(format!("broker      http://127.0.0.1:{}/jsz?streams=1&consumers=1", self.port("bus", "monitor")?));
         self.ui.line(format!("send        logger -n 127.0.0.1 -P {port} -T \"...\""));
         self.step(Some(&self.project), &["search", "event.outcome:failure", "--size", "3"])
     }
@@ -154,7 +160,8 @@ impl Demo {
     }
 
     fn command(&self, project: Option<&Path>, words: &[&str]) -> Result<Command, Failure> {
-        let program = std::env::current_exe().map_err(|error| Failure::new(format!("cannot find this program: {error}")))?;
+        let program =
+            std::env::current_exe().map_err(|error| Failure::new(format!("cannot find this program: {error}")))?;
         let mut command = Command::new(program);
         if let Some(project) = project {
             command.arg("-C").arg(project);
@@ -178,8 +185,13 @@ impl Demo {
 
     fn run(&self, project: Option<&Path>, words: &[&str]) -> Result<(), Failure> {
         self.ui.line(format!("$ resilmesh {}", words.join(" ")));
-        let status = self.command(project, words)?.status().map_err(|error| Failure::new(format!("cannot run: {error}")))?;
-        if status.success() { Ok(()) } else { Err(Failure::new(format!("`resilmesh {}` failed, see above", words.join(" ")))) }
+        let status =
+            self.command(project, words)?.status().map_err(|error| Failure::new(format!("cannot run: {error}")))?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(Failure::new(format!("`resilmesh {}` failed, see above", words.join(" "))))
+        }
     }
 
     fn read(&self, words: &[&str]) -> Result<Value, Failure> {

@@ -3,14 +3,23 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
+pub mod add;
+pub mod completion;
+pub mod configure;
 pub mod demo;
+mod edit;
 pub mod engine;
 pub mod failure;
+pub mod init;
+pub mod list;
 mod open;
+pub mod plug;
+pub mod remove;
 pub mod supervise;
 pub mod ui;
+pub mod unplug;
 
 use failure::Failure;
 use ui::{Color, Ui};
@@ -73,15 +82,25 @@ pub struct Context {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Add(add::AddArgs),
+    Completion(completion::CompletionArgs),
+    Configure(configure::ConfigureArgs),
     Demo(demo::DemoArgs),
     #[command(subcommand, hide = true)]
     Engine(engine::Engine),
+    Init(init::InitArgs),
+    List(list::ListArgs),
+    Plug(plug::PlugArgs),
+    Remove(remove::RemoveArgs),
     #[command(hide = true)]
     Supervise(supervise::SuperviseArgs),
+    Unplug(unplug::UnplugArgs),
 }
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    // Answers the shell's question and ends, if it asks one.
+    clap_complete::CompleteEnv::with_factory(command).complete();
     let cli = Cli::parse();
     let ui = Ui::new(cli.global.json, cli.global.quiet, cli.global.color);
     let context =
@@ -97,10 +116,23 @@ pub fn main() -> ExitCode {
 
 fn run(cx: &Context, command: Command) -> Result<(), Failure> {
     match command {
+        Command::Add(args) => add::run(cx, args),
+        Command::Completion(args) => completion::run(cx, args),
+        Command::Configure(args) => configure::run(cx, args),
         Command::Demo(args) => demo::run(cx, &args),
         Command::Engine(engine) => engine::run(cx, engine),
+        Command::Init(args) => init::run(cx, args),
+        Command::List(args) => list::run(cx, args),
+        Command::Plug(args) => plug::run(cx, args),
+        Command::Remove(args) => remove::run(cx, args),
         Command::Supervise(args) => supervise::run(cx, args),
+        Command::Unplug(args) => unplug::run(cx, args),
     }
+}
+
+/// The whole command line, for completion.
+fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs `work` to its end on an asynchronous runtime of two threads.
