@@ -26,7 +26,7 @@ pub mod topology;
 pub mod transform;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use resilmesh_service::{Lifecycle, RunOptions, Stats, control};
@@ -120,12 +120,7 @@ pub async fn run(config: &Path, options: RunOptions) -> Result<(), RunError> {
 ///
 /// # Errors
 /// As [`run`].
-pub async fn run_with(
-    config: &Path,
-    options: RunOptions,
-    lifecycle: Lifecycle,
-    stats: Stats,
-) -> Result<(), RunError> {
+pub async fn run_with(config: &Path, options: RunOptions, lifecycle: Lifecycle, stats: Stats) -> Result<(), RunError> {
     let config = config::load(config, SecretMode::PutIn).map_err(RunError::Config)?;
     let hide = |errors: Vec<ConfigError>| {
         RunError::Config(errors.into_iter().map(|error| config.secrets.hide_in(error)).collect())
@@ -152,13 +147,9 @@ pub async fn run_with(
 
 /// The folder for state, locked. Without `data_dir` nothing is kept: only components that keep
 /// nothing can run then.
-fn data_dir(config: &Config) -> Result<(std::path::PathBuf, Option<std::fs::File>), RunError> {
-    match &config.globals.data_dir {
-        None => Ok((std::path::PathBuf::new(), None)),
-        Some(path) => {
-            let lock = topology::run::lock_data_dir(path)
-                .map_err(|reason| RunError::Config(vec![ConfigError::new(&config.root, reason)]))?;
-            Ok((path.clone(), Some(lock)))
-        }
-    }
+fn data_dir(config: &Config) -> Result<(Option<PathBuf>, Option<std::fs::File>), RunError> {
+    let Some(path) = &config.globals.data_dir else { return Ok((None, None)) };
+    let lock = topology::run::lock_data_dir(path)
+        .map_err(|reason| RunError::Config(vec![ConfigError::new(&config.root, reason)]))?;
+    Ok((Some(path.clone()), Some(lock)))
 }

@@ -6,14 +6,14 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// Lets the first of many through, and then one every ten seconds.
 #[derive(Debug, Default)]
-pub struct Seldom {
+pub(crate) struct Seldom {
     last: Option<Instant>,
     held: u64,
 }
 
 impl Seldom {
     /// How many were held back since the last one that was let through; none = hold this one back.
-    pub fn turn(&mut self) -> Option<u64> {
+    pub(crate) fn turn(&mut self) -> Option<u64> {
         self.turn_at(Instant::now())
     }
 

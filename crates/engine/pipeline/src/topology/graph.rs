@@ -187,7 +187,10 @@ pub fn check_refused(config: &Config) -> Vec<ConfigError> {
             }
         }
         if from == to || refused.contains_key(to) {
-            mistake(format!("`refused`: `{to}` takes what `{from}` cannot deliver, so it must not hand on itself"), None);
+            mistake(
+                format!("`refused`: `{to}` takes what `{from}` cannot deliver, so it must not hand on itself"),
+                None,
+            );
         }
     }
     errors
@@ -204,15 +207,7 @@ mod tests {
     fn component(section: Section, id: &str, inputs: &[&str]) -> Component {
         Component {
             inputs: inputs.iter().map(|name| Input { name: (*name).to_owned(), at: None }).collect(),
-            options: Options::new(
-                Path::new("t.yaml"),
-                section,
-                id,
-                "x",
-                Default::default(),
-                Default::default(),
-                None,
-            ),
+            options: Options::new(Path::new("t.yaml"), section, id, "x", Default::default(), Default::default(), None),
         }
     }
 
@@ -253,7 +248,8 @@ mod tests {
 
     #[test]
     fn an_unknown_input_is_named_with_the_closest() {
-        let components = [component(Section::Source, "source", &[]), component(Section::Sink, "out", &["sourse", "x_*"])];
+        let components =
+            [component(Section::Source, "source", &[]), component(Section::Sink, "out", &["sourse", "x_*"])];
         let errors = connected(&components).unwrap_err();
         assert_eq!(errors.len(), 2);
         assert!(errors[0].contains("input `sourse`") && errors[0].contains("did you mean `source`?"), "{errors:?}");

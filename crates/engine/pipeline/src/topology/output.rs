@@ -36,6 +36,12 @@ impl Output {
         Self { counters, point, targets }
     }
 
+    /// The same without targets, which keeps nothing downstream waiting.
+    #[must_use]
+    pub fn closed(&self) -> Self {
+        Self { targets: Vec::new(), ..self.clone() }
+    }
+
     /// Sends a batch to every target, waiting for room. A target that has ended does not keep the
     /// others from getting theirs. A batch that is too large is sent in parts.
     ///

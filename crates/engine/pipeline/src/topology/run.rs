@@ -37,7 +37,7 @@ pub struct Environment {
     /// What can be watched.
     pub taps: Taps,
     /// Where components keep their state.
-    pub data_dir: PathBuf,
+    pub data_dir: Option<PathBuf>,
     /// What our engine knows beyond Vector's configuration.
     pub engine: Engine,
 }
@@ -62,7 +62,7 @@ pub async fn run(parts: Parts, environment: &Environment) -> Result<(), RunError
             stop: environment.lifecycle.stop_token(),
             abandon: abandon.clone(),
             output: outputs.of(id),
-            data_dir: environment.data_dir.join(id),
+            data_dir: environment.data_dir.as_ref().map(|folder| folder.join(id)),
             inbox_prefix: environment.engine.inbox_prefix.clone(),
             readiness: readiness.part(id),
         };
@@ -76,7 +76,7 @@ pub async fn run(parts: Parts, environment: &Environment) -> Result<(), RunError
             id: id.clone(),
             counters: environment.stats.component(&id, Kind::Sink),
             stop: sink_stop.clone(),
-            data_dir: environment.data_dir.join(&id),
+            data_dir: environment.data_dir.clone().unwrap_or_default().join(&id),
             inbox_prefix: environment.engine.inbox_prefix.clone(),
             refused: environment.engine.refused.get(&id).and_then(|to| senders.get(to)).cloned(),
             readiness: readiness.part(&id),
@@ -268,7 +268,10 @@ pub fn lock_data_dir(path: &Path) -> Result<std::fs::File, String> {
         )
     })?;
     file.try_lock().map_err(|_| {
-        format!("the folder for state `{}` (`data_dir`) is in use by another pipeline; stop that one first", path.display())
+        format!(
+            "the folder for state `{}` (`data_dir`) is in use by another pipeline; stop that one first",
+            path.display()
+        )
     })?;
     Ok(file)
 }

@@ -49,12 +49,7 @@ impl Compiled {
         match compiled {
             Ok(result) => {
                 warnings.extend(explain(result.warnings));
-                Ok(Self {
-                    program: result.program,
-                    runtime: Runtime::default(),
-                    timezone,
-                    secrets: Secrets::new(),
-                })
+                Ok(Self { program: result.program, runtime: Runtime::default(), timezone, secrets: Secrets::new() })
             }
             Err(diagnostics) => {
                 let errors: Vec<_> = diagnostics.iter().filter(|d| d.is_problem()).cloned().collect();
@@ -80,11 +75,8 @@ impl Compiled {
     /// # Errors
     /// When the program fails or aborts; the event may be half changed then.
     pub fn run(&mut self, event: &mut Event) -> Result<Value, Terminate> {
-        let mut target = TargetValueRef {
-            value: &mut event.value,
-            metadata: &mut event.metadata,
-            secrets: &mut self.secrets,
-        };
+        let mut target =
+            TargetValueRef { value: &mut event.value, metadata: &mut event.metadata, secrets: &mut self.secrets };
         let result = self.runtime.resolve(&mut target, &self.program, &self.timezone);
         self.runtime.clear();
         result
