@@ -138,7 +138,7 @@ mod tests {
         .expect("items");
         assert_eq!(items.len(), 1);
         let indicator = Indicator::address("192.0.2.1").expect("an address");
-        assert_eq!(subjects(&items[0]), [indicator.clone()]);
+        assert_eq!(subjects(&items[0]), std::slice::from_ref(&indicator));
         let answer = answer(&indicator, "silentpush", items[0].clone());
         assert_eq!(answer.facts.risk_score, Some(42.0));
         assert_eq!(answer.facts.system.as_ref().map(|system| system.number), Some(64500));

@@ -64,6 +64,8 @@ impl Client {
         if is_loopback(&base) {
             builder = builder.no_proxy();
         }
+        // Whoever comes first in the process decides; there is only this one here.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = builder.build().map_err(|error| format!("HTTPS cannot be set up: {}", whole(&error)))?;
         Ok(Self { http, base, explain })
     }
