@@ -135,6 +135,14 @@ fn command() -> clap::Command {
     Cli::command()
 }
 
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_two_options_are_the_same() {
+        super::command().debug_assert();
+    }
+}
+
 /// Runs `work` to its end on an asynchronous runtime of two threads.
 ///
 /// # Errors
