@@ -14,9 +14,11 @@ pub mod engine;
 pub mod failure;
 pub mod init;
 pub mod list;
+pub mod logs;
 mod open;
 pub mod plug;
 pub mod remove;
+pub mod status;
 pub mod supervise;
 pub mod ui;
 pub mod unplug;
@@ -90,8 +92,10 @@ enum Command {
     Engine(engine::Engine),
     Init(init::InitArgs),
     List(list::ListArgs),
+    Logs(logs::LogsArgs),
     Plug(plug::PlugArgs),
     Remove(remove::RemoveArgs),
+    Status(status::StatusArgs),
     #[command(hide = true)]
     Supervise(supervise::SuperviseArgs),
     Unplug(unplug::UnplugArgs),
@@ -140,6 +144,10 @@ mod tests {
     #[test]
     fn no_two_options_are_the_same() {
         super::command().debug_assert();
+        Command::Engine(engine) => engine::run(engine),
+        Command::Logs(args) => logs::run(context, args),
+        Command::Status(args) => status::run(context, args),
+        Command::Supervise(args) => supervise::run(context, args),
     }
 }
 

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::Serialize;
 
 mod client;
 mod fetch;
@@ -54,7 +55,8 @@ const GRACE: Duration = Duration::from_secs(10);
 pub type Notice = Box<dyn Fn(&str) + Send + Sync>;
 
 /// Whether somebody looks after the services.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Supervision {
     /// The supervisor answers.
     Present,
@@ -228,4 +230,3 @@ fn with_log_hint(error: RuntimeError, instance: &str) -> RuntimeError {
 fn runtime_dir() -> Option<PathBuf> {
     std::env::var_os("XDG_RUNTIME_DIR").filter(|value| !value.is_empty()).map(PathBuf::from)
 }
-

@@ -93,7 +93,7 @@ impl Finder {
         let identity = build_of(&path).map_err(|error| unusable(&path, "the program", &error.to_string()))?;
         let label = match self.version(&path, &identity).await {
             Some(version) => format!("{} {version}", program.program),
-            None => program.program.clone(),
+            None => name_of(program),
         };
         Ok(Resolved { path, label, identity })
     }
@@ -139,12 +139,16 @@ impl Finder {
     /// A program that somebody asked for by path, or by a name on `PATH`.
     fn wanted(&self, wanted: &str, by: &str) -> Result<PathBuf, RuntimeError> {
         let path = PathBuf::from(wanted);
-        let found = if wanted.contains('/') { Some(path.clone()).filter(|it| is_program(it)) } else { self.on_path(wanted) };
+        let found =
+            if wanted.contains('/') { Some(path.clone()).filter(|it| is_program(it)) } else { self.on_path(wanted) };
         found.ok_or_else(|| unusable(&path, &format!("named by {by}"), "it is not there or may not be executed"))
     }
 
     fn on_path(&self, name: &str) -> Option<PathBuf> {
-        std::env::split_paths(&self.path).filter(|folder| folder.is_absolute()).map(|it| it.join(name)).find(|it| is_program(it))
+        std::env::split_paths(&self.path)
+            .filter(|folder| folder.is_absolute())
+            .map(|it| it.join(name))
+            .find(|it| is_program(it))
     }
 
     fn cached(&self, name: &str, pinned: &Fetch) -> PathBuf {
@@ -178,9 +182,16 @@ fn own(program: &Program) -> Result<Resolved, RuntimeError> {
     let unknown = |error: std::io::Error| RuntimeError::new(format!("this program cannot find itself: {error}"));
     let path = std::env::current_exe().map_err(unknown)?;
     let identity = build_of(Path::new("/proc/self/exe")).map_err(unknown)?;
+    Ok(Resolved { path, label: name_of(program), identity })
+}
+
+/// What is known of the label without the program: `nats-server`, `resilmesh engine pipeline`.
+pub fn name_of(program: &Program) -> String {
+    if program.program != "resilmesh" {
+        return program.program.clone();
+    }
     let words = program.args.iter().take_while(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()));
-    let label = words.fold("resilmesh".to_owned(), |label, word| format!("{label} {word}"));
-    Ok(Resolved { path, label, identity })
+    words.fold("resilmesh".to_owned(), |label, word| format!("{label} {word}"))
 }
 
 async fn ask_version(path: &Path) -> Option<String> {
