@@ -23,9 +23,23 @@ const MOST_FILES: u64 = 1 << 20;
 fn allowed(name: &str) -> bool {
     matches!(
         name,
-        "PATH" | "HOME" | "USER" | "LOGNAME" | "SHELL" | "LANG" | "LANGUAGE" | "TZ" | "TMPDIR"
-            | "http_proxy" | "https_proxy" | "no_proxy" | "all_proxy"
-            | "HTTP_PROXY" | "HTTPS_PROXY" | "NO_PROXY" | "ALL_PROXY"
+        "PATH"
+            | "HOME"
+            | "USER"
+            | "LOGNAME"
+            | "SHELL"
+            | "LANG"
+            | "LANGUAGE"
+            | "TZ"
+            | "TMPDIR"
+            | "http_proxy"
+            | "https_proxy"
+            | "no_proxy"
+            | "all_proxy"
+            | "HTTP_PROXY"
+            | "HTTPS_PROXY"
+            | "NO_PROXY"
+            | "ALL_PROXY"
     ) || ["LC_", "XDG_", "SSL_CERT_"].iter().any(|prefix| name.starts_with(prefix))
 }
 

@@ -228,4 +228,3 @@ fn with_log_hint(error: RuntimeError, instance: &str) -> RuntimeError {
 fn runtime_dir() -> Option<PathBuf> {
     std::env::var_os("XDG_RUNTIME_DIR").filter(|value| !value.is_empty()).map(PathBuf::from)
 }
-

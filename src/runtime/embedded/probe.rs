@@ -181,7 +181,10 @@ mod tests {
         let taken = owned(get(&url).await, &address, &nobody);
         assert!(matches!(&taken, Health::Waiting(why) if why.contains("another program")), "{taken:?}");
         let parent = Process::of(std::os::unix::process::parent_id()).expect("parent");
-        assert!(matches!(owned(Health::Ready, &address, &Family::new("x".to_owned(), Some(parent))), Health::Waiting(_)));
+        assert!(matches!(
+            owned(Health::Ready, &address, &Family::new("x".to_owned(), Some(parent))),
+            Health::Waiting(_)
+        ));
         server.abort();
     }
 }

@@ -139,12 +139,16 @@ impl Finder {
     /// A program that somebody asked for by path, or by a name on `PATH`.
     fn wanted(&self, wanted: &str, by: &str) -> Result<PathBuf, RuntimeError> {
         let path = PathBuf::from(wanted);
-        let found = if wanted.contains('/') { Some(path.clone()).filter(|it| is_program(it)) } else { self.on_path(wanted) };
+        let found =
+            if wanted.contains('/') { Some(path.clone()).filter(|it| is_program(it)) } else { self.on_path(wanted) };
         found.ok_or_else(|| unusable(&path, &format!("named by {by}"), "it is not there or may not be executed"))
     }
 
     fn on_path(&self, name: &str) -> Option<PathBuf> {
-        std::env::split_paths(&self.path).filter(|folder| folder.is_absolute()).map(|it| it.join(name)).find(|it| is_program(it))
+        std::env::split_paths(&self.path)
+            .filter(|folder| folder.is_absolute())
+            .map(|it| it.join(name))
+            .find(|it| is_program(it))
     }
 
     fn cached(&self, name: &str, pinned: &Fetch) -> PathBuf {

@@ -94,7 +94,8 @@ fn take_out(file: &File, begin: u64, end: u64) -> io::Result<()> {
 }
 
 fn remove_if_there(path: &Path) -> io::Result<()> {
-    std::fs::remove_file(path).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+    std::fs::remove_file(path)
+        .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
 fn rename_if_there(from: &Path, to: &Path) -> io::Result<()> {
