@@ -7,7 +7,10 @@ use clap::{Args, Parser, Subcommand};
 
 pub mod engine;
 pub mod failure;
+pub mod logs;
 mod open;
+pub mod status;
+pub mod supervise;
 pub mod ui;
 
 use failure::Failure;
@@ -73,6 +76,10 @@ pub struct Context {
 enum Command {
     #[command(subcommand, hide = true)]
     Engine(engine::Engine),
+    Logs(logs::LogsArgs),
+    Status(status::StatusArgs),
+    #[command(hide = true)]
+    Supervise(supervise::SuperviseArgs),
 }
 
 /// Runs the command line of this process.
@@ -90,9 +97,12 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(_context: &Context, command: Command) -> Result<(), Failure> {
+fn run(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Engine(engine) => engine::run(engine),
+        Command::Logs(args) => logs::run(context, args),
+        Command::Status(args) => status::run(context, args),
+        Command::Supervise(args) => supervise::run(context, args),
     }
 }
 

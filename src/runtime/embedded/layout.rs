@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::seat::Seat;
+use crate::project::names;
 use crate::runtime::RuntimeError;
 
 /// A socket's path must fit into 108 bytes with its final zero; some systems have less.
@@ -182,14 +183,13 @@ fn hash(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// An instance's name as a file name. `supervisor` is taken by the supervisor itself.
+/// An instance's name as a file name. `supervisor` is taken by the supervisor itself; two names
+/// with the same result are a mistake that compiling the mesh reports.
 fn file_id(instance: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    let mut id = if instance == "supervisor" || instance.starts_with('.') { "%".to_owned() } else { String::new() };
-    for byte in instance.bytes() {
-        if plain(byte) { id.push(char::from(byte)) } else { id.push_str(&format!("%{byte:02X}")) }
+    match names::id(instance).as_str() {
+        "supervisor" => "%supervisor".to_owned(),
+        id => id.to_owned(),
     }
-    id
 }
 
 /// Writes a file so that a reader sees the old content or the new one, never half of it; only its
@@ -209,15 +209,15 @@ pub(crate) fn build_of(program: &Path) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
-    fn names_become_distinct_file_names() {
+    fn names_become_file_names_that_stay_in_their_folder() {
         assert_eq!(file_id("bus-1"), "bus-1");
-        assert_eq!(file_id("a/b"), "a%2Fb");
-        assert_eq!(file_id("supervisor"), "%supervisor");
-        assert_eq!(file_id(".."), "%..");
-        assert_eq!(file_id("%supervisor"), "%25supervisor");
+        assert_eq!(file_id("../a"), "___a");
+        assert_ne!(file_id("supervisor"), "supervisor");
     }
 
     #[test]
@@ -237,9 +237,10 @@ mod tests {
     fn a_runtime_folder_that_others_may_enter_is_not_used() {
         let project = tempfile::tempdir().expect("temporary folder");
         let open = tempfile::Builder::new().prefix("o").tempdir_in("/tmp").expect("temporary folder");
+        std::fs::set_permissions(open.path(), PermissionsExt::from_mode(0o700)).expect("chmod");
         let own = Layout::of(project.path(), Some(open.path())).expect("layout");
         assert!(own.sockets().starts_with(open.path()));
-        std::fs::set_permissions(open.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("chmod");
+        std::fs::set_permissions(open.path(), PermissionsExt::from_mode(0o755)).expect("chmod");
         let shared = Layout::of(project.path(), Some(open.path())).expect("layout");
         assert_eq!(shared, own.with_shared_sockets());
     }
@@ -248,6 +249,7 @@ mod tests {
     fn a_link_is_no_place_for_sockets() {
         let folder = tempfile::tempdir().expect("temporary folder");
         let link = folder.path().join("link");
+        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o700)).expect("chmod");
         std::os::unix::fs::symlink(folder.path(), &link).expect("link");
         assert!(check_private(&link).is_err());
         assert!(check_private(folder.path()).is_ok());

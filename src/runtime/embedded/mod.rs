@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::Serialize;
 
 mod client;
 mod fetch;
@@ -54,7 +55,8 @@ const GRACE: Duration = Duration::from_secs(10);
 pub type Notice = Box<dyn Fn(&str) + Send + Sync>;
 
 /// Whether somebody looks after the services.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Supervision {
     /// The supervisor answers.
     Present,

@@ -79,8 +79,11 @@ pub(crate) async fn ended(handle: &AsyncFd<OwnedFd>) {
 }
 
 /// A handle that can be waited for.
+// Deprecated because a type could answer with another descriptor each time, which the `unsafe`
+// replacement makes the caller promise not to do. `OwnedFd` cannot.
+#[allow(deprecated)]
 pub(crate) fn watch(handle: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
-    AsyncFd::register_with_interest(handle, Interest::READABLE)
+    AsyncFd::with_interest(handle, Interest::READABLE)
 }
 
 fn boot() -> String {

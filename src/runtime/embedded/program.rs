@@ -93,7 +93,7 @@ impl Finder {
         let identity = build_of(&path).map_err(|error| unusable(&path, "the program", &error.to_string()))?;
         let label = match self.version(&path, &identity).await {
             Some(version) => format!("{} {version}", program.program),
-            None => program.program.clone(),
+            None => name_of(program),
         };
         Ok(Resolved { path, label, identity })
     }
@@ -182,9 +182,16 @@ fn own(program: &Program) -> Result<Resolved, RuntimeError> {
     let unknown = |error: std::io::Error| RuntimeError::new(format!("this program cannot find itself: {error}"));
     let path = std::env::current_exe().map_err(unknown)?;
     let identity = build_of(Path::new("/proc/self/exe")).map_err(unknown)?;
+    Ok(Resolved { path, label: name_of(program), identity })
+}
+
+/// What is known of the label without the program: `nats-server`, `resilmesh engine pipeline`.
+pub fn name_of(program: &Program) -> String {
+    if program.program != "resilmesh" {
+        return program.program.clone();
+    }
     let words = program.args.iter().take_while(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()));
-    let label = words.fold("resilmesh".to_owned(), |label, word| format!("{label} {word}"));
-    Ok(Resolved { path, label, identity })
+    words.fold("resilmesh".to_owned(), |label, word| format!("{label} {word}"))
 }
 
 async fn ask_version(path: &Path) -> Option<String> {

@@ -7,7 +7,7 @@
 //! a hole in front. So no byte is lost, and the pieces, oldest first, put one after the other, are
 //! the log. A supervisor that has gone, or a full disk, stops the rotation but never the service.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
@@ -17,7 +17,8 @@ use std::time::Duration;
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::fs::{FallocateFlags, SeekFrom, fallocate, seek};
 use rustix::io::Errno;
-use tokio::io::unix::AsyncFd;
+
+use super::process;
 
 /// The size at which a log is rotated.
 pub(crate) const LIMIT: u64 = 10 << 20;
@@ -60,6 +61,10 @@ pub(crate) fn rotate(log: &Path, limit: u64, pieces: usize) -> io::Result<bool> 
     // The last block stays: a file cannot be collapsed to its end.
     let end = size.saturating_sub(1) / BLOCK * BLOCK;
     if size.saturating_sub(begin) <= limit || end <= begin {
+        return Ok(false);
+    }
+    // Somebody reads: there is a next time.
+    if let Err(TryLockError::WouldBlock) = file.try_lock() {
         return Ok(false);
     }
     // First make room: the disk may be full.
@@ -132,7 +137,7 @@ fn rotate_all(folder: &Path) {
 async fn written_to(folder: &Path) -> io::Result<()> {
     let watch: OwnedFd = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
     inotify::add_watch(&watch, folder, WatchFlags::MODIFY | WatchFlags::ONESHOT)?;
-    let watch = AsyncFd::register(watch)?;
+    let watch = process::watch(watch)?;
     let _ready = watch.readable().await?;
     Ok(())
 }
