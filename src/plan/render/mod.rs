@@ -10,6 +10,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use self::context::Contexts;
+pub(crate) use self::context::topics;
 use self::environment::{Stop, Templates};
 use super::ports::Ports;
 use super::secrets::Secrets;
