@@ -69,7 +69,7 @@ fn validate(cx: &Context, args: &PipelineArgs) -> Result<(), Failure> {
         errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     };
     let summary = resilmesh_pipeline::validate(&args.service.config).map_err(|errors| configuration(lines(errors)))?;
-    summary.warnings.iter().for_each(|warning| cx.ui.warning(warning));
+    summary.warnings.iter().for_each(|warning| cx.ui.warning(&warning.to_string()));
     cx.ui.line(format!(
         "{} sources, {} transforms, {} sinks: valid",
         summary.sources, summary.transforms, summary.sinks

@@ -17,11 +17,16 @@ pub mod list;
 pub mod logs;
 mod open;
 pub mod plug;
+pub mod port;
+pub mod produce;
 pub mod remove;
+mod running;
+pub mod search;
 pub mod status;
 pub mod supervise;
 pub mod ui;
 pub mod unplug;
+pub mod watch;
 
 use failure::Failure;
 use ui::{Color, Ui};
@@ -94,11 +99,15 @@ enum Command {
     List(list::ListArgs),
     Logs(logs::LogsArgs),
     Plug(plug::PlugArgs),
+    Port(port::PortArgs),
+    Produce(produce::ProduceArgs),
     Remove(remove::RemoveArgs),
+    Search(search::SearchArgs),
     Status(status::StatusArgs),
     #[command(hide = true)]
     Supervise(supervise::SuperviseArgs),
     Unplug(unplug::UnplugArgs),
+    Watch(watch::WatchArgs),
 }
 
 /// Runs the command line of this process.
@@ -127,10 +136,16 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Engine(engine) => engine::run(cx, engine),
         Command::Init(args) => init::run(cx, args),
         Command::List(args) => list::run(cx, args),
+        Command::Logs(args) => logs::run(cx, args),
         Command::Plug(args) => plug::run(cx, args),
+        Command::Port(args) => port::run(cx, args),
+        Command::Produce(args) => produce::run(cx, args),
         Command::Remove(args) => remove::run(cx, args),
+        Command::Search(args) => search::run(cx, args),
+        Command::Status(args) => status::run(cx, args),
         Command::Supervise(args) => supervise::run(cx, args),
         Command::Unplug(args) => unplug::run(cx, args),
+        Command::Watch(args) => watch::run(cx, args),
     }
 }
 
@@ -144,10 +159,6 @@ mod tests {
     #[test]
     fn no_two_options_are_the_same() {
         super::command().debug_assert();
-        Command::Engine(engine) => engine::run(engine),
-        Command::Logs(args) => logs::run(context, args),
-        Command::Status(args) => status::run(context, args),
-        Command::Supervise(args) => supervise::run(context, args),
     }
 }
 

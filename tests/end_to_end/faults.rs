@@ -53,7 +53,8 @@ fn a_mistake_in_vrl_is_shown_with_its_place_before_anything_starts() {
     assert!(copied.success());
     let template = own.join("templates/transforms/logs_to_ecs_events.yaml");
     let text = std::fs::read_to_string(&template).expect("template");
-    std::fs::write(&template, text.replace(".event.kind = \"event\"", ".event.kind = parse_sislog(.message)")).expect("write");
+    std::fs::write(&template, text.replace(".event.kind = \"event\"", ".event.kind = parse_sislog(.message)"))
+        .expect("write");
     let output = mesh.run(&["up"]);
     assert_eq!(output.status.code(), Some(1));
     let said = stderr_of(&output);
@@ -66,7 +67,8 @@ fn odd_lines_are_kept() {
     let mesh = Mesh::soapa();
     mesh.up();
     let megabyte = vec![b'x'; 1_000_000];
-    let lines: [&[u8]; 4] = [b"<13>caf\xe9 \xff\xfe", b"no syslog at all", &megabyte, b"<134>CEF:0|a|b|c|d|e|5|src=203.0.113.5"];
+    let lines: [&[u8]; 4] =
+        [b"<13>caf\xe9 \xff\xfe", b"no syslog at all", &megabyte, b"<134>CEF:0|a|b|c|d|e|5|src=203.0.113.5"];
     mesh.send_syslog(lines.into_iter());
     mesh.wait_for_count(4);
     let lengths: Vec<usize> = mesh.messages().iter().map(String::len).collect();
@@ -90,18 +92,20 @@ fn services_outlive_a_killed_supervisor_and_the_next_up_takes_them_over() {
     let mesh = Mesh::soapa();
     mesh.up();
     let before = mesh.status();
-    let supervisor = before["supervisor"]["pid"].as_i64().expect("supervisor pid");
-    kill(Pid::from_raw(i32::try_from(supervisor).expect("pid")), Signal::SIGKILL).expect("kill");
+    let supervisor = mesh.supervisor().expect("supervisor");
+    kill(supervisor, Signal::SIGKILL).expect("kill");
 
     mesh.send_syslog([b"<134>Nov 21 10:00:00 gw01 app[1]: while nobody watches".as_slice()].into_iter());
     mesh.wait_for_count(1);
 
     mesh.up();
     let after = mesh.status();
-    for (was, is) in before["services"].as_array().expect("services").iter().zip(after["services"].as_array().expect("services")) {
+    for (was, is) in
+        before["services"].as_array().expect("services").iter().zip(after["services"].as_array().expect("services"))
+    {
         assert_eq!((&was["pid"], "ready"), (&is["pid"], is["state"].as_str().unwrap_or_default()), "{is}");
     }
-    assert_ne!(after["supervisor"]["pid"], before["supervisor"]["pid"]);
+    assert_ne!(mesh.supervisor().expect("supervisor"), supervisor);
     mesh.kill("collector");
     mesh.wait_for("the collector is back", |mesh| mesh.service("collector")["restarts"] == 1);
 }
@@ -111,8 +115,8 @@ fn down_after_a_killed_supervisor_leaves_no_process() {
     let mesh = Mesh::soapa();
     mesh.up();
     let before = mesh.status();
-    let supervisor = before["supervisor"]["pid"].as_i64().expect("supervisor pid");
-    kill(Pid::from_raw(i32::try_from(supervisor).expect("pid")), Signal::SIGKILL).expect("kill");
+    let supervisor = mesh.supervisor().expect("supervisor");
+    kill(supervisor, Signal::SIGKILL).expect("kill");
     mesh.expect(&["down"]);
     for service in before["services"].as_array().expect("services") {
         let pid = Pid::from_raw(i32::try_from(service["pid"].as_i64().expect("pid")).expect("pid"));

@@ -57,7 +57,16 @@ fn a_first_user_brings_it_up_looks_around_and_takes_it_down() {
     // What `logger` sends is found by `search` and by curl's URL.
     let port = mesh.port("collector", "syslog").to_string();
     let sent = Command::new("logger")
-        .args(["-n", "127.0.0.1", "-P", &port, "-T", "-t", "sshd", "Failed password for root from 203.0.113.9 port 4711 ssh2"])
+        .args([
+            "-n",
+            "127.0.0.1",
+            "-P",
+            &port,
+            "-T",
+            "-t",
+            "sshd",
+            "Failed password for root from 203.0.113.9 port 4711 ssh2",
+        ])
         .status()
         .expect("logger runs");
     assert!(sent.success());
@@ -88,8 +97,11 @@ fn what_is_produced_into_a_plug_is_seen_by_watch_and_stored() {
         .spawn()
         .expect("watch runs");
     for line in ["<85>Jan  5 16:27:46 login[821]: pam_unix(login:auth): check pass; user unknown"] {
-        let mut produce =
-            mesh.command(&mesh.project, &["produce", "logs", "senders", "collector"]).stdin(Stdio::piped()).spawn().expect("produce runs");
+        let mut produce = mesh
+            .command(&mesh.project, &["produce", "logs", "senders", "collector"])
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("produce runs");
         writeln!(produce.stdin.take().expect("stdin"), "{line}").expect("write");
         assert!(produce.wait().expect("ends").success());
     }
@@ -99,8 +111,11 @@ fn what_is_produced_into_a_plug_is_seen_by_watch_and_stored() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("produce runs");
-    writeln!(produce.stdin.take().expect("stdin"), r#"{{"event":{{"id":"produced-1"}},"message":"by hand","@timestamp":"2026-01-05T16:27:46Z"}}"#)
-        .expect("write");
+    writeln!(
+        produce.stdin.take().expect("stdin"),
+        r#"{{"event":{{"id":"produced-1"}},"message":"by hand","@timestamp":"2026-01-05T16:27:46Z"}}"#
+    )
+    .expect("write");
     let output = produce.wait_with_output().expect("ends");
     assert!(output.status.success());
     assert_eq!(String::from_utf8_lossy(&output.stdout), "produced-1\n");
@@ -108,9 +123,13 @@ fn what_is_produced_into_a_plug_is_seen_by_watch_and_stored() {
     mesh.wait_for_count(2);
     let watched = watching.stdout.take().map(std::io::read_to_string).expect("stdout").expect("UTF-8");
     assert!(watching.wait().expect("ends").success());
-    let messages: Vec<serde_json::Value> = watched.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let messages: Vec<serde_json::Value> =
+        watched.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(messages.len(), 2, "{watched}");
-    assert!(messages.iter().any(|event| event["message"] == "by hand" && event["event"]["id"] == "produced-1"), "{watched}");
+    assert!(
+        messages.iter().any(|event| event["message"] == "by hand" && event["event"]["id"] == "produced-1"),
+        "{watched}"
+    );
 }
 
 #[test]

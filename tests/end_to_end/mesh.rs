@@ -112,6 +112,17 @@ impl Mesh {
         u16::try_from(port).expect("port number")
     }
 
+    /// The process that looks after this mesh's services.
+    pub fn supervisor(&self) -> Option<nix::unistd::Pid> {
+        let project = self.project.to_string_lossy().into_owned();
+        std::fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
+            let pid = entry.file_name().to_string_lossy().parse().ok()?;
+            let words = std::fs::read(entry.path().join("cmdline")).ok()?;
+            let words = String::from_utf8_lossy(&words).into_owned();
+            (words.contains("supervise\0") && words.contains(&project)).then(|| nix::unistd::Pid::from_raw(pid))
+        })
+    }
+
     pub fn kill(&self, instance: &str) {
         let pid = self.service(instance)["pid"].as_u64().expect("pid");
         let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).expect("pid"));
@@ -213,8 +224,10 @@ pub fn nats_server() -> PathBuf {
 
 /// The Python that has the official clients.
 pub fn python() -> PathBuf {
-    std::env::var_os("RESILMESH_TEST_PYTHON")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-tools/python/bin/python"), PathBuf::from)
+    std::env::var_os("RESILMESH_TEST_PYTHON").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-tools/python/bin/python"),
+        PathBuf::from,
+    )
 }
 
 /// One HTTP/1.1 exchange on loopback.

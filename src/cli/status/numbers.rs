@@ -24,6 +24,8 @@ pub struct Numbers {
     pub out_rate: Option<f64>,
     /// Events that wait to be taken.
     pub lag: Option<u64>,
+    /// Things that went wrong and were tried again since the start.
+    pub errors: Option<u64>,
     /// Events given up since the start.
     pub dropped: Option<u64>,
     /// The same by reason.
@@ -33,6 +35,7 @@ pub struct Numbers {
 impl From<Snapshot> for Numbers {
     fn from(seen: Snapshot) -> Self {
         let mut dropped_because = BTreeMap::new();
+        let errors = seen.components.values().map(|component| component.errors).sum();
         for (reason, count) in seen.components.into_values().flat_map(|component| component.dropped) {
             *dropped_because.entry(reason).or_default() += count;
         }
@@ -40,6 +43,7 @@ impl From<Snapshot> for Numbers {
             in_rate: Some(rounded(seen.in_rate)),
             out_rate: Some(rounded(seen.out_rate)),
             lag: None,
+            errors: Some(errors),
             dropped: Some(seen.dropped),
             dropped_because,
         }
