@@ -9,16 +9,19 @@
 //! | [`owed`] | an event's share in its source's input while a sink works on it |
 //! | [`refuse`] | events that can never be delivered |
 //! | [`request`], [`retry`] | how many at once, how fast, how long, how often again |
+//! | [`web`] | what sinks that speak HTTP share |
 
 pub mod batch;
 pub mod common;
 pub mod complain;
 pub mod confine;
+mod elasticsearch;
 mod nats;
 pub mod owed;
 pub mod refuse;
 pub mod request;
 pub mod retry;
+pub mod web;
 
 use std::path::PathBuf;
 
@@ -68,7 +71,7 @@ pub struct SinkContext {
 pub struct SinkError(pub String);
 
 /// The types of sinks that [`build`] knows, sorted.
-pub const KINDS: &[&str] = &["nats"];
+pub const KINDS: &[&str] = &["elasticsearch", "nats"];
 
 /// Makes the sink that `options` describe. None = there is no sink of that type here.
 ///
@@ -76,6 +79,7 @@ pub const KINDS: &[&str] = &["nats"];
 /// Everything that is wrong with the options.
 pub fn build(options: &Options) -> Option<Result<Box<dyn Sink>, Vec<ConfigError>>> {
     Some(match options.kind.as_str() {
+        "elasticsearch" => elasticsearch::build(options),
         "nats" => nats::build(options),
         _ => return None,
     })

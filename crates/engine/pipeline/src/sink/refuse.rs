@@ -26,6 +26,11 @@ impl Refusals {
         Self { id: id.clone(), kind, counters: counters.clone(), to: refused.clone() }
     }
 
+    /// What must be kept of an event while it is on its way, so that it can be handed over.
+    pub fn keep(&self, event: Value) -> Value {
+        if self.to.is_some() { event } else { Value::Null }
+    }
+
     /// Gives up an event: `reason` is what it is counted under, `message` what stood in the way.
     /// If another sink takes such events it gets this one with both below `metadata.dropped`, as
     /// `remap` leaves its own, and the event's fate is what becomes of it there.
