@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_yaml::{Mapping, Value};
 
 use super::error::{ConfigError, Position, closest};
+use super::yaml::Place;
 
 /// The three sorts of components.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,20 +59,23 @@ pub struct Options {
     pub kind: String,
     values: Mapping,
     /// Where each option stands; the key is the path below the component, such as `auth.user`.
-    positions: BTreeMap<String, Position>,
+    places: BTreeMap<String, Place>,
+    /// Where the component itself stands, if its file holds more than it.
+    own: Option<Position>,
 }
 
 impl Options {
-    /// The options `values` of a component; `positions` by dotted path.
+    /// The options `values` of a component; `places` by dotted path, `own` that of the component.
     pub fn new(
         file: &Path,
         section: Section,
         id: &str,
         kind: &str,
         values: Mapping,
-        positions: BTreeMap<String, Position>,
+        places: BTreeMap<String, Place>,
+        own: Option<Position>,
     ) -> Self {
-        Self { file: file.to_owned(), section, id: id.to_owned(), kind: kind.to_owned(), values, positions }
+        Self { file: file.to_owned(), section, id: id.to_owned(), kind: kind.to_owned(), values, places, own }
     }
 
     /// The options that `yaml` holds, for tests of one component.
@@ -81,7 +85,7 @@ impl Options {
     #[cfg(test)]
     pub fn from_yaml(section: Section, kind: &str, yaml: &str) -> Result<Self, serde_yaml::Error> {
         let values = serde_yaml::from_str(yaml)?;
-        Ok(Self::new(Path::new("test.yaml"), section, "test", kind, values, BTreeMap::new()))
+        Ok(Self::new(Path::new("test.yaml"), section, "test", kind, values, BTreeMap::new(), None))
     }
 
     /// Takes all options as `T`, which should be `#[serde(deny_unknown_fields)]`. Options in
@@ -126,11 +130,17 @@ impl Options {
     pub fn position(&self, option: &str) -> Option<Position> {
         let mut path = option;
         loop {
-            if let Some(position) = self.positions.get(path) {
-                return Some(*position);
+            if let Some(place) = self.places.get(path) {
+                return Some(place.key);
             }
-            path = path.rsplit_once('.')?.0;
+            let Some((above, _)) = path.rsplit_once('.') else { return self.own };
+            path = above;
         }
+    }
+
+    /// Where the value of `option` stands, for pointing into a text of several lines.
+    pub fn place(&self, option: &str) -> Option<Place> {
+        self.places.get(option).copied()
     }
 
     /// The component in words, such as ``sink `out` ``.
