@@ -174,7 +174,8 @@ fn default_log_schema(value: &Value, report: &mut Report<'_>) {
     for (key, value) in value.as_mapping().into_iter().flatten() {
         if !DEFAULTS.iter().any(|(name, default)| key.as_str() == Some(name) && value.as_str() == Some(default)) {
             let key = key.as_str().unwrap_or_default();
-            report.error(&format!("log_schema.{key}"), format!("`log_schema.{key}` may only have Vector's default here"));
+            report
+                .error(&format!("log_schema.{key}"), format!("`log_schema.{key}` may only have Vector's default here"));
         }
     }
 }

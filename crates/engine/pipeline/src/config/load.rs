@@ -161,12 +161,7 @@ impl Files {
         }
     }
 
-    fn config(
-        self,
-        root: &Path,
-        engine_file: Option<PathBuf>,
-        mode: SecretMode,
-    ) -> Result<Config, Vec<ConfigError>> {
+    fn config(self, root: &Path, engine_file: Option<PathBuf>, mode: SecretMode) -> Result<Config, Vec<ConfigError>> {
         let secrets = match mode {
             SecretMode::Leave => Secrets::default(),
             SecretMode::PutIn => self.secrets()?,
@@ -289,7 +284,8 @@ fn add(
         None => {
             let mut error = mistake("missing `type`".to_owned(), own);
             if mapping.contains_key(section.key()) {
-                error = error.hint(format!("a file below `{0}/` holds one {section} without the key `{0}`", section.key()));
+                error =
+                    error.hint(format!("a file below `{0}/` holds one {section} without the key `{0}`", section.key()));
             }
             return errors.push(error);
         }
@@ -373,7 +369,9 @@ fn check_ids(config: &Config, errors: &mut Vec<ConfigError>) {
             errors.push(options.error("", format!("the id `{}` must not hold a `.`", options.id)));
         }
         if let Some(first) = seen.insert(&options.id, options) {
-            errors.push(options.error("", format!("the id is also that of a {} in {}", first.section, first.file.display())));
+            errors.push(
+                options.error("", format!("the id is also that of a {} in {}", first.section, first.file.display())),
+            );
         }
     }
 }

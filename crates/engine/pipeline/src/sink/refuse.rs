@@ -61,23 +61,13 @@ impl Refusals {
 #[cfg(test)]
 mod tests {
     use resilmesh_service::Stats;
-    use resilmesh_service::stats::Kind;
-    use tokio_util::sync::CancellationToken;
 
     use super::*;
     use crate::event::{Ack, Fate, channel};
-    use crate::readiness::Part;
+    use crate::sink::testing;
 
     fn context(stats: &Stats, refused: Option<mpsc::Sender<Batch>>) -> SinkContext {
-        SinkContext {
-            id: "out".to_owned(),
-            counters: stats.component("out", Kind::Sink),
-            stop: CancellationToken::new(),
-            data_dir: std::env::temp_dir(),
-            inbox_prefix: None,
-            refused,
-            readiness: Part::ignored(),
-        }
+        SinkContext { refused, ..testing::counted(stats) }
     }
 
     #[tokio::test]

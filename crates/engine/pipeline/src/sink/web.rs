@@ -140,7 +140,8 @@ pub fn headers(options: &BTreeMap<String, String>) -> Result<HeaderMap, String> 
     let mut headers = HeaderMap::new();
     for (name, value) in options {
         let name = HeaderName::try_from(name).map_err(|_| format!("`{name}` is no name of a header"))?;
-        let value = HeaderValue::try_from(value).map_err(|_| format!("the value of header `{name}` has odd characters"))?;
+        let value =
+            HeaderValue::try_from(value).map_err(|_| format!("the value of header `{name}` has odd characters"))?;
         headers.insert(name, value);
     }
     Ok(headers)

@@ -70,7 +70,9 @@ impl Answer {
         }
         items
             .into_iter()
-            .map(|item| item.into_values().next().map(Outcome::from).ok_or_else(|| Unclear("an empty outcome".to_owned())))
+            .map(|item| {
+                item.into_values().next().map(Outcome::from).ok_or_else(|| Unclear("an empty outcome".to_owned()))
+            })
             .collect::<Result<_, _>>()
             .map(Self::Each)
     }

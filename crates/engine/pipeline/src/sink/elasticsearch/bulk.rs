@@ -137,7 +137,7 @@ mod tests {
             };
             draft.add(Ack::none().into(), write).unwrap();
         }
-        assert_eq!(draft.size(), (3, 90));
+        assert_eq!(draft.size(), (3, 93));
         draft.close()
     }
 

@@ -56,7 +56,8 @@ impl Sink for Elasticsearch {
         if !typed {
             operations.without_types();
         }
-        let delivery = Delivery::new(operations, server, retry, rate, Refusals::new("elasticsearch", &context), &context);
+        let delivery =
+            Delivery::new(operations, server, retry, rate, Refusals::new("elasticsearch", &context), &context);
         super::batch::run(Arc::new(delivery), input, batch, concurrency).await;
         Ok(())
     }

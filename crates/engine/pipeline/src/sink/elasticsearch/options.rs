@@ -144,8 +144,9 @@ impl Settings {
         let client = web::client(taken.tls.as_ref(), urls.iter().any(|url| url.scheme() == "https"), timeout)
             .map_err(|message| wrong("tls", message))
             .ok();
-        let headers =
-            web::headers(&taken.request.headers).map_err(|message| wrong("request.headers", message)).unwrap_or_default();
+        let headers = web::headers(&taken.request.headers)
+            .map_err(|message| wrong("request.headers", message))
+            .unwrap_or_default();
         if matches!(taken.auth, Some(Auth::Bearer { .. })) {
             wrong("auth.strategy", "unknown strategy `bearer`; put the token into `request.headers`".to_owned());
         }
@@ -181,7 +182,9 @@ fn endpoints(options: &ElasticsearchOptions) -> Result<Vec<Url>, String> {
     let written = match (&options.endpoint, options.endpoints.as_slice()) {
         (Some(_), [_, ..]) => return Err("`endpoint` and `endpoints` exclude each other: use `endpoints`".to_owned()),
         (Some(one), []) => std::slice::from_ref(one),
-        (None, []) => return Err("`endpoints` must name at least one server, such as `http://127.0.0.1:9200`".to_owned()),
+        (None, []) => {
+            return Err("`endpoints` must name at least one server, such as `http://127.0.0.1:9200`".to_owned());
+        }
         (None, many) => many,
     };
     written
@@ -249,7 +252,8 @@ fn operations(
         Some(template) => Ok(template),
         None => Template::try_from(INDEX).map_err(|error| error.to_string()),
     };
-    let index = index.and_then(|template| Route::new(template, free)).map_err(|message| wrong("bulk.index", message)).ok();
+    let index =
+        index.and_then(|template| Route::new(template, free)).map_err(|message| wrong("bulk.index", message)).ok();
     Some(Operations::new(action?, index?, bulk.template_fallback_index, id_key, version, doc_type, fields))
 }
 
@@ -304,7 +308,10 @@ mod tests {
             ("{endpoints: ['http://h'], bulk: {action: update}}", "needs `id_key`"),
             ("{endpoints: ['http://h'], bulk: {idx: a}}", "unknown option `bulk.idx`"),
             ("{endpoints: ['http://h'], mode: data_stream}", "does not have"),
-            ("{endpoints: ['http://h'], data_stream: {}}", "option `data_stream` of `elasticsearch` sinks is one of Vector's"),
+            (
+                "{endpoints: ['http://h'], data_stream: {}}",
+                "option `data_stream` of `elasticsearch` sinks is one of Vector's",
+            ),
             ("{endpoints: ['http://h'], api_version: v9}", "`v9`"),
             ("{endpoints: ['http://a:b@h'], auth: {strategy: basic, user: u, password: p}}", "take one of them out"),
             ("{endpoints: ['http://h'], bulk: {version: '{{ v }}', version_type: external}}", "needs `id_key`"),
@@ -321,7 +328,8 @@ mod tests {
 
     #[test]
     fn bulk_requests_carry_the_query() {
-        let yaml = "{endpoints: ['http://h:1/es/'], pipeline: norm, query: {a: [b, 'c d']}, request: {timeout_secs: 5}}";
+        let yaml =
+            "{endpoints: ['http://h:1/es/'], pipeline: norm, query: {a: [b, 'c d']}, request: {timeout_secs: 5}}";
         let options = Options::from_yaml(Section::Sink, "elasticsearch", yaml).unwrap();
         let taken: ElasticsearchOptions = options.parse(NOT_HERE).unwrap();
         let urls = bulk_urls(&endpoints(&taken).unwrap(), &taken, Duration::from_secs(5));
