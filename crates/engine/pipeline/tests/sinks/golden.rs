@@ -139,7 +139,7 @@ async fn messages() {
             })
             .await;
         }
-        let mut received = client.subscribe("ec*.>").await.expect("subscribe");
+        let mut received = client.subscribe("ecs.>").await.expect("subscribe");
         client.flush().await.expect("flush");
         sink["url"] = server.url().into();
         let running = start_with("nats", &sink.to_string(), false, None);
