@@ -75,8 +75,11 @@ impl Ack {
     /// A share and the receiver that learns its fate.
     pub fn pair() -> (Self, AckReceiver) {
         let (tell, told) = oneshot::channel();
-        // A receiver that is gone does not want to know.
-        (Self::telling(move |fate| drop(tell.send(fate))), AckReceiver(told))
+        let telling = Self::telling(move |fate| {
+            // A receiver that is gone does not want to know.
+            let _ = tell.send(fate);
+        });
+        (telling, AckReceiver(told))
     }
 
     /// A share that nobody waits for.

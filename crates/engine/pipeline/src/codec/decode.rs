@@ -61,7 +61,7 @@ impl DecodingOptions {
     pub fn decode(&self, frame: Bytes) -> Result<Records, DecodeError> {
         match self {
             Self::Bytes => {
-                let record = ObjectMap::from([("message".into(), Value::Bytes(frame))]);
+                let record = ObjectMap::from([("message".into(), Value::from_utf8_or_bytes(frame))]);
                 Ok(Records::One(Value::Object(record)))
             }
             Self::Json { json } => from_json(&text(&frame, json.lossy)?),

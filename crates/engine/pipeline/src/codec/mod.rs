@@ -2,10 +2,10 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`framing`] | cuts a stream of bytes into messages |
-//! | [`decode`] | makes events of a message |
-//! | [`encode`] | makes bytes of an event |
-//! | [`template`] | text with places for fields of an event |
+//! | [`framing`] | cutting a stream into frames |
+//! | [`decode`] | turning a frame into records |
+//! | [`encode`] | turning an event into bytes |
+//! | [`template`] | texts with fields of the event in them |
 
 pub mod decode;
 pub mod encode;

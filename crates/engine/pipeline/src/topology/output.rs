@@ -1,13 +1,28 @@
 //! The sending end of a component.
 
+use std::sync::Arc;
+
+use resilmesh_service::stats::Counters;
 use tokio::sync::mpsc;
 
-use crate::event::Batch;
+use super::tap::Point;
+use crate::event::{Batch, MAX_BATCH_EVENTS};
 
 /// Where the events of one output of a component go: to every component that names it as input.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Output {
-    targets: Vec<mpsc::Sender<Batch>>,
+    counters: Counters,
+    point: Arc<Point>,
+    targets: Vec<Target>,
+}
+
+/// One component that takes the events.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The way into it.
+    pub sender: mpsc::Sender<Batch>,
+    /// Where what it is given can be watched; only of a sink, which has no output of its own.
+    pub point: Option<Arc<Point>>,
 }
 
 /// Nobody takes events any more: what is downstream has ended.
@@ -17,32 +32,61 @@ pub struct Closed;
 
 impl Output {
     /// An output that sends to `targets`; with none, events are done with at once.
-    pub fn new(targets: Vec<mpsc::Sender<Batch>>) -> Self {
-        Self { targets }
+    pub fn new(counters: Counters, point: Arc<Point>, targets: Vec<Target>) -> Self {
+        Self { counters, point, targets }
+    }
+
+    /// The same without targets, which keeps nothing downstream waiting.
+    #[must_use]
+    pub fn closed(&self) -> Self {
+        Self { targets: Vec::new(), ..self.clone() }
     }
 
     /// Sends a batch to every target, waiting for room. A target that has ended does not keep the
-    /// others from getting theirs.
+    /// others from getting theirs. A batch that is too large is sent in parts.
     ///
     /// # Errors
-    /// When a target has ended; the batch then counts as not delivered.
-    pub async fn send(&self, batch: Batch) -> Result<(), Closed> {
+    /// When a target has ended; the events then count as not delivered.
+    pub async fn send(&self, mut batch: Batch) -> Result<(), Closed> {
+        let mut result = Ok(());
+        while batch.len() > MAX_BATCH_EVENTS {
+            let rest = batch.split_off(MAX_BATCH_EVENTS);
+            result = self.send_one(batch).await.and(result);
+            batch = rest;
+        }
+        self.send_one(batch).await.and(result)
+    }
+
+    async fn send_one(&self, batch: Batch) -> Result<(), Closed> {
         if batch.is_empty() {
             return Ok(());
         }
-        let Some((last, others)) = self.targets.split_last() else { return Ok(()) };
-        let mut closed = false;
+        let count = batch.len() as u64;
+        self.point.show(&batch);
+        let Some((last, others)) = self.targets.split_last() else {
+            self.counters.dropped("nothing takes the output", count);
+            return Ok(());
+        };
+        let mut result = Ok(());
         for target in others {
-            closed |= give(target, batch.clone()).await.is_err();
+            result = target.give(batch.clone()).await.and(result);
         }
-        closed |= give(last, batch).await.is_err();
-        if closed { Err(Closed) } else { Ok(()) }
+        result = last.give(batch).await.and(result);
+        if result.is_ok() {
+            self.counters.sent(count);
+        }
+        result
     }
 }
 
-async fn give(target: &mpsc::Sender<Batch>, batch: Batch) -> Result<(), Closed> {
-    target.send(batch).await.map_err(|refused| {
-        refused.0.iter().for_each(|event| event.ack.errored());
-        Closed
-    })
+impl Target {
+    async fn give(&self, batch: Batch) -> Result<(), Closed> {
+        if let Some(point) = &self.point {
+            point.show(&batch);
+        }
+        self.sender.send(batch).await.map_err(|refused| {
+            refused.0.iter().for_each(|event| event.ack.errored());
+            Closed
+        })
+    }
 }
