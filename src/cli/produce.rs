@@ -68,7 +68,9 @@ pub fn run(cx: &Context, args: ProduceArgs) -> Result<(), Failure> {
 
 fn context(running: &Running, args: &ProduceArgs) -> Result<HookContext, Failure> {
     match &args.destination {
-        Some(destination) => running.at_plug(running.plug(&args.topic, &args.instance, destination, args.mode.map(Mode::from))?, false),
+        Some(destination) => {
+            running.at_plug(running.plug(&args.topic, &args.instance, destination, args.mode.map(Mode::from))?, false)
+        }
         None => running.at_instance(running.instance(&args.instance)?, Some(&args.topic), Some(Role::Consumer)),
     }
 }

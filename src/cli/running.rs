@@ -11,9 +11,9 @@ use crate::project::names;
 use crate::runtime::embedded::Embedded;
 
 /// A mesh with its ports on this machine.
-pub struct Running {
+pub(super) struct Running {
     /// The mesh as it is written down.
-    pub mesh: Mesh,
+    pub(super) mesh: Mesh,
     ports: Ports,
     state: StateFolder,
     runtime: Embedded,
@@ -24,8 +24,8 @@ impl Running {
     ///
     /// # Errors
     /// When there is none, or it has mistakes.
-    pub fn open(cx: &Context) -> Result<Self, Failure> {
-        let (root, mesh) = cx.mesh()?;
+    pub(super) fn open(cx: &Context) -> Result<Self, Failure> {
+        let (root, mesh, _) = cx.compiled()?;
         let state = StateFolder::of(&root);
         let path = state.ports();
         let ports = Ports::load(&path)
@@ -37,7 +37,7 @@ impl Running {
     ///
     /// # Errors
     /// When there is none, with the closest name.
-    pub fn instance(&self, name: &str) -> Result<&Instance, Failure> {
+    pub(super) fn instance(&self, name: &str) -> Result<&Instance, Failure> {
         self.mesh.instances.get(name).ok_or_else(|| {
             let failure = Failure::new(format!("no instance is called `{name}`"));
             match names::closest(name, self.mesh.instances.keys().map(String::as_str)) {
@@ -51,7 +51,13 @@ impl Running {
     ///
     /// # Errors
     /// When there is none.
-    pub fn plug(&self, topic: &str, source: &str, destination: &str, mode: Option<Mode>) -> Result<&Plug, Failure> {
+    pub(super) fn plug(
+        &self,
+        topic: &str,
+        source: &str,
+        destination: &str,
+        mode: Option<Mode>,
+    ) -> Result<&Plug, Failure> {
         self.instance(source)?;
         self.instance(destination)?;
         let of_pair = |plug: &&Plug| plug.id.source == source && plug.id.destination == destination;
@@ -76,7 +82,7 @@ impl Running {
     ///
     /// # Errors
     /// When the runtime cannot be reached.
-    pub fn at_plug(&self, plug: &Plug, source: bool) -> Result<HookContext, Failure> {
+    pub(super) fn at_plug(&self, plug: &Plug, source: bool) -> Result<HookContext, Failure> {
         let end = if source { &plug.source } else { &plug.destination };
         self.context(calls::of_plug(&self.mesh, &self.ports, plug, end))
     }
@@ -85,7 +91,7 @@ impl Running {
     ///
     /// # Errors
     /// When the runtime cannot be reached.
-    pub fn at_instance(
+    pub(super) fn at_instance(
         &self,
         instance: &Instance,
         topic: Option<&str>,
@@ -95,7 +101,7 @@ impl Running {
     }
 
     /// The topics of an instance: those that it takes or those that it gives.
-    pub fn topics(&self, instance: &str, role: Role) -> Vec<&str> {
+    pub(super) fn topics(&self, instance: &str, role: Role) -> Vec<&str> {
         let of = |plug: &Plug| {
             if role == Role::Consumer { plug.id.destination == instance } else { plug.id.source == instance }
         };
