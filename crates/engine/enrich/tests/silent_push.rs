@@ -292,6 +292,28 @@ async fn a_slow_api_delays_an_event_but_has_it_delivered_once() {
 }
 
 #[tokio::test]
+async fn events_that_need_nothing_from_a_slow_api_do_not_wait_for_it() {
+    let api = Api::start().await;
+    let (bus, admin) = mesh().await;
+    api.always(Behave::Slowly(Duration::from_secs(600)));
+    std::fs::write(bus.dir.path().join("key"), "the-key\n").expect("write");
+    let mixed = [event("public", "8.8.8.8"), event("private", "10.0.0.1"), "no event".to_owned()];
+    admin.publish(mixed).await;
+    let service = Service::start(&bus, &with_api(&api, ", timeout_secs: 120"));
+    admin.wait_for_count("enriched_events", 1).await;
+    admin.wait_for_count("ecs_events_rejected", 1).await;
+    assert!(admin.read_by_id("enriched_events").await.contains_key("private"));
+    // A stop does not wait for the API either; the event is there for the next start.
+    let took = service.stop().await;
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    support::until("handed back", async || {
+        (admin.consumer_info().await.num_pending + admin.consumer_info().await.num_ack_pending as u64 == 1)
+            .then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn events_go_on_with_the_reason_when_the_api_fails() {
     let api = Api::start().await;
     let (bus, admin) = mesh().await;

@@ -141,6 +141,14 @@ impl Provider for SilentPush {
         outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::Nothing)).collect()
     }
 
+    fn may_have_to_wait(&self) -> bool {
+        true
+    }
+
+    fn knows_at_once(&self, indicator: &Indicator) -> bool {
+        self.shared.known_at_once(indicator).is_some() || self.shared.breaker.open_because().is_some()
+    }
+
     fn note(&self) -> Option<String> {
         let budget = &self.shared.budget;
         let used = format!("{} of {} indicators asked today", budget.spent(Utc::now().date_naive()), budget.per_day());
