@@ -244,7 +244,7 @@ async fn all_that_is_wrong_at_start_is_told_at_once() {
     let error = resilmesh_enrich::validate(&config).expect_err("a mistake");
     assert!(error[0].contains("none.mmdb"), "{error:?}");
 
-    let (config, _) = support::write_config(dir.path(), "nats://127.0.0.1:1", "");
+    let (config, _) = support::write_config(dir.path(), "nats://127.0.0.1:1", "providers: [local, silentpush]");
     assert_eq!(resilmesh_enrich::validate(&config), Ok(()));
     std::fs::remove_file(dir.path().join("bus_password")).expect("remove");
     std::fs::write(dir.path().join("data"), "a file in the way").expect("write");

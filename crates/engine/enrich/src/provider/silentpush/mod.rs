@@ -193,18 +193,12 @@ impl Shared {
 
     /// Asks about some indicators of one type and answers everybody who waits for them.
     async fn resolve(self: Arc<Self>, kind: IndicatorType, indicators: Vec<Indicator>) {
+        let asked = Asked { shared: &self, indicators };
         let outcomes = match self.slots.acquire().await {
-            Ok(_slot) => Self::fetch(&self, kind, &indicators).await,
+            Ok(_slot) => Self::fetch(&self, kind, &asked.indicators).await,
             Err(_closed) => HashMap::new(),
         };
-        let mut asked = self.asked.lock();
-        for indicator in indicators {
-            let outcome = outcomes.get(&indicator).cloned().unwrap_or(Outcome::Nothing);
-            for waiting in asked.remove(&indicator).into_iter().flatten() {
-                // Who no longer waits needs no answer.
-                let _ = waiting.send(outcome.clone());
-            }
-        }
+        asked.answer(&outcomes);
     }
 
     async fn fetch(shared: &Arc<Self>, kind: IndicatorType, indicators: &[Indicator]) -> HashMap<Indicator, Outcome> {
@@ -312,6 +306,37 @@ impl Shared {
             stored.collect()
         };
         tokio::task::spawn_blocking(store).await.unwrap_or_default()
+    }
+}
+
+/// Indicators that are being asked about. However that ends, nobody waits for them for ever.
+struct Asked<'s> {
+    shared: &'s Shared,
+    indicators: Vec<Indicator>,
+}
+
+impl Asked<'_> {
+    fn answer(self, outcomes: &HashMap<Indicator, Outcome>) {
+        let mut asked = self.shared.asked.lock();
+        for indicator in &self.indicators {
+            let outcome = outcomes.get(indicator).cloned().unwrap_or(Outcome::Nothing);
+            for waiting in asked.remove(indicator).into_iter().flatten() {
+                // Who no longer waits needs no answer.
+                let _ = waiting.send(outcome.clone());
+            }
+        }
+        // Before `self` is dropped, which takes the lock again.
+        drop(asked);
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        let mut asked = self.shared.asked.lock();
+        for indicator in &self.indicators {
+            // Who waits learns that no answer will come.
+            asked.remove(indicator);
+        }
     }
 }
 
