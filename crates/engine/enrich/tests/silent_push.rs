@@ -247,6 +247,20 @@ async fn one_that_the_api_cannot_stand_does_not_cost_the_others_their_answers() 
 }
 
 #[tokio::test]
+async fn an_api_that_refuses_everything_is_left_alone() {
+    for (status, most) in [(400, 20), (404, 3), (302, 3)] {
+        let (api, data) = (Api::start().await, tempfile::tempdir().expect("a folder"));
+        let silentpush = provider(settings(&api), data.path());
+        api.always(Behave::Status(status));
+        for outcome in silentpush.lookup(&indicators((0..100).map(|n| format!("n{n}.de")))).await {
+            assert!(failure(&outcome).contains(&format!("HTTP {status}")));
+        }
+        assert!(api.requests().len() <= most, "{} requests after {status}", api.requests().len());
+        assert!(silentpush.note().is_some_and(|note| note.contains("; 0 of")), "{:?}", silentpush.note());
+    }
+}
+
+#[tokio::test]
 async fn the_daily_budget_holds_across_a_restart() {
     let (api, data) = (Api::start().await, tempfile::tempdir().expect("a folder"));
     let settings = SilentPushConfig { daily_budget: 3, ..settings(&api) };

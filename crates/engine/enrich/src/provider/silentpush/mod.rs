@@ -216,20 +216,36 @@ impl Shared {
         // A request that is refused as a whole is taken in halves, so that one indicator that the
         // API cannot stand does not cost the others their answers.
         let mut parts = vec![asked];
+        let mut stopped = None;
         while let Some(part) = parts.pop() {
-            if part.is_empty() {
-                continue;
-            }
-            match shared.request(kind, part).await {
-                Ok(items) => outcomes.extend(Self::take_in(shared, part, items).await),
+            let result = match stopped.clone() {
+                _ if part.is_empty() => continue,
+                Some(failure) => Err(Refusal::Other(failure)),
+                None => shared.request(kind, part).await,
+            };
+            let failure = match result {
+                Ok(items) => {
+                    outcomes.extend(Self::take_in(shared, part, items).await);
+                    continue;
+                }
                 Err(Refusal::OfTheWhole(_)) if part.len() > 1 => {
-                    parts.extend([&part[..part.len() / 2], &part[part.len() / 2..]])
+                    parts.extend([&part[..part.len() / 2], &part[part.len() / 2..]]);
+                    continue;
                 }
-                Err(Refusal::OfTheWhole(failure) | Refusal::Other(failure)) => {
-                    shared.budget.give_back(part.len() as u64, today);
-                    outcomes.extend(all_failed(part, &failure));
+                Err(Refusal::OfTheWhole(failure)) => {
+                    // One odd indicator is nothing; one after the other means that it is not them.
+                    if !shared.breaker.failed(&failure) {
+                        stopped = Some(failure.clone());
+                    }
+                    failure
                 }
-            }
+                Err(Refusal::Other(failure)) => {
+                    stopped = Some(failure.clone());
+                    failure
+                }
+            };
+            shared.budget.give_back(part.len() as u64, today);
+            outcomes.extend(all_failed(part, &failure));
         }
         outcomes
     }
