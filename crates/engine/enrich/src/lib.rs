@@ -172,7 +172,10 @@ fn prepare(
     key: Option<String>,
 ) -> Result<(Option<String>, Providers), RunError> {
     let mut mistakes = Vec::new();
-    if let Err(error) = std::fs::create_dir_all(&config.data_dir) {
+    // Only Silent Push has anything to remember.
+    if config.providers.contains(&ProviderName::SilentPush)
+        && let Err(error) = std::fs::create_dir_all(&config.data_dir)
+    {
         mistakes.push(format!("data_dir `{}` cannot be made: {error}", config.data_dir.display()));
     }
     let password = config.input.password_file.as_deref().map(bus::read_password).transpose();

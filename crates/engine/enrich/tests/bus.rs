@@ -88,10 +88,13 @@ async fn an_event_without_id_gets_one() {
 async fn a_broker_killed_in_mid_flow_costs_nothing() {
     const EVENTS: usize = 20_000;
     let (mut bus, admin) = mesh().await;
+    // What was on its way to us when the bus died comes again after this time.
+    admin.add_consumer_patience(Duration::from_secs(3)).await;
     let ids = |n: usize| format!("event-{n}");
     admin.publish((0..EVENTS).map(|n| event(&ids(n), &format!("8.8.{}.{}", n / 256 % 256, n % 256)))).await;
     let service = Service::start(&bus, "");
     admin.wait_for_count("enriched_events", 500).await;
+    assert!(admin.count("enriched_events").await < EVENTS as u64, "it was finished already");
     bus.kill();
     let before = service.wait_for("health", |health| health["ready"] == false).await;
     assert_eq!(before["waiting_for"], bus.url());
@@ -106,6 +109,23 @@ async fn a_broker_killed_in_mid_flow_costs_nothing() {
     for n in 0..EVENTS {
         assert!(stored.contains_key(&ids(n)), "{} is missing", ids(n));
     }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_service_that_crashes_in_mid_flow_costs_nothing() {
+    const EVENTS: usize = 20_000;
+    let (bus, admin) = mesh().await;
+    admin.add_consumer_patience(Duration::from_secs(3)).await;
+    admin.publish((0..EVENTS).map(|n| event(&format!("e{n}"), "8.8.8.8"))).await;
+    let service = Service::start(&bus, "");
+    admin.wait_for_count("enriched_events", 500).await;
+    service.crash().await;
+    assert!(admin.consumer_info().await.ack_floor.stream_sequence < EVENTS as u64, "it was finished already");
+    let service = Service::start(&bus, "");
+    admin.wait_for_count("enriched_events", EVENTS as u64).await;
+    admin.wait_until_all_is_acknowledged().await;
+    assert_eq!(admin.read_by_id("enriched_events").await.len(), EVENTS);
     service.stop().await;
 }
 
@@ -224,7 +244,7 @@ async fn all_that_is_wrong_at_start_is_told_at_once() {
     let error = resilmesh_enrich::validate(&config).expect_err("a mistake");
     assert!(error[0].contains("none.mmdb"), "{error:?}");
 
-    let (config, _) = support::write_config(dir.path(), "nats://127.0.0.1:1", "");
+    let (config, _) = support::write_config(dir.path(), "nats://127.0.0.1:1", "providers: [local, silentpush]");
     assert_eq!(resilmesh_enrich::validate(&config), Ok(()));
     std::fs::remove_file(dir.path().join("bus_password")).expect("remove");
     std::fs::write(dir.path().join("data"), "a file in the way").expect("write");

@@ -247,6 +247,20 @@ async fn one_that_the_api_cannot_stand_does_not_cost_the_others_their_answers() 
 }
 
 #[tokio::test]
+async fn an_api_that_refuses_everything_is_left_alone() {
+    for (status, most) in [(400, 20), (404, 3), (302, 3)] {
+        let (api, data) = (Api::start().await, tempfile::tempdir().expect("a folder"));
+        let silentpush = provider(settings(&api), data.path());
+        api.always(Behave::Status(status));
+        for outcome in silentpush.lookup(&indicators((0..100).map(|n| format!("n{n}.de")))).await {
+            assert!(failure(&outcome).contains(&format!("HTTP {status}")));
+        }
+        assert!(api.requests().len() <= most, "{} requests after {status}", api.requests().len());
+        assert!(silentpush.note().is_some_and(|note| note.contains("; 0 of")), "{:?}", silentpush.note());
+    }
+}
+
+#[tokio::test]
 async fn the_daily_budget_holds_across_a_restart() {
     let (api, data) = (Api::start().await, tempfile::tempdir().expect("a folder"));
     let settings = SilentPushConfig { daily_budget: 3, ..settings(&api) };
@@ -289,6 +303,28 @@ async fn a_slow_api_delays_an_event_but_has_it_delivered_once() {
     assert_eq!(slow["source"]["geo"]["country_name"], "Germany");
     assert_eq!(slow["resilmesh"]["enrichment"]["providers"], json!(["local", "silentpush"]));
     service.stop().await;
+}
+
+#[tokio::test]
+async fn events_that_need_nothing_from_a_slow_api_do_not_wait_for_it() {
+    let api = Api::start().await;
+    let (bus, admin) = mesh().await;
+    api.always(Behave::Slowly(Duration::from_secs(600)));
+    std::fs::write(bus.dir.path().join("key"), "the-key\n").expect("write");
+    let mixed = [event("public", "8.8.8.8"), event("private", "10.0.0.1"), "no event".to_owned()];
+    admin.publish(mixed).await;
+    let service = Service::start(&bus, &with_api(&api, ", timeout_secs: 120"));
+    admin.wait_for_count("enriched_events", 1).await;
+    admin.wait_for_count("ecs_events_rejected", 1).await;
+    assert!(admin.read_by_id("enriched_events").await.contains_key("private"));
+    // A stop does not wait for the API either; the event is there for the next start.
+    let took = service.stop().await;
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    support::until("handed back", async || {
+        (admin.consumer_info().await.num_pending + admin.consumer_info().await.num_ack_pending as u64 == 1)
+            .then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use fields::{Fields, closest};
 /// the configuration file.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The name of the instance, shown in the bus's list of connections.
+    /// The name of the instance, shown in the bus's list of connections; if not given, the consumer's.
     pub name: String,
     /// Where events come from.
     pub input: Input,
@@ -26,7 +26,7 @@ pub struct Config {
     /// Who is asked, from the weakest to the strongest: of several answers about an indicator the
     /// last one stands.
     pub providers: Vec<ProviderName>,
-    /// Where providers keep what they must not forget.
+    /// Where providers keep what they must not forget; if not given, the folder `data` beside the file.
     pub data_dir: PathBuf,
     /// Settings of the provider `silentpush`.
     pub silentpush: SilentPushConfig,
@@ -135,19 +135,19 @@ fn parse(text: &str, folder: &Path) -> Result<Config, Vec<String>> {
     let value: Value = serde_yaml::from_str(text).map_err(|error| vec![format!("is not YAML: {error}")])?;
     let mut mistakes = Vec::new();
     let mut document = Fields::new("", value, &mut mistakes);
-    let name = document.required_text("name");
+    let name = document.text("name");
     let inbox_prefix = document.text("inbox_prefix");
     let input = input(document.required_inner("input"), folder, inbox_prefix);
     let output = output(document.required_inner("output"));
     let providers = providers(&mut document);
-    let data_dir = folder.join(document.required_text("data_dir"));
+    let data_dir = folder.join(document.text("data_dir").unwrap_or_else(|| "data".to_owned()));
     let local = document.inner("local").map(|fields| local(fields, folder)).unwrap_or_default();
     let silentpush = silentpush(document.inner("silentpush"), folder);
     let risk_threshold = document.number("risk_threshold", 0..=100, 50);
     document.finish();
     match silentpush {
         Some(silentpush) if mistakes.is_empty() => Ok(Config {
-            name,
+            name: name.unwrap_or_else(|| input.consumer.clone()),
             input,
             output,
             providers,

@@ -62,6 +62,16 @@ impl Chain {
         Knowledge(knowledge)
     }
 
+    /// Whether asking may mean waiting for somebody else.
+    pub fn may_have_to_wait(&self) -> bool {
+        self.links.iter().any(|link| link.provider.may_have_to_wait())
+    }
+
+    /// Whether a lookup of this indicator would not have to wait.
+    pub fn knows_at_once(&self, indicator: &Indicator) -> bool {
+        self.links.iter().all(|link| link.provider.knows_at_once(indicator))
+    }
+
     /// What the providers have to say about themselves, with their names.
     pub fn notes(&self) -> Vec<(&'static str, Option<String>)> {
         self.links.iter().map(|link| (link.provider.name(), link.provider.note())).collect()

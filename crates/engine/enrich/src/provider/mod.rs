@@ -22,6 +22,16 @@ pub trait Provider: Send + Sync {
     /// on the other side: what could not be had is [`Outcome::Failed`], with the reason.
     async fn lookup(&self, indicators: &[Indicator]) -> Vec<Outcome>;
 
+    /// Whether asking may mean waiting for somebody else.
+    fn may_have_to_wait(&self) -> bool {
+        false
+    }
+
+    /// Whether a lookup of this indicator would not have to wait.
+    fn knows_at_once(&self, _: &Indicator) -> bool {
+        true
+    }
+
     /// What an operator should know about its state now, such as that it is off for want of a key.
     fn note(&self) -> Option<String>;
 }

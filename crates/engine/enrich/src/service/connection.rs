@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_nats::{Client, Request};
+use async_nats::{Client, Request, RequestErrorKind};
 use resilmesh_service::{Lifecycle, bus};
 use serde::Deserialize;
 use tokio::sync::watch;
@@ -105,7 +105,10 @@ pub(super) struct ApiError {
 pub(super) async fn consumer(client: &Client, stream: &str, consumer: &str) -> Result<Duration, String> {
     let subject = format!("$JS.API.CONSUMER.INFO.{stream}.{consumer}");
     let request = Request::new().timeout(Some(Duration::from_secs(5)));
-    let answer = client.send_request(subject, request).await.map_err(|error| error.to_string())?;
+    let answer = client.send_request(subject, request).await.map_err(|error| match error.kind() {
+        RequestErrorKind::TimedOut => "no answer (may the bus's user ask for it?)".to_owned(),
+        _ => error.to_string(),
+    })?;
     let info: Info = serde_json::from_slice(&answer.payload).map_err(|error| error.to_string())?;
     if let Some(error) = info.error {
         return Err(format!("{} ({})", error.description, error.err_code));

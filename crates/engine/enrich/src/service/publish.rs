@@ -163,6 +163,10 @@ async fn attempt(client: &Client, subject: Subject, form: Form) -> Attempt {
         },
         Err(error) => match error.kind() {
             RequestErrorKind::MaxPayloadExceeded => Attempt::TooLarge,
+            RequestErrorKind::TimedOut => {
+                let seconds = ANSWER_WITHIN.as_secs();
+                Attempt::Failed(format!("no answer within {seconds} s (may the bus's user publish there?)"))
+            }
             RequestErrorKind::NoResponders => Attempt::Failed("no stream has this subject".to_owned()),
             _ => Attempt::Failed(error.to_string()),
         },

@@ -42,6 +42,21 @@ impl Worker {
     /// Works on a chunk, to the end.
     pub(super) async fn work(self: Arc<Self>, chunk: Vec<Delivery>, publisher: Publisher) {
         self.counters.enrich.received(chunk.len() as u64);
+        if !self.chain.may_have_to_wait() {
+            return self.work_on(chunk, publisher).await;
+        }
+        // Events that need not wait for a provider do not wait for those that must.
+        let (prompt, waiting): (Vec<_>, Vec<_>) = chunk.into_iter().partition(|delivery| self.is_prompt(delivery));
+        tokio::join!(self.work_on(prompt, publisher.clone()), self.work_on(waiting, publisher));
+    }
+
+    fn is_prompt(&self, delivery: &Delivery) -> bool {
+        let Ok(event) = Event::parse(&delivery.payload) else { return true };
+        let found = indicator::find(&event);
+        found.iter().flat_map(|found| &found.indicators).all(|indicator| self.chain.knows_at_once(indicator))
+    }
+
+    async fn work_on(&self, chunk: Vec<Delivery>, publisher: Publisher) {
         let stopped = publisher.give_up.clone();
         let outgoing = tokio::select! {
             results = self.results(&chunk, &publisher) => results,

@@ -284,6 +284,12 @@ impl Service {
         self.wait_for("health", |health| health["ready"] == true).await;
     }
 
+    /// Ends it as a crash would: in the middle of whatever it does.
+    pub(crate) async fn crash(self) {
+        self.running.abort();
+        assert!(self.running.await.is_err_and(|error| error.is_cancelled()), "it had ended before");
+    }
+
     /// Stops it; answers how long that took.
     pub(crate) async fn stop(self) -> Duration {
         let start = Instant::now();

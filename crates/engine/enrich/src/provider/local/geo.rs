@@ -141,46 +141,6 @@ fn text_in(object: &Map<String, Value>, key: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn record(value: Value) -> Map<String, Value> {
-        match value {
-            Value::Object(object) => object,
-            other => unreachable!("{other} is no object"),
-        }
-    }
-
-    #[test]
-    fn geolite_and_ipinfo_records_are_understood() {
-        let system = AutonomousSystem { number: 64500, organization: Some("Example".into()) };
-        let geolite = record(json!({"autonomous_system_number": 64500, "autonomous_system_organization": "Example",
-            "country": {"iso_code": "DE", "names": {"en": "Germany", "de": "Deutschland"}},
-            "continent": {"code": "EU", "names": {"en": "Europe"}}}));
-        let ipinfo = record(json!({"asn": "AS64500", "as_name": "Example", "country_code": "DE", "country": "Germany",
-            "continent_code": "EU", "continent": "Europe"}));
-        let place = Place {
-            country_code: Some("DE".into()),
-            country_name: Some("Germany".into()),
-            continent_code: Some("EU".into()),
-            continent_name: Some("Europe".into()),
-        };
-        for record in [geolite, ipinfo] {
-            assert_eq!(system_in(&record).as_ref(), Some(&system));
-            assert_eq!(place_in(&record).as_ref(), Some(&place));
-        }
-        let nothing = record(json!({"asn": 0, "country": {"iso_code": ""}}));
-        assert_eq!((system_in(&nothing), place_in(&nothing)), (None, None));
-    }
-
-    #[test]
-    fn files_that_are_none_are_named_together() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let (bad, missing) = (dir.path().join("bad.mmdb"), dir.path().join("missing.mmdb"));
-        std::fs::write(&bad, "not an mmdb").expect("write");
-        let mistakes = Databases::open([bad.as_path(), missing.as_path()]).err().expect("mistakes");
-        assert_eq!(mistakes.len(), 2);
-        assert!(mistakes[0].contains("bad.mmdb") && mistakes[1].contains("missing.mmdb"), "{mistakes:?}");
-    }
-}
+mod mmdb_writer;
+#[cfg(test)]
+mod tests;

@@ -29,9 +29,10 @@ pub(super) enum Trouble {
     Refused(u16),
     /// 429, and for how long the API wants to be left alone, if it says so.
     Limited(Option<Duration>),
-    /// The request itself is wrong: asking again in the same words is no use.
+    /// 400, 413, 422: something asked about is wrong, and asking again in the same words no use.
     BadRequest(String),
-    /// Everything that may pass: time-outs, broken connections, 5xx, answers that make no sense.
+    /// Everything else, which may pass: time-outs, broken connections, other statuses, answers that
+    /// make no sense.
     Passing(String),
 }
 
@@ -106,7 +107,7 @@ async fn trouble_of(response: Response) -> Trouble {
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Trouble::Refused(status.as_u16()),
         StatusCode::TOO_MANY_REQUESTS => Trouble::Limited(retry_after(response.headers())),
-        _ if status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT => {
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
             let body = body_of(response).await.unwrap_or_default();
             let said = shortened(String::from_utf8_lossy(&body).trim());
             Trouble::BadRequest(format!("HTTP {}: {said}", status.as_u16()))

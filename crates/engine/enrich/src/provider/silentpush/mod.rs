@@ -141,6 +141,14 @@ impl Provider for SilentPush {
         outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::Nothing)).collect()
     }
 
+    fn may_have_to_wait(&self) -> bool {
+        true
+    }
+
+    fn knows_at_once(&self, indicator: &Indicator) -> bool {
+        self.shared.known_at_once(indicator).is_some() || self.shared.breaker.open_because().is_some()
+    }
+
     fn note(&self) -> Option<String> {
         let budget = &self.shared.budget;
         let used = format!("{} of {} indicators asked today", budget.spent(Utc::now().date_naive()), budget.per_day());
@@ -185,18 +193,12 @@ impl Shared {
 
     /// Asks about some indicators of one type and answers everybody who waits for them.
     async fn resolve(self: Arc<Self>, kind: IndicatorType, indicators: Vec<Indicator>) {
+        let asked = Asked { shared: &self, indicators };
         let outcomes = match self.slots.acquire().await {
-            Ok(_slot) => Self::fetch(&self, kind, &indicators).await,
+            Ok(_slot) => Self::fetch(&self, kind, &asked.indicators).await,
             Err(_closed) => HashMap::new(),
         };
-        let mut asked = self.asked.lock();
-        for indicator in indicators {
-            let outcome = outcomes.get(&indicator).cloned().unwrap_or(Outcome::Nothing);
-            for waiting in asked.remove(&indicator).into_iter().flatten() {
-                // Who no longer waits needs no answer.
-                let _ = waiting.send(outcome.clone());
-            }
-        }
+        asked.answer(&outcomes);
     }
 
     async fn fetch(shared: &Arc<Self>, kind: IndicatorType, indicators: &[Indicator]) -> HashMap<Indicator, Outcome> {
@@ -214,20 +216,36 @@ impl Shared {
         // A request that is refused as a whole is taken in halves, so that one indicator that the
         // API cannot stand does not cost the others their answers.
         let mut parts = vec![asked];
+        let mut stopped = None;
         while let Some(part) = parts.pop() {
-            if part.is_empty() {
-                continue;
-            }
-            match shared.request(kind, part).await {
-                Ok(items) => outcomes.extend(Self::take_in(shared, part, items).await),
+            let result = match stopped.clone() {
+                _ if part.is_empty() => continue,
+                Some(failure) => Err(Refusal::Other(failure)),
+                None => shared.request(kind, part).await,
+            };
+            let failure = match result {
+                Ok(items) => {
+                    outcomes.extend(Self::take_in(shared, part, items).await);
+                    continue;
+                }
                 Err(Refusal::OfTheWhole(_)) if part.len() > 1 => {
-                    parts.extend([&part[..part.len() / 2], &part[part.len() / 2..]])
+                    parts.extend([&part[..part.len() / 2], &part[part.len() / 2..]]);
+                    continue;
                 }
-                Err(Refusal::OfTheWhole(failure) | Refusal::Other(failure)) => {
-                    shared.budget.give_back(part.len() as u64, today);
-                    outcomes.extend(all_failed(part, &failure));
+                Err(Refusal::OfTheWhole(failure)) => {
+                    // One odd indicator is nothing; one after the other means that it is not them.
+                    if !shared.breaker.failed(&failure) {
+                        stopped = Some(failure.clone());
+                    }
+                    failure
                 }
-            }
+                Err(Refusal::Other(failure)) => {
+                    stopped = Some(failure.clone());
+                    failure
+                }
+            };
+            shared.budget.give_back(part.len() as u64, today);
+            outcomes.extend(all_failed(part, &failure));
         }
         outcomes
     }
@@ -304,6 +322,37 @@ impl Shared {
             stored.collect()
         };
         tokio::task::spawn_blocking(store).await.unwrap_or_default()
+    }
+}
+
+/// Indicators that are being asked about. However that ends, nobody waits for them for ever.
+struct Asked<'s> {
+    shared: &'s Shared,
+    indicators: Vec<Indicator>,
+}
+
+impl Asked<'_> {
+    fn answer(self, outcomes: &HashMap<Indicator, Outcome>) {
+        let mut asked = self.shared.asked.lock();
+        for indicator in &self.indicators {
+            let outcome = outcomes.get(indicator).cloned().unwrap_or(Outcome::Nothing);
+            for waiting in asked.remove(indicator).into_iter().flatten() {
+                // Who no longer waits needs no answer.
+                let _ = waiting.send(outcome.clone());
+            }
+        }
+        // Before `self` is dropped, which takes the lock again.
+        drop(asked);
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        let mut asked = self.shared.asked.lock();
+        for indicator in &self.indicators {
+            // Who waits learns that no answer will come.
+            asked.remove(indicator);
+        }
     }
 }
 
