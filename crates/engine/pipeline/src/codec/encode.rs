@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use vrl::path::{OwnedValuePath, parse_value_path};
 use vrl::value::Value;
 
@@ -76,7 +76,7 @@ impl Encoding {
     pub fn encode(&self, event: &Value, out: &mut Vec<u8>) {
         let event = self.fields.apply(event);
         match self.codec {
-            Codec::Json { pretty } => write_json(&event, pretty, out),
+            Codec::Json { pretty } => write_json(event.as_ref(), pretty, out),
             Codec::Message => match event.as_object().and_then(|fields| fields.get("message")) {
                 Some(Value::Bytes(text)) => out.extend_from_slice(text),
                 Some(other) => out.extend_from_slice(&other.coerce_to_bytes()),
@@ -92,7 +92,12 @@ pub fn json(value: &Value, out: &mut Vec<u8>) {
     write_json(value, false, out);
 }
 
-fn write_json(value: &Value, pretty: bool, out: &mut Vec<u8>) {
+/// Appends `text` as a JSON string.
+pub fn json_text(text: &str, out: &mut Vec<u8>) {
+    write_json(text, false, out);
+}
+
+fn write_json<T: Serialize + ?Sized>(value: &T, pretty: bool, out: &mut Vec<u8>) {
     let start = out.len();
     let written =
         if pretty { serde_json::to_writer_pretty(&mut *out, value) } else { serde_json::to_writer(&mut *out, value) };

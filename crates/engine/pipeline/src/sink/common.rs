@@ -8,7 +8,7 @@ use serde::Deserialize;
 pub struct Buffer {
     #[serde(rename = "type", default)]
     _kind: BufferKind,
-    #[serde(default)]
+    #[serde(rename = "when_full", default)]
     _when_full: WhenFull,
 }
 

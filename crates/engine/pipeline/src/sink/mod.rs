@@ -9,16 +9,28 @@
 //! | [`owed`] | an event's share in its source's input while a sink works on it |
 //! | [`refuse`] | events that can never be delivered |
 //! | [`request`], [`retry`] | how many at once, how fast, how long, how often again |
+//! | [`stream`] | events as a stream of bytes |
+//! | [`web`] | what sinks that speak HTTP share |
 
 pub mod batch;
+mod blackhole;
 pub mod common;
 pub mod complain;
 pub mod confine;
+mod console;
+mod elasticsearch;
+mod file;
+mod http;
 mod nats;
 pub mod owed;
 pub mod refuse;
 pub mod request;
 pub mod retry;
+mod socket;
+pub mod stream;
+#[cfg(test)]
+mod testing;
+pub mod web;
 
 use std::path::PathBuf;
 
@@ -68,7 +80,7 @@ pub struct SinkContext {
 pub struct SinkError(pub String);
 
 /// The types of sinks that [`build`] knows, sorted.
-pub const KINDS: &[&str] = &["nats"];
+pub const KINDS: &[&str] = &["blackhole", "console", "elasticsearch", "file", "http", "nats", "socket"];
 
 /// Makes the sink that `options` describe. None = there is no sink of that type here.
 ///
@@ -76,7 +88,13 @@ pub const KINDS: &[&str] = &["nats"];
 /// Everything that is wrong with the options.
 pub fn build(options: &Options) -> Option<Result<Box<dyn Sink>, Vec<ConfigError>>> {
     Some(match options.kind.as_str() {
+        "blackhole" => blackhole::build(options),
+        "console" => console::build(options),
+        "elasticsearch" => elasticsearch::build(options),
+        "file" => file::build(options),
+        "http" => http::build(options),
         "nats" => nats::build(options),
+        "socket" => socket::build(options),
         _ => return None,
     })
 }

@@ -26,6 +26,11 @@ impl Refusals {
         Self { id: id.clone(), kind, counters: counters.clone(), to: refused.clone() }
     }
 
+    /// What must be kept of an event while it is on its way, so that it can be handed over.
+    pub fn keep(&self, event: Value) -> Value {
+        if self.to.is_some() { event } else { Value::Null }
+    }
+
     /// Gives up an event: `reason` is what it is counted under, `message` what stood in the way.
     /// If another sink takes such events it gets this one with both below `metadata.dropped`, as
     /// `remap` leaves its own, and the event's fate is what becomes of it there.
@@ -56,23 +61,13 @@ impl Refusals {
 #[cfg(test)]
 mod tests {
     use resilmesh_service::Stats;
-    use resilmesh_service::stats::Kind;
-    use tokio_util::sync::CancellationToken;
 
     use super::*;
     use crate::event::{Ack, Fate, channel};
-    use crate::readiness::Part;
+    use crate::sink::testing;
 
     fn context(stats: &Stats, refused: Option<mpsc::Sender<Batch>>) -> SinkContext {
-        SinkContext {
-            id: "out".to_owned(),
-            counters: stats.component("out", Kind::Sink),
-            stop: CancellationToken::new(),
-            data_dir: std::env::temp_dir(),
-            inbox_prefix: None,
-            refused,
-            readiness: Part::ignored(),
-        }
+        SinkContext { refused, ..testing::counted(stats) }
     }
 
     #[tokio::test]

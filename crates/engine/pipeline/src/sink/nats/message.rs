@@ -50,7 +50,13 @@ impl Messages {
         let mut payload = Vec::with_capacity(self.usual_length);
         self.encoding.encode(&event.value, &mut payload);
         self.usual_length = (payload.len() + 64).clamp(256, 8192);
-        Some(Message { subject, id, payload: payload.into(), owed: event.ack.into(), event: event.value })
+        Some(Message {
+            subject,
+            id,
+            payload: payload.into(),
+            owed: event.ack.into(),
+            event: self.refusals.keep(event.value),
+        })
     }
 
     fn subject(&self, event: &Event) -> Result<Subject, (&'static str, String)> {
