@@ -22,6 +22,8 @@ pub mod readiness;
 mod seldom;
 pub mod sink;
 pub mod source;
+#[cfg(test)]
+mod testing;
 pub mod topology;
 pub mod transform;
 
@@ -31,7 +33,8 @@ use std::sync::Arc;
 
 use resilmesh_service::{Lifecycle, RunOptions, Stats, control};
 
-use config::{Config, ConfigError, SecretMode, Section};
+pub use config::ConfigError;
+use config::{Config, SecretMode, Section};
 use topology::run::Environment;
 use topology::tap::{TapVerb, Taps};
 

@@ -14,6 +14,8 @@ pub mod globals;
 pub mod load;
 pub mod options;
 pub mod secrets;
+#[cfg(test)]
+mod tests;
 pub mod yaml;
 
 pub use error::{ConfigError, Position, closest};

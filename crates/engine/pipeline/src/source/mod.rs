@@ -18,6 +18,8 @@ pub mod socket;
 pub mod stdin;
 pub mod stream;
 pub mod syslog;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 

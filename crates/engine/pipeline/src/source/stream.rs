@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use futures::FutureExt;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
@@ -52,6 +53,13 @@ pub async fn serve(
     let intake = Arc::new(intake);
     let room = Arc::new(Semaphore::new(connection_limit.unwrap_or(Semaphore::MAX_PERMITS)));
     let mut connections = JoinSet::new();
+    let connection = |peer| Connection {
+        framer: framer.clone(),
+        intake: Arc::clone(&intake),
+        peer,
+        output: context.output.clone(),
+        stop: context.stop.clone(),
+    };
     loop {
         let permit = tokio::select! {
             biased;
@@ -75,17 +83,17 @@ pub async fn serve(
                 continue;
             }
         };
-        let connection = Connection {
-            framer: framer.clone(),
-            intake: Arc::clone(&intake),
-            peer,
-            output: context.output.clone(),
-            stop: context.stop.clone(),
-        };
+        let connection = connection(peer);
         connections.spawn(async move {
             connection.read(stream).await;
             drop(permit);
         });
+    }
+    // Who has been let in by the kernel may have sent already.
+    while let Some(Ok(accepted)) = listener.accept().now_or_never() {
+        if let Some((stream, peer)) = accepted {
+            connections.spawn(connection(peer).read(stream));
+        }
     }
     while connections.join_next().await.is_some() {}
     Ok(())

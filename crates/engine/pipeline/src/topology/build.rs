@@ -32,18 +32,32 @@ enum Part {
     Sink(Box<dyn Sink>),
 }
 
+/// What makes the components at the two ends of a pipeline.
+pub(crate) struct Makers {
+    pub(crate) source: Maker<dyn Source>,
+    pub(crate) sink: Maker<dyn Sink>,
+}
+
+type Maker<T> = Box<dyn Fn(&Options) -> Option<Result<Box<T>, Vec<ConfigError>>>>;
+
 /// Makes all components and connects them; touches nothing of the machine but files with programs.
 ///
 /// # Errors
 /// Every mistake that can be told from the others.
 pub fn build(config: &Config, stats: &Stats) -> Result<Parts, Vec<ConfigError>> {
+    let makers = Makers { source: Box::new(source::build), sink: Box::new(sink::build) };
+    build_with(config, stats, &makers)
+}
+
+/// As [`build`], with other sources and sinks.
+pub(crate) fn build_with(config: &Config, stats: &Stats, makers: &Makers) -> Result<Parts, Vec<ConfigError>> {
     let (mut errors, mut warnings, mut outputs) = (Vec::new(), Vec::new(), Vec::new());
     let (mut sources, mut transforms, mut sinks) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let mut resources: BTreeMap<String, &Options> = BTreeMap::new();
     for component in &config.components {
         let options = &component.options;
         let id = options.id.clone();
-        match make(config, options, stats, &mut warnings) {
+        match make(config, options, stats, makers, &mut warnings) {
             Err(mistakes) => {
                 errors.extend(mistakes);
                 outputs.push(match options.section {
@@ -88,12 +102,13 @@ fn make(
     config: &Config,
     options: &Options,
     stats: &Stats,
+    makers: &Makers,
     warnings: &mut Vec<ConfigError>,
 ) -> Result<Part, Vec<ConfigError>> {
     let (made, kinds): (_, Vec<&str>) = match options.section {
         Section::Source => {
             let kinds = source::KINDS.iter().map(|(kind, _)| *kind).collect();
-            (source::build(options).map(|made| made.map(Part::Source)), kinds)
+            ((makers.source)(options).map(|made| made.map(Part::Source)), kinds)
         }
         Section::Transform => {
             let mut cx = transform::Build {
@@ -104,7 +119,7 @@ fn make(
             let kinds = transform::KINDS.iter().map(|(kind, _)| *kind).collect();
             (transform::build(options, &mut cx).map(|made| made.map(Part::Transform)), kinds)
         }
-        Section::Sink => (sink::build(options).map(|made| made.map(Part::Sink)), sink::KINDS.to_vec()),
+        Section::Sink => ((makers.sink)(options).map(|made| made.map(Part::Sink)), sink::KINDS.to_vec()),
     };
     made.unwrap_or_else(|| Err(vec![unknown_kind(options, &kinds)]))
 }

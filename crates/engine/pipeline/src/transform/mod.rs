@@ -11,6 +11,8 @@ pub mod filter;
 pub mod program;
 pub mod remap;
 pub mod route;
+#[cfg(test)]
+mod tests;
 
 use resilmesh_service::stats::Counters;
 use vrl::compiler::TimeZone;

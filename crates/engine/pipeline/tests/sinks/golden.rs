@@ -37,8 +37,9 @@ fn events(events: &[Value], times: &[String]) -> Vec<Value> {
 
 async fn send(sink: Running, events: Vec<Value>) {
     let told = sink.send(events).await;
-    drop(fates(told).await);
+    // The end of the input closes requests that would wait for more.
     sink.finish().await;
+    drop(fates(told).await);
 }
 
 #[derive(Deserialize)]
@@ -67,7 +68,6 @@ async fn bulk_requests() {
         let web = Web::start_as(&about, 0, replies.into_iter().map(|(status, text)| Reply::With(status, text))).await;
         sink["endpoints"] = serde_json::json!([web.url()]);
         sink["request"]["concurrency"] = 1.into();
-        // What a real Vector waits for its next second to do is done when the input ends.
         let running = start_with("elasticsearch", &sink.to_string(), false, None);
         soon(async {
             // The health is asked beside everything else; let it be answered first.

@@ -1,19 +1,20 @@
 //! Publishing with acknowledgements, many messages under way at once.
 //!
-//! Each message is a task of its own until the server has acknowledged it. What is under way is
-//! bounded by number and size, so when the stream is full or the server is away, the window fills
-//! up with messages that try again, and nothing more is taken from upstream.
+//! Messages are published in order; each is then on its own until the server has acknowledged it.
+//! What is under way is bounded by number and size, so when the stream is full or the server is
+//! away, the window fills up with messages that try again, and nothing more is taken from upstream.
 
 use std::error::Error as _;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::header::NATS_MESSAGE_ID;
-use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::context::{PublishAckFuture, PublishError, PublishErrorKind};
 use async_nats::jetstream::{self, ErrorCode, context::ContextBuilder};
+use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use futures::{FutureExt, StreamExt};
 use parking_lot::Mutex;
 use resilmesh_service::stats::Counters;
 use tokio::sync::Notify;
@@ -75,15 +76,23 @@ pub(super) async fn run(
                 bytes -= done;
             }
             bytes += size;
+            // What is published for the first time goes out in order; waiting for acknowledgements
+            // and trying again do not hold the next one up.
+            let first = {
+                let mut sending = pin!(publisher.send(&message));
+                loop {
+                    tokio::select! {
+                        biased;
+                        first = &mut sending => break first,
+                        Some(done) = under_way.next() => bytes -= done,
+                    }
+                }
+            };
             let publisher = Arc::clone(&publisher);
             under_way.push(async move {
-                publisher.deliver(message).await;
+                publisher.deliver(message, first).await;
                 size
             });
-            // Lets the new one begin now, not when the window is full.
-            while let Some(Some(done)) = under_way.next().now_or_never() {
-                bytes -= done;
-            }
         }
     }
     while under_way.next().await.is_some() {}
@@ -103,6 +112,12 @@ struct Publisher {
     stream: Mutex<Option<(Up, jetstream::Context)>>,
 }
 
+/// A message that was published and is not acknowledged yet.
+struct Sent {
+    up: Up,
+    acknowledgement: PublishAckFuture,
+}
+
 /// Why a message was not acknowledged.
 enum Failure {
     /// It may be the next time.
@@ -114,11 +129,15 @@ enum Failure {
 }
 
 impl Publisher {
-    /// Publishes a message until it is acknowledged, or never will be.
-    async fn deliver(&self, message: Message) {
+    /// Publishes a message until it is acknowledged, or never will be. It has been `sent` once.
+    async fn deliver(&self, message: Message, mut sent: Result<Sent, Failure>) {
         let mut backoff = self.pace.retry.start();
         loop {
-            match self.attempt(&message).await {
+            let outcome = match sent {
+                Ok(sent) => self.acknowledged(sent).await,
+                Err(failure) => Err(failure),
+            };
+            match outcome {
                 Ok(()) => {
                     self.counters.sent(1);
                     message.owed.delivered();
@@ -136,7 +155,7 @@ impl Publisher {
                     self.counters.error();
                     self.complaints.retrying(&self.sink, &format!("publishing to `{}`", message.subject), &why);
                     match self.pause(&mut backoff).await {
-                        Next::Again => {}
+                        Next::Again => sent = self.send(&message).await,
                         Next::Stopping => return,
                         Next::Enough => {
                             let Message { event, owed, .. } = message;
@@ -155,20 +174,15 @@ impl Publisher {
         }
     }
 
-    async fn attempt(&self, message: &Message) -> Result<(), Failure> {
+    /// Publishes a message once.
+    async fn send(&self, message: &Message) -> Result<Sent, Failure> {
         tokio::select! {
-            outcome = self.publish(message) => outcome,
-            () = self.given_up_on_stop() => Err(Failure::Stopping),
+            sent = self.publish(message) => sent,
+            () = self.stop.cancelled() => Err(Failure::Stopping),
         }
     }
 
-    /// When the service stops, what is acknowledged at once still counts.
-    async fn given_up_on_stop(&self) {
-        self.stop.cancelled().await;
-        tokio::time::sleep(GRACE).await;
-    }
-
-    async fn publish(&self, message: &Message) -> Result<(), Failure> {
+    async fn publish(&self, message: &Message) -> Result<Sent, Failure> {
         let up = self.link.up().await;
         if let Some(rate) = &self.pace.rate {
             rate.permit().await;
@@ -179,19 +193,34 @@ impl Publisher {
         }
         let stream = self.stream(&up);
         let sent = stream.publish_with_headers(message.subject.clone(), headers, message.payload.clone()).await;
-        let acknowledged = match sent {
-            Err(error) => Err(error),
-            Ok(acknowledgement) => tokio::select! {
-                acknowledged = acknowledgement.into_future() => acknowledged.map(drop),
-                () = self.lost(&up) => return Err(Failure::ForNow("the connection was lost".to_owned())),
-            },
-        };
-        acknowledged.map_err(|error| {
-            if client_has_ended(&error) {
-                self.link.has_ended(&up);
+        match sent {
+            Ok(acknowledgement) => Ok(Sent { up, acknowledgement }),
+            Err(error) => Err(self.judge(&up, &error)),
+        }
+    }
+
+    /// Waits until what was sent is acknowledged.
+    async fn acknowledged(&self, Sent { up, acknowledgement }: Sent) -> Result<(), Failure> {
+        tokio::select! {
+            acknowledged = acknowledgement.into_future() => {
+                acknowledged.map(drop).map_err(|error| self.judge(&up, &error))
             }
-            judge(&error)
-        })
+            () = self.lost(&up) => Err(Failure::ForNow("the connection was lost".to_owned())),
+            () = self.stopped() => Err(Failure::Stopping),
+        }
+    }
+
+    /// When the service stops, an acknowledgement that is on its way still counts.
+    async fn stopped(&self) {
+        self.stop.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    }
+
+    fn judge(&self, up: &Up, error: &PublishError) -> Failure {
+        if client_has_ended(error) {
+            self.link.has_ended(up);
+        }
+        judge(error)
     }
 
     /// JetStream on the client behind `up`.

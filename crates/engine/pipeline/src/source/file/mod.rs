@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
 
 use self::find::Finder;
 use self::fingerprint::Strategy;
@@ -144,9 +145,11 @@ impl Source for File {
             max_line_bytes: options.max_line_bytes,
             look_again: Duration::from_millis(options.glob_minimum_cooldown_ms),
         };
-        // Reading files blocks, so it has a thread of its own.
+        // Reading files blocks, so it has a thread of its own, which ends when this future is dropped.
         let handle = tokio::runtime::Handle::current();
-        tokio::task::spawn_blocking(move || worker.run(context, &handle))
+        let dropped = CancellationToken::new();
+        let _guard = dropped.clone().drop_guard();
+        tokio::task::spawn_blocking(move || worker.run(context, &dropped, &handle))
             .await
             .map_err(|error| SourceError(format!("reading failed: {error}")))?
     }

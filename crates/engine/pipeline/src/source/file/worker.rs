@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use vrl::value::{ObjectMap, Value};
 
 use super::find::Finder;
@@ -77,11 +78,17 @@ struct Reading {
 type Told = (u64, u64, usize, Fate);
 
 impl Worker {
-    /// Reads until told to stop, then waits for the fate of what is under way.
+    /// Reads until told to stop, then waits for the fate of what is under way. Ends at once, and
+    /// writes nothing more, when `dropped` is cancelled.
     ///
     /// # Errors
     /// Never for a single file, which may be readable later.
-    pub(super) fn run(self, mut context: SourceContext, handle: &Handle) -> Result<(), SourceError> {
+    pub(super) fn run(
+        self,
+        mut context: SourceContext,
+        dropped: &CancellationToken,
+        handle: &Handle,
+    ) -> Result<(), SourceError> {
         let (tell, told) = mpsc::unbounded_channel();
         let first = !self.ledger.has_run_before();
         let mut run = Run {
@@ -94,6 +101,7 @@ impl Worker {
             bytes: 0,
             host: own_host(),
             seldom: Seldom::default(),
+            dropped: dropped.clone(),
         };
         run.look(&context);
         run.from_end = false;
@@ -101,6 +109,9 @@ impl Worker {
         context.readiness.ready();
         let (mut looked, mut kept) = (Instant::now(), Instant::now());
         while !context.stop.is_cancelled() {
+            if dropped.is_cancelled() {
+                return Ok(());
+            }
             run.hear();
             if looked.elapsed() >= run.worker.look_again {
                 run.look(&context);
@@ -118,7 +129,9 @@ impl Worker {
         // What is downstream ends when nothing more can come.
         context.output = context.output.closed();
         handle.block_on(run.settle(&context));
-        run.keep(&context);
+        if !dropped.is_cancelled() {
+            run.keep(&context);
+        }
         Ok(())
     }
 }
@@ -133,6 +146,7 @@ struct Run {
     bytes: usize,
     host: String,
     seldom: Seldom,
+    dropped: CancellationToken,
 }
 
 impl Run {
@@ -303,6 +317,7 @@ impl Run {
                 // When nobody takes events any more, the pipeline is failing and says so itself.
                 _ = context.output.send(batch) => {}
                 () = context.abandon.cancelled() => {}
+                () = self.dropped.cancelled() => {}
             }
         });
     }
@@ -337,6 +352,7 @@ impl Run {
             tokio::select! {
                 biased;
                 () = context.abandon.cancelled() => return,
+                () = self.dropped.cancelled() => return,
                 Some(told) = self.told.recv() => self.note(told),
             }
         }
