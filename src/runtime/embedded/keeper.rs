@@ -229,7 +229,7 @@ impl Keeper {
     async fn obey(&mut self, order: Order) {
         let (answer, result) = match order {
             Order::Start(spec, answer) => (answer, self.start(*spec).await),
-            Order::Reload(spec, answer) => (answer, self.reload(*spec)),
+            Order::Reload(spec, answer) => (answer, self.reload(*spec).await),
             Order::Stop(answer) => (answer, self.stop().await),
             Order::Suspend(answer) => (answer, self.suspend().await),
             Order::Look(answer) => (answer, self.look().await),
@@ -239,15 +239,17 @@ impl Keeper {
     }
 
     async fn start(&mut self, spec: ServiceSpec) -> Result<(), String> {
-        if let Some(record) = &self.record {
-            let kept_running = self.main.is_some() || self.again_at.is_some();
-            if record.spec == spec && kept_running {
-                return Ok(());
-            }
-            self.halt().await?;
+        let kept_running = self.main.is_some() || self.again_at.is_some();
+        if kept_running && self.record.as_ref().is_some_and(|record| record.spec == spec) {
+            return Ok(());
         }
+        self.halt().await?;
         let order = self.shared.order.fetch_add(1, Ordering::Relaxed);
-        self.record = Some(Record::new(spec, order));
+        let record = Record::new(spec, order);
+        // Processes whose record was lost would hold the ports.
+        let strays = record.family(&self.shared.layout).end(LEFTOVERS_WITHIN).await;
+        strays.map_err(|left| unendable(&record.spec.instance, &left))?;
+        self.record = Some(record);
         self.ends_in_row = 0;
         self.save().map_err(|error| format!("the state of the service cannot be written: {error}"))?;
         let launched = self.launch();
@@ -257,10 +259,12 @@ impl Keeper {
         launched
     }
 
-    fn reload(&mut self, spec: ServiceSpec) -> Result<(), String> {
-        let process = match (&self.record, &self.main) {
-            (Some(Record { process: Some(process), .. }), Some(_)) => process.clone(),
-            _ => return Err(format!("`{}` does not run, so it cannot read its files again", spec.instance)),
+    async fn reload(&mut self, spec: ServiceSpec) -> Result<(), String> {
+        let process = match &self.record {
+            None => return Err(format!("`{}` does not run, so it cannot read its files again", spec.instance)),
+            Some(Record { process: Some(process), state: State::Ready, .. }) if self.main.is_some() => process.clone(),
+            // Before it is ready, it may not listen to the signal yet and be ended by it.
+            Some(_) => return self.start(spec).await,
         };
         let name = spec.reload.clone().unwrap_or_default();
         let signal = reload_signal(&name)
@@ -305,8 +309,12 @@ impl Keeper {
 
     /// Ends all processes of the service.
     async fn halt(&mut self) -> Result<(), String> {
-        let Some(record) = &self.record else { return Ok(()) };
         self.again_at = None;
+        if let (Some(record), Some(_)) = (&mut self.record, &self.main) {
+            record.because = Some("is being stopped".to_owned());
+            self.show();
+        }
+        let Some(record) = &self.record else { return Ok(()) };
         let ended = record.family(&self.shared.layout).end(record.spec.stop_within).await;
         if let Some(Watch::Child(exit)) = &mut self.main {
             // Collected, so that no zombie is left when we answer.
@@ -315,10 +323,7 @@ impl Keeper {
         remove_socket(&record.spec);
         self.main = None;
         self.ready_since = None;
-        ended.map_err(|left| {
-            let left: Vec<String> = left.iter().map(|process| process.pid.to_string()).collect();
-            format!("process {} of `{}` cannot be ended, not even by SIGKILL", left.join(", "), record.spec.instance)
-        })
+        ended.map_err(|left| unendable(&record.spec.instance, &left))
     }
 
     /// Starts the main process. No waiting in here: the reaper has to know it first.
@@ -452,6 +457,12 @@ impl Keeper {
 fn unstartable(spec: &ServiceSpec, error: &io::Error) -> String {
     let place = if spec.directory.is_dir() { String::new() } else { format!(" in `{}`", spec.directory.display()) };
     format!("`{}` cannot be started{place}: {error}", spec.program.display())
+}
+
+/// Why a service cannot be stopped.
+pub(crate) fn unendable(instance: &str, left: &[Process]) -> String {
+    let left: Vec<String> = left.iter().map(|process| process.pid.to_string()).collect();
+    format!("process {} of `{instance}` cannot be ended, not even by SIGKILL", left.join(", "))
 }
 
 /// A killed service leaves its control socket; nothing would remove it.
