@@ -3,15 +3,30 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
+pub mod add;
+pub mod completion;
+pub mod configure;
+pub mod demo;
+mod edit;
 pub mod engine;
 pub mod failure;
+pub mod init;
+pub mod list;
 pub mod logs;
 mod open;
+pub mod plug;
+pub mod port;
+pub mod produce;
+pub mod remove;
+mod running;
+pub mod search;
 pub mod status;
 pub mod supervise;
 pub mod ui;
+pub mod unplug;
+pub mod watch;
 
 use failure::Failure;
 use ui::{Color, Ui};
@@ -74,16 +89,31 @@ pub struct Context {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Add(add::AddArgs),
+    Completion(completion::CompletionArgs),
+    Configure(configure::ConfigureArgs),
+    Demo(demo::DemoArgs),
     #[command(subcommand, hide = true)]
     Engine(engine::Engine),
+    Init(init::InitArgs),
+    List(list::ListArgs),
     Logs(logs::LogsArgs),
+    Plug(plug::PlugArgs),
+    Port(port::PortArgs),
+    Produce(produce::ProduceArgs),
+    Remove(remove::RemoveArgs),
+    Search(search::SearchArgs),
     Status(status::StatusArgs),
     #[command(hide = true)]
     Supervise(supervise::SuperviseArgs),
+    Unplug(unplug::UnplugArgs),
+    Watch(watch::WatchArgs),
 }
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    // Answers the shell's question and ends, if it asks one.
+    clap_complete::CompleteEnv::with_factory(command).complete();
     let cli = Cli::parse();
     let ui = Ui::new(cli.global.json, cli.global.quiet, cli.global.color);
     let context =
@@ -97,12 +127,38 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(context: &Context, command: Command) -> Result<(), Failure> {
+fn run(cx: &Context, command: Command) -> Result<(), Failure> {
     match command {
-        Command::Engine(engine) => engine::run(engine),
-        Command::Logs(args) => logs::run(context, args),
-        Command::Status(args) => status::run(context, args),
-        Command::Supervise(args) => supervise::run(context, args),
+        Command::Add(args) => add::run(cx, args),
+        Command::Completion(args) => completion::run(cx, args),
+        Command::Configure(args) => configure::run(cx, args),
+        Command::Demo(args) => demo::run(cx, &args),
+        Command::Engine(engine) => engine::run(cx, engine),
+        Command::Init(args) => init::run(cx, args),
+        Command::List(args) => list::run(cx, args),
+        Command::Logs(args) => logs::run(cx, args),
+        Command::Plug(args) => plug::run(cx, args),
+        Command::Port(args) => port::run(cx, args),
+        Command::Produce(args) => produce::run(cx, args),
+        Command::Remove(args) => remove::run(cx, args),
+        Command::Search(args) => search::run(cx, args),
+        Command::Status(args) => status::run(cx, args),
+        Command::Supervise(args) => supervise::run(cx, args),
+        Command::Unplug(args) => unplug::run(cx, args),
+        Command::Watch(args) => watch::run(cx, args),
+    }
+}
+
+/// The whole command line, for completion.
+fn command() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_two_options_are_the_same() {
+        super::command().debug_assert();
     }
 }
 

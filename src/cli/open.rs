@@ -8,6 +8,7 @@ use crate::mesh::compile::compile;
 use crate::mesh::model::Mesh;
 use crate::project::load::{self, ProjectFiles};
 use crate::project::locate;
+use crate::project::position::Diagnostic;
 
 impl Context {
     /// The folder of the project, absolute.
@@ -39,12 +40,19 @@ impl Context {
     /// # Errors
     /// When there is no project, or everything that is wrong with it.
     pub fn mesh(&self) -> Result<(PathBuf, Mesh), Failure> {
+        let (root, mesh, warnings) = self.compiled()?;
+        warnings.iter().for_each(|warning| self.ui.diagnostic(warning));
+        Ok((root, mesh))
+    }
+
+    /// As [`Context::mesh`], with the warnings: for commands that are about what runs, not about what is written.
+    ///
+    /// # Errors
+    /// As [`Context::mesh`].
+    pub fn compiled(&self) -> Result<(PathBuf, Mesh, Vec<Diagnostic>), Failure> {
         let files = self.project()?;
         match compile(&files) {
-            Ok((mesh, warnings)) => {
-                warnings.iter().for_each(|warning| self.ui.diagnostic(warning));
-                Ok((files.root, mesh))
-            }
+            Ok((mesh, warnings)) => Ok((files.root, mesh, warnings)),
             Err(found) => {
                 let errors = found.iter().filter(|found| found.is_error()).count();
                 let word = if errors == 1 { "mistake" } else { "mistakes" };

@@ -6,20 +6,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use minijinja::{Environment, context};
 
 use super::model::{Instance, Mesh, Plug};
+use crate::project::load::ProjectFiles;
 use crate::project::names;
 use crate::project::position::Diagnostic;
 
 /// Warns of what the products of the instances want to have said, and of idle tenants.
-pub(super) fn check(mesh: &Mesh, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(mesh: &Mesh, files: &ProjectFiles, found: &mut Vec<Diagnostic>) {
     let mut plugs: BTreeMap<&str, Vec<&Plug>> = BTreeMap::new();
     for plug in &mesh.plugs {
         for end in BTreeSet::from([plug.id.source.as_str(), &plug.id.destination]) {
             plugs.entry(end).or_default().push(plug);
         }
     }
+    // As written: a plug with a mistake is a plug all the same.
+    let plugged: BTreeSet<&str> =
+        files.plugs.iter().flat_map(|plug| [plug.id.source.as_str(), &plug.id.destination]).collect();
     for instance in mesh.instances.values() {
         let own = plugs.get(instance.name.as_str()).map_or(&[][..], Vec::as_slice);
-        if own.is_empty() && mesh.product_of(instance).service.is_none() {
+        if !plugged.contains(instance.name.as_str()) && mesh.product_of(instance).service.is_none() {
             let message = format!("nothing is plugged to `{}`", instance.name);
             found.push(
                 Diagnostic::warning(instance.at.clone(), message)

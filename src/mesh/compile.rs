@@ -42,7 +42,7 @@ pub fn compile(files: &ProjectFiles) -> Result<(Mesh, Vec<Diagnostic>), Vec<Diag
     let mesh = Mesh { name, products, instances, plugs };
     clashes::check(&mesh, &mut found);
     topology::check(&mesh, &mut found);
-    cautions::check(&mesh, &mut found);
+    cautions::check(&mesh, files, &mut found);
     found.sort();
     found.dedup();
     if found.iter().any(Diagnostic::is_error) { Err(found) } else { Ok((mesh, found)) }
@@ -95,7 +95,7 @@ impl<'a> Compiler<'a> {
         let Some(product) = self.files.products.get(&written.product) else {
             let known = self.files.product_names();
             let unknown = Diagnostic::error(
-                at.clone(),
+                written.product_at.clone(),
                 format!("instance `{}` is of product `{}`, which does not exist", written.name, written.product),
             );
             self.found.push(unknown.with_hint_if(names::suggest(&written.product, known.iter().copied())));
@@ -141,8 +141,8 @@ impl<'a> Compiler<'a> {
     }
 
     fn plug(&mut self, written: &PlugFile) -> Option<Plug> {
-        let source = self.end(written, &written.id.source);
-        let destination = self.end(written, &written.id.destination);
+        let source = self.end(written, &written.id.source, "src_instance");
+        let destination = self.end(written, &written.id.destination, "dst_instance");
         let (source, destination) = (source?, destination?);
         let trigger = self.kind(written);
         let request = Request {
@@ -157,7 +157,9 @@ impl<'a> Compiler<'a> {
         let choice = match matching::resolve(&request) {
             Ok(choice) => choice,
             Err(mismatch) => {
-                self.found.push(Diagnostic::error(written.at.clone(), mismatch.message).with_hint_if(mismatch.hint));
+                self.found.push(
+                    Diagnostic::error(written.place(mismatch.about), mismatch.message).with_hint_if(mismatch.hint),
+                );
                 return None;
             }
         };
@@ -207,13 +209,13 @@ impl<'a> Compiler<'a> {
     }
 
     /// The product of an instance that a plug names.
-    fn end(&mut self, written: &PlugFile, name: &str) -> Option<&'a Product> {
+    fn end(&mut self, written: &PlugFile, name: &str, key: &str) -> Option<&'a Product> {
         if let Some(instance) = self.instances.get(name) {
             return self.files.products.get(&instance.product);
         }
         if !self.declared.contains_key(name) && !self.files.unreadable.contains(name) {
             let unknown = Diagnostic::error(
-                written.at.clone(),
+                written.place(key),
                 format!("plug `{}` names instance `{name}`, which this project does not have", written.id),
             );
             self.found.push(unknown.with_hint_if(names::suggest(name, self.declared.keys().copied())));

@@ -131,8 +131,9 @@ fn sides<'a>(product: &'a Product, target: &Product, role: Role, request: &Reque
     explicit.chain(general).filter(fits).collect()
 }
 
-/// What the definition and the hooks of a product say about a topic, with whether they name it.
-pub(super) fn general(product: &Product, role: Role, topic: &str) -> Vec<(Capability, bool)> {
+/// What the definition and the hooks of a product say about a topic, with whether they name it
+/// rather than every topic.
+pub fn general(product: &Product, role: Role, topic: &str) -> Vec<(Capability, bool)> {
     let mut found: Vec<(Capability, bool)> = product
         .capabilities
         .iter()
@@ -216,7 +217,7 @@ fn opposite<'a>(side: &Side<'_>) -> Side<'a> {
 }
 
 /// Formats are equal or one is open.
-pub(super) fn meets(one: Option<&str>, other: Option<&str>) -> bool {
+pub fn meets(one: Option<&str>, other: Option<&str>) -> bool {
     one.is_none() || other.is_none() || one == other
 }
 

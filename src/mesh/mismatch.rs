@@ -9,6 +9,8 @@ use crate::project::names;
 /// A plug that cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
+    /// The key of the plug that it is about.
+    pub about: &'static str,
     /// What is missing, on which side.
     pub message: String,
     /// What to do about it.
@@ -38,6 +40,7 @@ pub(super) fn explain(request: &Request<'_>) -> Mismatch {
     let of_one_kind = |give: &&Capability| takes.iter().any(|take| take.role == give.role.counterpart());
     if !gives.iter().any(|give| of_one_kind(&give)) {
         return Mismatch {
+            about: "topic",
             message: format!(
                 "`{}` {} `{}`, but `{}` {} it",
                 source.0,
@@ -89,7 +92,7 @@ fn no_topic(topic: &str, instance: &str, product: &Product, role: Role, other: &
         }
         None => Some(format!("`{}` {} {}", product.name, role.verb(), names::list(topics.iter().copied()))),
     };
-    Mismatch { message, hint }
+    Mismatch { about: "topic", message, hint }
 }
 
 fn python_note(product: &Product) -> &'static str {
@@ -127,7 +130,7 @@ fn by_mode(request: &Request<'_>, gives: &[Capability], takes: &[Capability]) ->
         _ => return None,
     };
     let hint = common.first().map(|mode| format!("both can do it by {}", mode.word()));
-    Some(Mismatch { message, hint })
+    Some(Mismatch { about: "mode", message, hint })
 }
 
 fn by_format(request: &Request<'_>, gives: &[Capability], takes: &[Capability]) -> Option<Mismatch> {
@@ -150,6 +153,7 @@ fn by_format(request: &Request<'_>, gives: &[Capability], takes: &[Capability]) 
     };
     let asked = request.format.map(|format| format!(" as `{format}`")).unwrap_or_default();
     Some(Mismatch {
+        about: "format",
         message: format!(
             "formats differ: `{}` cannot go{asked}, since `{}` gives {} and `{}` takes {}",
             request.topic,
@@ -166,6 +170,7 @@ fn not_owned(request: &Request<'_>) -> Mismatch {
     let (source, destination) = (request.source, request.destination);
     if let Some(owner) = request.owner {
         return Mismatch {
+            about: "owner",
             message: format!("`{owner}` is to set up both ends of the plug, but cannot"),
             hint: Some(format!(
                 "`owner` must be `{}` or `{}`, with an integration that owns both ends",
@@ -176,6 +181,7 @@ fn not_owned(request: &Request<'_>) -> Mismatch {
     let note =
         if source.1.python || destination.1.python { "; hooks in Python are not read by this version" } else { "" };
     Mismatch {
+        about: "topic",
         message: format!(
             "nobody sets up the ends of `{}` between `{}` and `{}`: neither both products set up their own, nor one of them both",
             request.topic, source.0, destination.0

@@ -22,6 +22,8 @@ pub struct InstanceFile {
     pub zone: Option<String>,
     /// Where it is declared.
     pub at: Position,
+    /// Where it says its product, or the start.
+    pub product_at: Position,
 }
 
 impl InstanceFile {
@@ -34,6 +36,7 @@ impl InstanceFile {
             settings: BTreeMap::new(),
             runtime: None,
             zone: None,
+            product_at: at.clone(),
             at,
         };
         if let Err(wrong) = names::check_instance(name) {
@@ -41,9 +44,11 @@ impl InstanceFile {
         }
         let Some(mut fields) = Fields::of(node, "the instance", report) else { return file };
         for (key, path) in [("name", name), ("product", product)] {
-            if let Some(said) = fields.text(key, report)
-                && said.value != path
-            {
+            let said = fields.text(key, report);
+            if let (Some(said), "product") = (&said, key) {
+                file.product_at = report.position(said.at);
+            }
+            if let Some(said) = said.filter(|said| said.value != path) {
                 report
                     .warning(said.at, format!("`{key}` is `{}`, but the path says `{path}`, which counts", said.value));
             }

@@ -8,9 +8,12 @@
 //! | instance | `instances/<product>/<instance>/config.yaml` | [`instance_file::InstanceFile`] |
 //! | plug | `instances/<product>/<instance>/plugs/<destination>/...yaml` | [`plug_file::PlugFile`] |
 
+pub mod assign;
 pub mod catalogue;
+pub mod change;
 pub mod decode;
 pub mod definition;
+pub mod edit;
 pub mod files;
 pub mod instance_file;
 pub mod integration_file;
@@ -21,6 +24,8 @@ pub mod plug_file;
 pub mod position;
 pub mod product_folder;
 pub mod project_file;
+pub mod scaffold;
 mod service;
 pub mod setting;
+pub mod write;
 pub mod yaml;

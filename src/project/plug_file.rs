@@ -26,6 +26,8 @@ pub struct PlugFile {
     pub settings: BTreeMap<String, Located<Node>>,
     /// Where it is declared.
     pub at: Position,
+    /// Where its keys have their values.
+    places: BTreeMap<&'static str, Mark>,
 }
 
 impl PlugFile {
@@ -43,6 +45,7 @@ impl PlugFile {
             owner: None,
             settings: BTreeMap::new(),
             at,
+            places: BTreeMap::new(),
         };
         let Some(mut fields) = Fields::of(node, "the plug", report) else { return file };
         let mode = file.id.mode.word();
@@ -52,9 +55,9 @@ impl PlugFile {
             ("topic", &file.id.topic),
             ("mode", mode),
         ] {
-            if let Some(said) = fields.text(key, report)
-                && said.value != path
-            {
+            let said = fields.text(key, report);
+            file.places.extend(said.iter().map(|said| (key, said.at)));
+            if let Some(said) = said.filter(|said| said.value != path) {
                 report
                     .error(said.at, format!("`{key}` is `{}`, but the path of the file says `{path}`", said.value))
                     .hint = Some("rename the file or correct the key".to_owned());
@@ -63,12 +66,22 @@ impl PlugFile {
         file.format = fields.text("format", report);
         file.kind = fields.text("kind", report);
         file.owner = fields.text("owner", report);
+        for (key, said) in [("format", &file.format), ("owner", &file.owner)] {
+            file.places.extend(said.iter().map(|said| (key, said.at)));
+        }
         file.settings = instance_file::settings(&mut fields, report);
         // What Meshroom keeps there: `status` is read by nobody, the journal has it; the others are
         // notes of its hooks.
         fields.tolerate(&["status", "src_config", "dst_config"]);
         fields.finish(UnknownKeys::Warn, report);
         file
+    }
+}
+
+impl PlugFile {
+    /// Where `key` has its value, or the start if the file does not say it.
+    pub fn place(&self, key: &str) -> Position {
+        self.places.get(key).map_or_else(|| self.at.clone(), |at| Position::new(&self.at.file, *at))
     }
 }
 

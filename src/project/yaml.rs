@@ -279,9 +279,9 @@ impl Builder<'_> {
 
     fn syntax(&self, error: &saphyr_parser::ScanError) -> Diagnostic {
         let at = self.clamp(error.marker().line(), error.marker().col());
-        let line = self.text.lines().nth(at.line as usize - 1).unwrap_or_default();
+        let line = lines(self.text).get(at.line as usize - 1).copied().unwrap_or_default();
         let found = self.error(at, format!("not valid YAML: {}", error.info().trim_end_matches('.')));
-        if line.trim_start_matches(' ').starts_with('\t') {
+        if line.trim_start_matches(' ').starts_with('\t') || error.info().contains("tab") {
             found.with_hint("indent with spaces: YAML allows no tabs there")
         } else {
             found
@@ -294,15 +294,19 @@ impl Builder<'_> {
 
     /// The parser may name a place behind the end; a reader wants one that exists.
     fn clamp(&self, line: usize, column: usize) -> Mark {
-        let lines = self.text.lines().count().max(1);
-        let line = line.clamp(1, lines);
-        let length = self.text.lines().nth(line - 1).map_or(0, |text| text.chars().count());
-        Mark::new(line, column.min(length) + 1)
+        let lines = lines(self.text);
+        let line = line.clamp(1, lines.len());
+        Mark::new(line, column.min(lines[line - 1].chars().count()) + 1)
     }
 
     fn error(&self, at: Mark, message: impl Into<String>) -> Diagnostic {
         Diagnostic::error(Position::new(self.file, at), message)
     }
+}
+
+/// The lines as YAML counts them: a carriage return alone ends one as well. At least one.
+fn lines(text: &str) -> Vec<&str> {
+    text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r')).collect()
 }
 
 /// What a scalar without quotes is by the core schema.

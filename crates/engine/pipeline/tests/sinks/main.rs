@@ -1,0 +1,7 @@
+//! Each sink against a real counterpart: nats-server, an HTTP server that misbehaves.
+
+mod elasticsearch;
+mod golden;
+mod http;
+mod nats;
+mod support;

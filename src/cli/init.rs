@@ -1,0 +1,95 @@
+//! `resilmesh init`: make a project.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::Context;
+use super::completion;
+use super::failure::Failure;
+use crate::project::load::PRODUCTS;
+use crate::project::names;
+use crate::project::project_file::FILE_NAME;
+use crate::project::scaffold;
+
+/// Make a project in a new or empty folder
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The folder [default: the current one]
+    pub path: Option<PathBuf>,
+    /// Start from an example that is built in, such as `soapa`
+    #[arg(long, value_name = "EXAMPLE", add = completion::examples())]
+    pub from: Option<String>,
+}
+
+/// Makes a project.
+///
+/// # Errors
+/// When the folder holds something else, or the example does not exist.
+pub fn run(cx: &Context, args: InitArgs) -> Result<(), Failure> {
+    let root = args.path.map_or_else(|| cx.directory.clone(), |path| cx.directory.join(path));
+    let shown = root.display().to_string();
+    let example = args.from.as_deref().map(|name| scaffold::example(name).ok_or_else(|| unknown(name))).transpose()?;
+    match content(&root)? {
+        Content::Project if example.is_none() => {
+            cx.ui.progress(format!("`{shown}` is a project already"));
+            return Ok(());
+        }
+        Content::Nothing => {}
+        Content::Project | Content::Other => {
+            return Err(
+                Failure::new(format!("folder `{shown}` is not empty")).hint("give another one: `resilmesh init PATH`")
+            );
+        }
+    }
+    let failed = |error| Failure::new(format!("no project can be made in `{shown}`: {error}"));
+    std::fs::create_dir_all(&root).map_err(failed)?;
+    let files = match example {
+        Some(files) => files,
+        None => scaffold::empty(&mesh_name(&root)),
+    };
+    scaffold::create(&root, &files).map_err(failed)?;
+    let from = args.from.map(|name| format!(" from example `{name}`")).unwrap_or_default();
+    cx.ui.progress(format!("made project `{shown}`{from}"));
+    Ok(())
+}
+
+fn unknown(name: &str) -> Failure {
+    let there = scaffold::examples();
+    Failure::new(format!("there is no example `{name}`")).hint(format!("there is {}", names::list(there)))
+}
+
+enum Content {
+    Nothing,
+    Project,
+    Other,
+}
+
+fn content(root: &Path) -> Result<Content, Failure> {
+    if root.join(FILE_NAME).is_file() || root.join(PRODUCTS).is_dir() {
+        return Ok(Content::Project);
+    }
+    match std::fs::read_dir(root) {
+        Ok(mut entries) => {
+            // A repository that was just made counts as empty.
+            let other = entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != ".git"));
+            Ok(if other { Content::Other } else { Content::Nothing })
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Content::Nothing),
+        Err(error) => Err(Failure::new(format!("folder `{}` cannot be opened: {error}", root.display()))),
+    }
+}
+
+/// The folder's name as the name of a mesh: what a name cannot have becomes `-`.
+fn mesh_name(root: &Path) -> String {
+    let name =
+        root.canonicalize().ok().and_then(|root| root.file_name().map(|name| name.to_string_lossy().into_owned()));
+    let name: String = name
+        .unwrap_or_default()
+        .chars()
+        .map(|c| if c.is_alphanumeric() || "_.-".contains(c) { c } else { '-' })
+        .skip_while(|c| !c.is_alphanumeric())
+        .take(63)
+        .collect();
+    if name.is_empty() { "mesh".to_owned() } else { name }
+}

@@ -1,0 +1,56 @@
+//! `resilmesh list instances`.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{cell, document};
+use crate::cli::Context;
+use crate::cli::failure::Failure;
+use crate::project::load::ProjectFiles;
+
+/// The products in use
+#[derive(Debug, Args)]
+pub(super) struct InstancesArgs {
+    /// Part of the name
+    search: Option<String>,
+    /// Only those of this product
+    #[arg(short, long)]
+    product: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    name: &'a str,
+    product: &'a str,
+    /// Run by resilmesh; null if the product cannot be read.
+    managed: Option<bool>,
+    plugs: Vec<String>,
+}
+
+pub(super) fn run(cx: &Context, files: &ProjectFiles, args: &InstancesArgs) -> Result<(), Failure> {
+    let mut outgoing: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for plug in &files.plugs {
+        outgoing.entry(&plug.id.source).or_default().push(format!("{} -> {}", plug.id.topic, plug.id.destination));
+    }
+    let entries: Vec<Entry<'_>> = files
+        .instances
+        .iter()
+        .filter(|own| args.search.as_ref().is_none_or(|part| own.name.contains(part)))
+        .filter(|own| args.product.as_ref().is_none_or(|product| own.product == *product))
+        .map(|own| Entry {
+            name: &own.name,
+            product: &own.product,
+            managed: files.products.get(&own.product).map(|product| product.service.is_some()),
+            plugs: outgoing.get(own.name.as_str()).cloned().unwrap_or_default(),
+        })
+        .collect();
+    if cx.ui.json {
+        document(cx, "instances", &entries);
+        return Ok(());
+    }
+    let row = |own: &Entry<'_>| vec![own.name.to_owned(), own.product.to_owned(), cell(own.plugs.join(", "))];
+    cx.ui.table(&["Name", "Product", "Plugs"], &entries.iter().map(row).collect::<Vec<_>>());
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! `resilmesh list plugs`.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{cell, document};
+use crate::cli::Context;
+use crate::cli::failure::Failure;
+use crate::cli::plug::ModeArg;
+use crate::mesh::model::Mode;
+use crate::project::load::ProjectFiles;
+
+/// The connections
+#[derive(Debug, Args)]
+pub(super) struct PlugsArgs {
+    /// Only those from this instance
+    source: Option<String>,
+    /// Only those to this instance
+    destination: Option<String>,
+    /// Only those of this topic
+    #[arg(short, long)]
+    topic: Option<String>,
+    /// Only those in this mode
+    #[arg(short, long)]
+    mode: Option<ModeArg>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    source: &'a str,
+    destination: &'a str,
+    topic: &'a str,
+    mode: Mode,
+    format: Option<&'a str>,
+    state: &'static str,
+}
+
+pub(super) fn run(cx: &Context, files: &ProjectFiles, args: &PlugsArgs) -> Result<(), Failure> {
+    let wanted = |own: &Option<String>, name: &str| own.as_ref().is_none_or(|own| own == name);
+    let mode = args.mode.map(Mode::from);
+    let mut plugs: Vec<_> = files
+        .plugs
+        .iter()
+        .filter(|plug| wanted(&args.source, &plug.id.source) && wanted(&args.destination, &plug.id.destination))
+        .filter(|plug| wanted(&args.topic, &plug.id.topic) && mode.is_none_or(|mode| mode == plug.id.mode))
+        .collect();
+    plugs.sort_by(|one, other| one.id.cmp(&other.id));
+    let entries: Vec<Entry<'_>> = plugs
+        .into_iter()
+        .map(|plug| Entry {
+            source: &plug.id.source,
+            destination: &plug.id.destination,
+            topic: &plug.id.topic,
+            mode: plug.id.mode,
+            format: plug.format.as_ref().map(|format| format.value.as_str()),
+            state: "down",
+        })
+        .collect();
+    if cx.ui.json {
+        document(cx, "plugs", &entries);
+        return Ok(());
+    }
+    let row = |own: &Entry<'_>| {
+        vec![
+            own.source.to_owned(),
+            own.destination.to_owned(),
+            own.topic.to_owned(),
+            own.mode.word().to_owned(),
+            cell(own.format.unwrap_or_default()),
+            own.state.to_owned(),
+        ]
+    };
+    let titles = ["Src Instance", "Dst Instance", "Topic", "Mode", "Format", "State"];
+    cx.ui.table(&titles, &entries.iter().map(row).collect::<Vec<_>>());
+    Ok(())
+}

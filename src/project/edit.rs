@@ -1,0 +1,210 @@
+//! Changing single keys of a YAML file, so that comments and order stay as people left them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Map, Value as Json};
+
+use super::write;
+use super::yaml::{self, Key, Node, Value};
+
+/// The text with the key set, or taken out if `value` is none; `section` is the map it lies in, none
+/// = the document itself. A file that is too odd to be edited line by line is written anew.
+pub fn set_key(text: &str, section: Option<&str>, key: &str, value: Option<&Json>) -> String {
+    let wanted = expected(text, section, key, value);
+    let edited = edit(text, section, key, value);
+    match edited {
+        Some(edited) if read(&edited) == wanted => edited,
+        _ => write::to_yaml(&wanted.into_iter().collect::<BTreeMap<_, _>>()),
+    }
+}
+
+fn root(text: &str) -> Option<Node> {
+    yaml::parse(text, Path::new("")).ok()
+}
+
+fn read(text: &str) -> Map<String, Json> {
+    match root(text).map(|node| node.to_json()) {
+        Some(Json::Object(entries)) => entries,
+        _ => Map::new(),
+    }
+}
+
+fn expected(text: &str, section: Option<&str>, key: &str, value: Option<&Json>) -> Map<String, Json> {
+    let mut document = read(text);
+    let mut inner = match section {
+        Some(section) => document.remove(section).and_then(|inner| inner.as_object().cloned()).unwrap_or_default(),
+        None => std::mem::take(&mut document),
+    };
+    match value {
+        Some(value) => inner.insert(key.to_owned(), value.clone()),
+        None => inner.remove(key),
+    };
+    match section {
+        None => inner,
+        Some(_) if inner.is_empty() => document,
+        Some(section) => {
+            document.insert(section.to_owned(), Json::Object(inner));
+            document
+        }
+    }
+}
+
+/// The lines of one key of a map: from its own to the next one's, comments before that left out.
+struct Entry<'a> {
+    key: &'a Key,
+    node: &'a Node,
+    lines: std::ops::Range<usize>,
+}
+
+fn edit(text: &str, section: Option<&str>, key: &str, value: Option<&Json>) -> Option<String> {
+    let document = root(text)?;
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let all = 0..lines.len();
+    let top = entries(&document, all, &lines)?;
+    let Some(section) = section else {
+        change(&mut lines, &top, 0, key, value);
+        return Some(finish(&lines));
+    };
+    match top.iter().find(|entry| entry.key.text == section) {
+        None => {
+            let end = top.last().map_or(lines.len(), |entry| entry.lines.end);
+            let value = value?;
+            let block =
+                BTreeMap::from([(section.to_owned(), Json::Object(Map::from_iter([(key.to_owned(), value.clone())])))]);
+            lines.splice(end..end, write::to_yaml(&block).lines().map(str::to_owned));
+        }
+        Some(around) => {
+            let inner = entries(around.node, around.lines.start + 1..around.lines.end, &lines)?;
+            let indent = inner.first().map(|entry| entry.key.at.column as usize - 1)?;
+            if value.is_none() && inner.iter().all(|entry| entry.key.text == key) {
+                lines.drain(around.lines.clone());
+            } else {
+                change(&mut lines, &inner, indent, key, value);
+            }
+        }
+    }
+    Some(finish(&lines))
+}
+
+fn finish(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// The entries of a map whose keys begin lines of their own within `range` (line indices).
+fn entries<'a>(node: &'a Node, range: std::ops::Range<usize>, lines: &[String]) -> Option<Vec<Entry<'a>>> {
+    let Value::Mapping(map) = &node.value else { return (node.value == Value::Null).then(Vec::new) };
+    let starts: Vec<usize> = map.iter().map(|(key, _)| key.at.line as usize - 1).collect();
+    let ordered = starts.windows(2).all(|pair| pair[0] < pair[1]) && starts.iter().all(|start| range.contains(start));
+    let first_on_line = map
+        .iter()
+        .zip(&starts)
+        .all(|((key, _), start)| lines[*start].chars().take(key.at.column as usize - 1).all(|c| c == ' '));
+    if !ordered || !first_on_line {
+        return None;
+    }
+    let ends = starts.iter().skip(1).copied().chain([range.end]);
+    let entries = map.iter().zip(starts.iter().zip(ends)).map(|((key, node), (start, end))| {
+        let trailing = lines[start + 1..end].iter().rev().take_while(|line| is_remark(line)).count();
+        Entry { key, node, lines: *start..end - trailing }
+    });
+    Some(entries.collect())
+}
+
+fn is_remark(line: &str) -> bool {
+    let line = line.trim_start();
+    line.is_empty() || line.starts_with('#')
+}
+
+fn change(lines: &mut Vec<String>, entries: &[Entry<'_>], indent: usize, key: &str, value: Option<&Json>) {
+    let text = value.map(|value| write::to_yaml(&BTreeMap::from([(key.to_owned(), value.clone())])));
+    let new = text.iter().flat_map(|text| text.lines()).map(|line| format!("{}{line}", " ".repeat(indent)));
+    let place = match entries.iter().find(|entry| entry.key.text == key) {
+        Some(old) => old.lines.clone(),
+        None => {
+            let end = entries.last().map_or(lines.len(), |entry| entry.lines.end);
+            end..end
+        }
+    };
+    lines.splice(place, new.collect::<Vec<_>>());
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    const CONFIG: &str = "# the bus\nname: bus\nproduct: nats\nsettings:\n  # how much\n  max: 4\n  # where\n  listen: 127.0.0.1\n# the end\n";
+
+    #[test]
+    fn comments_stay_when_a_value_changes() {
+        insta::assert_snapshot!(set_key(CONFIG, Some("settings"), "max", Some(&json!(8))), @r"
+        # the bus
+        name: bus
+        product: nats
+        settings:
+          # how much
+          max: 8
+          # where
+          listen: 127.0.0.1
+        # the end
+        ");
+    }
+
+    #[test]
+    fn a_new_value_goes_behind_the_others() {
+        let text = set_key(CONFIG, Some("settings"), "list", Some(&json!(["a", "b"])));
+        insta::assert_snapshot!(text, @r"
+        # the bus
+        name: bus
+        product: nats
+        settings:
+          # how much
+          max: 4
+          # where
+          listen: 127.0.0.1
+          list:
+          - a
+          - b
+        # the end
+        ");
+        assert_eq!(set_key(&text, Some("settings"), "list", None), CONFIG);
+    }
+
+    #[test]
+    fn the_last_value_takes_the_section_with_it() {
+        let text = "name: bus\nsettings:\n  max: 4\nzone: dmz\n";
+        assert_eq!(set_key(text, Some("settings"), "max", None), "name: bus\nzone: dmz\n");
+        assert_eq!(
+            set_key("name: bus # x\n", Some("settings"), "max", Some(&json!(4))),
+            "name: bus # x\nsettings:\n  max: 4\n"
+        );
+        assert_eq!(set_key("", None, "zone", Some(&json!("dmz"))), "zone: dmz\n");
+        assert_eq!(set_key("zone: dmz\nname: x\n", None, "zone", None), "name: x\n");
+    }
+
+    #[test]
+    fn a_file_in_flow_style_is_written_anew() {
+        let text = set_key("{name: bus, settings: {max: 4}}\n", Some("settings"), "max", Some(&json!(8)));
+        assert_eq!(text, "name: bus\nsettings:\n  max: 8\n");
+    }
+
+    proptest! {
+        #[test]
+        fn the_result_always_says_what_was_asked(
+            values in prop::collection::btree_map("[a-c]", "[a-z #:'\"\\n-]{0,6}", 0..3),
+            key in "[a-d]",
+            value in prop::option::of("[a-z #:-]{0,6}"),
+            remark in "( *#[a-z ]*\n)?",
+        ) {
+            let document = if values.is_empty() { json!({"name": "x"}) } else { json!({"name": "x", "settings": values}) };
+            let entries: BTreeMap<String, Json> = document.as_object().cloned().unwrap_or_default().into_iter().collect();
+            let text = format!("{remark}{}{remark}", write::to_yaml(&entries));
+            let value = value.map(Json::from);
+            let edited = set_key(&text, Some("settings"), &key, value.as_ref());
+            prop_assert_eq!(read(&edited), expected(&text, Some("settings"), &key, value.as_ref()));
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! New projects: empty ones, and copies of the examples that are built in.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use include_dir::{Dir, include_dir};
+
+use super::load::{INSTANCES, PRODUCTS};
+use super::project_file::FILE_NAME;
+use super::write;
+
+static EXAMPLES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/examples");
+
+const GITIGNORE: &str = "\
+# This machine only: what is running, rendered configuration, logs, data, generated passwords
+/.resilmesh/
+# Secrets, except those of the vault, which are encrypted
+*.gpg
+!/secrets/**/*.gpg
+/mirrors/
+*.pyc
+__pycache__/
+";
+
+/// The names of the examples, sorted.
+pub fn examples() -> Vec<&'static str> {
+    let mut names: Vec<&str> = EXAMPLES.dirs().filter_map(|dir| dir.path().to_str()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// The files of an example, by path.
+pub fn example(name: &str) -> Option<BTreeMap<PathBuf, String>> {
+    let dir = EXAMPLES.dirs().find(|dir| dir.path().to_str() == Some(name))?;
+    let mut files = BTreeMap::new();
+    collect(dir, name, &mut files);
+    files.entry(PathBuf::from(".gitignore")).or_insert_with(|| GITIGNORE.to_owned());
+    Some(files)
+}
+
+fn collect(dir: &Dir<'static>, name: &str, files: &mut BTreeMap<PathBuf, String>) {
+    for file in dir.files() {
+        if let (Ok(path), Some(text)) = (file.path().strip_prefix(name), file.contents_utf8()) {
+            files.insert(path.to_owned(), text.to_owned());
+        }
+    }
+    for below in dir.dirs() {
+        collect(below, name, files);
+    }
+}
+
+/// The files of a project with nothing in it.
+pub fn empty(name: &str) -> BTreeMap<PathBuf, String> {
+    let quoted = write::inline(&name.into());
+    let readme = format!(
+        "# {name}\nA mesh of security products, made with resilmesh.\n\n\
+         | to | run |\n| --- | --- |\n\
+         | see what there is | `resilmesh list products` |\n\
+         | put a product into use | `resilmesh add PRODUCT NAME` |\n\
+         | connect two instances | `resilmesh plug TOPIC SOURCE DESTINATION` |\n\
+         | bring it up, see it, take it down | `resilmesh up`, `resilmesh status`, `resilmesh down` |\n"
+    );
+    BTreeMap::from([
+        (PathBuf::from(FILE_NAME), format!("name: {quoted}\nversion: 1\n")),
+        (PathBuf::from("README.md"), readme),
+        (PathBuf::from(".gitignore"), GITIGNORE.to_owned()),
+    ])
+}
+
+/// Writes the files into `root`, with the folders that make it a project.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn create(root: &Path, files: &BTreeMap<PathBuf, String>) -> io::Result<()> {
+    for folder in [PRODUCTS, INSTANCES] {
+        std::fs::create_dir_all(root.join(folder))?;
+        // git keeps no empty folders.
+        if !files.keys().any(|path| path.starts_with(folder)) {
+            write::replace(&root.join(folder).join(".gitkeep"), "")?;
+        }
+    }
+    for (path, text) in files {
+        write::replace(&root.join(path), text)?;
+    }
+    Ok(())
+}
