@@ -9,6 +9,7 @@ pub mod add;
 pub mod completion;
 pub mod configure;
 pub mod demo;
+pub mod down;
 mod edit;
 pub mod engine;
 pub mod failure;
@@ -16,16 +17,20 @@ pub mod init;
 pub mod list;
 pub mod logs;
 mod open;
+pub mod plan;
 pub mod plug;
 pub mod port;
 pub mod produce;
 pub mod remove;
 mod running;
 pub mod search;
+pub mod show;
 pub mod status;
+mod steps;
 pub mod supervise;
 pub mod ui;
 pub mod unplug;
+pub mod up;
 pub mod watch;
 
 use failure::Failure;
@@ -93,20 +98,24 @@ enum Command {
     Completion(completion::CompletionArgs),
     Configure(configure::ConfigureArgs),
     Demo(demo::DemoArgs),
+    Down(down::DownArgs),
     #[command(subcommand, hide = true)]
     Engine(engine::Engine),
     Init(init::InitArgs),
     List(list::ListArgs),
     Logs(logs::LogsArgs),
+    Plan(plan::PlanArgs),
     Plug(plug::PlugArgs),
     Port(port::PortArgs),
     Produce(produce::ProduceArgs),
     Remove(remove::RemoveArgs),
     Search(search::SearchArgs),
+    Show(show::ShowArgs),
     Status(status::StatusArgs),
     #[command(hide = true)]
     Supervise(supervise::SuperviseArgs),
     Unplug(unplug::UnplugArgs),
+    Up(up::UpArgs),
     Watch(watch::WatchArgs),
 }
 
@@ -133,18 +142,22 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Completion(args) => completion::run(cx, args),
         Command::Configure(args) => configure::run(cx, args),
         Command::Demo(args) => demo::run(cx, &args),
+        Command::Down(args) => down::run(cx, args),
         Command::Engine(engine) => engine::run(cx, engine),
         Command::Init(args) => init::run(cx, args),
         Command::List(args) => list::run(cx, args),
         Command::Logs(args) => logs::run(cx, args),
+        Command::Plan(args) => plan::run(cx, args),
         Command::Plug(args) => plug::run(cx, args),
         Command::Port(args) => port::run(cx, args),
         Command::Produce(args) => produce::run(cx, args),
         Command::Remove(args) => remove::run(cx, args),
         Command::Search(args) => search::run(cx, args),
+        Command::Show(args) => show::run(cx, args),
         Command::Status(args) => status::run(cx, args),
         Command::Supervise(args) => supervise::run(cx, args),
         Command::Unplug(args) => unplug::run(cx, args),
+        Command::Up(args) => up::run(cx, args),
         Command::Watch(args) => watch::run(cx, args),
     }
 }
