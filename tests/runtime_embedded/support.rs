@@ -44,7 +44,7 @@ impl Workshop {
     pub(crate) fn web_on(&self, instance: &str, content: &str, port: u16) -> ServiceSpec {
         let directory = self.directory(instance);
         std::fs::write(directory.join("content"), content).expect("write");
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/runtime_support/service.py");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/runtime_embedded/service.py");
         let mut spec = self.command(instance, "python3", &[]);
         spec.args = vec![script.display().to_string(), port.to_string(), "content".to_owned()];
         spec.ports = BTreeMap::from([("http".to_owned(), port)]);
@@ -110,7 +110,7 @@ impl Drop for Workshop {
         let records = std::fs::read_dir(self.project().join(".resilmesh/run")).into_iter().flatten().flatten();
         for record in records.filter_map(|entry| std::fs::read(entry.path()).ok()) {
             let record: serde_json::Value = serde_json::from_slice(&record).unwrap_or_default();
-            if let Some(pid) = record["process"]["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()) {
+            if let Some(pid) = record["record"]["process"]["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()) {
                 signal(pid, Signal::SIGKILL);
             }
         }

@@ -2,123 +2,33 @@
 //! pause, and carries out what it is told, one thing after the other.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tokio::io::unix::AsyncFd;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch as channel};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::layout::Layout;
 use super::probe::{self, Health};
 use super::process::{self, Process};
-use super::reaper::{Exit, Reaper};
+use super::reaper::Exit;
 use super::record::Record;
 use super::{launch, tail};
-use crate::runtime::{ServiceSpec, ServiceStatus, State};
+use crate::runtime::{ServiceSpec, State};
+
+mod handle;
+mod watch;
+
+pub(crate) use handle::{Handle, Order, Seen, Shared};
+use watch::{Poll, Watch, pause};
 
 /// A service that was ready for so long begins with the shortest pause again.
 const HEALTHY: Duration = Duration::from_secs(30);
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// Between two questions whether it is ready.
-const FIRST_POLL: Duration = Duration::from_millis(5);
-const LONGEST_POLL: Duration = Duration::from_millis(100);
 /// As Vector: the configuration is wrong, starting again is of no use.
 const CONFIGURATION: i32 = 78;
 /// How long what is left of a service that ended by itself may take to end.
 const LEFTOVERS_WITHIN: Duration = Duration::from_secs(5);
-
-/// What a keeper is told. Each is answered when it is done.
-pub(crate) enum Order {
-    /// Run with this specification.
-    Start(Box<ServiceSpec>, Answer),
-    /// Read the files again; run with this specification from now on.
-    Reload(Box<ServiceSpec>, Answer),
-    /// Stop and forget.
-    Stop(Answer),
-    /// Stop, to be started again by the next supervisor.
-    Suspend(Answer),
-    /// See whether it is still ready.
-    Look(Answer),
-}
-
-/// Where the answer to an order goes.
-pub(crate) type Answer = oneshot::Sender<Result<(), String>>;
-
-/// What all keepers share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) layout: Layout,
-    pub(crate) reaper: Reaper,
-    /// The number of the next service to be started.
-    pub(crate) order: AtomicU64,
-}
-
-/// A service as its keeper last saw it.
-#[derive(Debug, Clone)]
-pub(crate) struct Seen {
-    pub(crate) status: ServiceStatus,
-    /// Services with a lower number were started earlier.
-    pub(crate) order: u64,
-    /// How often it ended without having been healthy.
-    pub(crate) ends_in_row: u32,
-}
-
-/// How others reach a keeper.
-#[derive(Debug, Clone)]
-pub(crate) struct Handle {
-    orders: mpsc::Sender<Order>,
-    seen: watch::Receiver<Option<Seen>>,
-}
-
-impl Handle {
-    /// Gives an order and waits until it is carried out.
-    pub(crate) async fn tell(&self, order: impl FnOnce(Answer) -> Order) -> Result<(), String> {
-        let (answer, answered) = oneshot::channel();
-        let gone = || "the supervisor is ending".to_owned();
-        self.orders.send(order(answer)).await.map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?
-    }
-
-    /// The service as it is; none = there is none.
-    pub(crate) fn seen(&self) -> Option<Seen> {
-        self.seen.borrow().clone()
-    }
-
-    /// Changes of what is seen.
-    pub(crate) fn watch(&self) -> watch::Receiver<Option<Seen>> {
-        self.seen.clone()
-    }
-}
-
-/// The pause before a service that ended `ends_in_row` times is started again.
-fn pause(ends_in_row: u32) -> Duration {
-    FIRST_PAUSE.saturating_mul(1 << ends_in_row.saturating_sub(1).min(16)).min(LONGEST_PAUSE)
-}
-
-/// How to learn that the main process has ended.
-enum Watch {
-    /// Our child: the reaper tells, with the exit status.
-    Child(oneshot::Receiver<Exit>),
-    /// Started by an earlier supervisor.
-    Adopted(AsyncFd<OwnedFd>),
-}
-
-impl Watch {
-    async fn ended(&mut self) -> Exit {
-        match self {
-            Self::Child(exit) => exit.await.unwrap_or(Exit::Unknown),
-            Self::Adopted(handle) => {
-                process::ended(handle).await;
-                Exit::Unknown
-            }
-        }
-    }
-}
 
 enum Event {
     Order(Order),
@@ -137,30 +47,13 @@ struct Keeper {
     ready_since: Option<Instant>,
     ends_in_row: u32,
     orders: mpsc::Receiver<Order>,
-    seen: watch::Sender<Option<Seen>>,
-}
-
-/// When to ask next whether the service is ready.
-struct Poll {
-    next: Instant,
-    every: Duration,
-}
-
-impl Poll {
-    fn new() -> Self {
-        Self { next: Instant::now() + FIRST_POLL, every: FIRST_POLL }
-    }
-
-    fn later(&mut self) {
-        self.every = (self.every * 3 / 2).min(LONGEST_POLL);
-        self.next = Instant::now() + self.every;
-    }
+    seen: channel::Sender<Option<Seen>>,
 }
 
 /// Makes a keeper for a service; with a record, it takes over what an earlier supervisor left.
 pub(crate) fn keep(shared: Arc<Shared>, record: Option<Record>) -> Handle {
     let (orders, taken) = mpsc::channel(8);
-    let (seen, handed_out) = watch::channel(None);
+    let (seen, handed_out) = channel::channel(None);
     let mut keeper = Keeper {
         shared,
         record,
@@ -229,7 +122,7 @@ impl Keeper {
     async fn obey(&mut self, order: Order) {
         let (answer, result) = match order {
             Order::Start(spec, answer) => (answer, self.start(*spec).await),
-            Order::Reload(spec, answer) => (answer, self.reload(*spec)),
+            Order::Reload(spec, answer) => (answer, self.reload(*spec).await),
             Order::Stop(answer) => (answer, self.stop().await),
             Order::Suspend(answer) => (answer, self.suspend().await),
             Order::Look(answer) => (answer, self.look().await),
@@ -239,15 +132,17 @@ impl Keeper {
     }
 
     async fn start(&mut self, spec: ServiceSpec) -> Result<(), String> {
-        if let Some(record) = &self.record {
-            let kept_running = self.main.is_some() || self.again_at.is_some();
-            if record.spec == spec && kept_running {
-                return Ok(());
-            }
-            self.halt().await?;
+        let kept_running = self.main.is_some() || self.again_at.is_some();
+        if kept_running && self.record.as_ref().is_some_and(|record| record.spec == spec) {
+            return Ok(());
         }
+        self.halt().await?;
         let order = self.shared.order.fetch_add(1, Ordering::Relaxed);
-        self.record = Some(Record::new(spec, order));
+        let record = Record::new(spec, order);
+        // Processes whose record was lost would hold the ports.
+        let strays = record.family(&self.shared.layout).end(LEFTOVERS_WITHIN).await;
+        strays.map_err(|left| unendable(&record.spec.instance, &left))?;
+        self.record = Some(record);
         self.ends_in_row = 0;
         self.save().map_err(|error| format!("the state of the service cannot be written: {error}"))?;
         let launched = self.launch();
@@ -257,10 +152,12 @@ impl Keeper {
         launched
     }
 
-    fn reload(&mut self, spec: ServiceSpec) -> Result<(), String> {
-        let process = match (&self.record, &self.main) {
-            (Some(Record { process: Some(process), .. }), Some(_)) => process.clone(),
-            _ => return Err(format!("`{}` does not run, so it cannot read its files again", spec.instance)),
+    async fn reload(&mut self, spec: ServiceSpec) -> Result<(), String> {
+        let process = match &self.record {
+            None => return Err(format!("`{}` does not run, so it cannot read its files again", spec.instance)),
+            Some(Record { process: Some(process), state: State::Ready, .. }) if self.main.is_some() => process.clone(),
+            // Before it is ready, it may not listen to the signal yet and be ended by it.
+            Some(_) => return self.start(spec).await,
         };
         let name = spec.reload.clone().unwrap_or_default();
         let signal = reload_signal(&name)
@@ -305,8 +202,12 @@ impl Keeper {
 
     /// Ends all processes of the service.
     async fn halt(&mut self) -> Result<(), String> {
-        let Some(record) = &self.record else { return Ok(()) };
         self.again_at = None;
+        if let (Some(record), Some(_)) = (&mut self.record, &self.main) {
+            record.because = Some("is being stopped".to_owned());
+            self.show();
+        }
+        let Some(record) = &self.record else { return Ok(()) };
         let ended = record.family(&self.shared.layout).end(record.spec.stop_within).await;
         if let Some(Watch::Child(exit)) = &mut self.main {
             // Collected, so that no zombie is left when we answer.
@@ -315,10 +216,7 @@ impl Keeper {
         remove_socket(&record.spec);
         self.main = None;
         self.ready_since = None;
-        ended.map_err(|left| {
-            let left: Vec<String> = left.iter().map(|process| process.pid.to_string()).collect();
-            format!("process {} of `{}` cannot be ended, not even by SIGKILL", left.join(", "), record.spec.instance)
-        })
+        ended.map_err(|left| unendable(&record.spec.instance, &left))
     }
 
     /// Starts the main process. No waiting in here: the reaper has to know it first.
@@ -454,6 +352,12 @@ fn unstartable(spec: &ServiceSpec, error: &io::Error) -> String {
     format!("`{}` cannot be started{place}: {error}", spec.program.display())
 }
 
+/// Why a service cannot be stopped.
+pub(crate) fn unendable(instance: &str, left: &[Process]) -> String {
+    let left: Vec<String> = left.iter().map(|process| process.pid.to_string()).collect();
+    format!("process {} of `{instance}` cannot be ended, not even by SIGKILL", left.join(", "))
+}
+
 /// A killed service leaves its control socket; nothing would remove it.
 pub(crate) fn remove_socket(spec: &ServiceSpec) {
     if let Some(socket) = &spec.control {
@@ -474,13 +378,6 @@ fn reload_signal(name: &str) -> Option<Signal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pauses_double_up_to_ten_seconds() {
-        let seconds: Vec<f64> = (1..=9).map(|ends| pause(ends).as_secs_f64()).collect();
-        assert_eq!(seconds, [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]);
-        assert_eq!(pause(u32::MAX), LONGEST_PAUSE);
-    }
 
     #[test]
     fn only_signals_that_can_mean_reload() {

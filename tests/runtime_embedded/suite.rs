@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use resilmesh::runtime::{Runtime, RuntimeError, State};
 
-use super::runtime_support::{WITHIN, Workshop, get, pid, runs, seen, signal, start_ready, until};
+use super::support::{WITHIN, Workshop, get, pid, runs, seen, signal, start_ready, until};
 
 /// Tries everything, with one runtime, one line after the other.
 pub(crate) async fn runtime_suite(runtime: &dyn Runtime, workshop: &Workshop) {

@@ -1,18 +1,14 @@
-//! The embedded runtime keeps what `docs/specs/runtime.md` promises.
-
-mod runtime_support;
-#[path = "runtime_support/suite.rs"]
-mod suite;
+//! The supervisor: killed, replaced, told to end; and the commands that show what it does.
 
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use super::support::{WITHIN, Workshop, get, pid, runs, seen, signal, start_ready, until};
 use nix::sys::signal::Signal;
 use resilmesh::runtime::embedded::{Embedded, Supervision};
 use resilmesh::runtime::{Runtime, State};
-use runtime_support::{WITHIN, Workshop, get, pid, runs, seen, signal, start_ready, until};
 
 const RESILMESH: &str = env!("CARGO_BIN_EXE_resilmesh");
 
@@ -35,7 +31,7 @@ async fn kill_supervisor(workshop: &Workshop) -> u32 {
 async fn keeps_the_promises_of_every_runtime() {
     let workshop = Workshop::new();
     let runtime = embedded(&workshop);
-    suite::runtime_suite(&runtime, &workshop).await;
+    super::suite::runtime_suite(&runtime, &workshop).await;
     assert_eq!(workshop.supervisor(), None, "the supervisor still has a seat");
 }
 
@@ -200,6 +196,53 @@ async fn a_service_has_its_own_session_and_no_file_of_ours() {
     let mode = std::os::unix::fs::PermissionsExt::mode(&log.metadata().expect("log").permissions());
     assert_eq!(mode & 0o777, 0o600);
     runtime.stop("sleep").await.expect("stop");
+    runtime.finish().await.expect("finish");
+}
+
+#[tokio::test]
+async fn a_state_that_somebody_else_wrote_starts_nothing() {
+    let workshop = Workshop::new();
+    let runtime = embedded(&workshop);
+    let spec = workshop.command("evil", "sh", &["-c", "echo > harm; exec sleep 1000"]);
+    runtime.start(&spec).await.expect("start");
+    until("it was started", || async { spec.directory.join("harm").exists().then_some(()) }).await;
+    let record = workshop.project().join(".resilmesh/run/evil.json");
+    let written = std::fs::read_to_string(&record).expect("record");
+    runtime.stop("evil").await.expect("stop");
+    runtime.finish().await.expect("finish");
+
+    let harm = spec.directory.join("harm");
+    std::fs::remove_file(&harm).expect("remove");
+    std::fs::create_dir_all(record.parent().expect("folder")).expect("folder");
+    std::fs::write(&record, written.replace("echo > harm;", "echo > harm; :;")).expect("write");
+    assert!(runtime.observe().await.expect("observe").is_empty());
+    runtime.prepare().await.expect("prepare");
+    assert!(runtime.observe().await.expect("observe").is_empty());
+    runtime.finish().await.expect("finish");
+
+    // The same without the change is started: the proof is what made the difference.
+    std::fs::create_dir_all(record.parent().expect("folder")).expect("folder");
+    std::fs::write(&record, written).expect("write");
+    assert!(!harm.exists(), "a foreign state was carried out");
+    runtime.prepare().await.expect("prepare");
+    until("it was started", || async { harm.exists().then_some(()) }).await;
+    runtime.stop("evil").await.expect("stop");
+    runtime.finish().await.expect("finish");
+}
+
+#[tokio::test]
+async fn a_log_that_is_a_link_is_not_written_to() {
+    let workshop = Workshop::new();
+    let runtime = embedded(&workshop);
+    runtime.prepare().await.expect("prepare");
+    let target = workshop.project().join("precious");
+    std::fs::write(&target, "mine").expect("write");
+    let log = workshop.project().join(".resilmesh/logs/echo.log");
+    std::os::unix::fs::symlink(&target, &log).expect("link");
+    let spec = workshop.command("echo", "sh", &["-c", "echo hello; exec sleep 1000"]);
+    runtime.start(&spec).await.expect_err("the log cannot be opened");
+    assert_eq!(std::fs::read_to_string(&target).expect("read"), "mine");
+    runtime.stop("echo").await.expect("stop");
     runtime.finish().await.expect("finish");
 }
 
