@@ -1,8 +1,44 @@
-//! The catalogue and the examples are built in: a change of their files is a change of the program.
+//! The catalogue is built in: a change of its files is a change of the program, and the hooks in
+//! `products/<product>/hooks/mod.rs` are compiled into it.
 
 #![allow(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
 
-fn main() {
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=products");
     println!("cargo:rerun-if-changed=examples");
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or(io::ErrorKind::NotFound)?);
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
+    fs::write(out.join("builtin_hooks.rs"), table(&products_with_hooks(&root.join("products"))?))
+}
+
+/// Names of the products that have hooks, with the file of each, sorted.
+fn products_with_hooks(products: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(products)? {
+        let entry = entry?;
+        let file = entry.path().join("hooks/mod.rs");
+        if file.is_file() {
+            found.push((entry.file_name().to_string_lossy().into_owned(), file));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The source of one module for each product, and of the table of their hooks.
+fn table(products: &[(String, PathBuf)]) -> String {
+    let (mut modules, mut rows) = (String::new(), String::new());
+    for (name, file) in products {
+        let module: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+        // Writing to a String cannot fail.
+        let _ = writeln!(modules, "#[path = {:?}]\nmod product_{module};", file.display().to_string());
+        let _ = writeln!(rows, "    ({name:?}, product_{module}::HOOKS),");
+    }
+    format!(
+        "{modules}\n/// The hooks of each product that has some.\nstatic TABLE: &[(&str, &[BuiltinHook])] = &[\n{rows}];\n"
+    )
 }

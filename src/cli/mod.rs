@@ -13,9 +13,12 @@ pub mod engine;
 pub mod failure;
 pub mod init;
 pub mod list;
+pub mod logs;
 mod open;
 pub mod plug;
 pub mod remove;
+pub mod status;
+pub mod supervise;
 pub mod ui;
 pub mod unplug;
 
@@ -39,15 +42,11 @@ struct Cli {
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// The project's folder
-    #[arg(
-        short = 'C',
-        long = "directory",
-        visible_short_alias = 'p',
-        visible_alias = "path",
-        value_name = "DIR",
-        default_value = "."
-    )]
+    #[arg(short = 'C', long, global = true, value_name = "DIR", default_value = ".")]
     pub directory: PathBuf,
+    /// The same, as Meshroom calls it; before the command only
+    #[arg(short, long, value_name = "DIR", conflicts_with = "directory")]
+    pub path: Option<PathBuf>,
     /// Print data as JSON
     #[arg(long, global = true)]
     pub json: bool,
@@ -87,8 +86,12 @@ enum Command {
     Engine(engine::Engine),
     Init(init::InitArgs),
     List(list::ListArgs),
+    Logs(logs::LogsArgs),
     Plug(plug::PlugArgs),
     Remove(remove::RemoveArgs),
+    Status(status::StatusArgs),
+    #[command(hide = true)]
+    Supervise(supervise::SuperviseArgs),
     Unplug(unplug::UnplugArgs),
 }
 
@@ -98,8 +101,12 @@ pub fn main() -> ExitCode {
     clap_complete::CompleteEnv::with_factory(command).complete();
     let cli = Cli::parse();
     let ui = Ui::new(cli.global.json, cli.global.quiet, cli.global.color);
-    let context =
-        Context { directory: cli.global.directory, ui: ui.clone(), yes: cli.global.yes, verbose: cli.global.verbose };
+    let context = Context {
+        directory: cli.global.path.unwrap_or(cli.global.directory),
+        ui: ui.clone(),
+        yes: cli.global.yes,
+        verbose: cli.global.verbose,
+    };
     match run(&context, cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -117,8 +124,11 @@ fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Engine(engine) => engine::run(engine),
         Command::Init(args) => init::run(context, args),
         Command::List(args) => list::run(context, args),
+        Command::Logs(args) => logs::run(context, args),
         Command::Plug(args) => plug::run(context, args),
         Command::Remove(args) => remove::run(context, args),
+        Command::Status(args) => status::run(context, args),
+        Command::Supervise(args) => supervise::run(context, args),
         Command::Unplug(args) => unplug::run(context, args),
     }
 }
@@ -126,14 +136,6 @@ fn run(context: &Context, command: Command) -> Result<(), Failure> {
 /// The whole command line, for completion.
 fn command() -> clap::Command {
     Cli::command()
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn no_two_options_are_the_same() {
-        super::command().debug_assert();
-    }
 }
 
 /// Runs `work` to its end on an asynchronous runtime of two threads.
@@ -147,4 +149,12 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
         .build()
         .map_err(|error| Failure::new(format!("cannot start the asynchronous runtime: {error}")))?
         .block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_two_options_are_the_same() {
+        super::command().debug_assert();
+    }
 }

@@ -27,17 +27,19 @@ pub struct Ui {
     /// No progress.
     pub quiet: bool,
     color: bool,
+    data_color: bool,
 }
 
 impl Ui {
     /// A voice as the command line asks for.
     pub fn new(json: bool, quiet: bool, color: Color) -> Self {
-        let color = match color {
+        let on = |terminal: bool| match color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+            Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
         };
-        Self { json, quiet, color }
+        let (color, data_color) = (on(std::io::stderr().is_terminal()), on(std::io::stdout().is_terminal()));
+        Self { json, quiet, color, data_color }
     }
 
     /// Prints data: one line to standard output. A reader that has gone ends the process quietly,
@@ -112,6 +114,11 @@ impl Ui {
         for hint in &failure.hints {
             self.say(&format!("{}: {hint}", self.paint("36", "hint")));
         }
+    }
+
+    /// Colours a part of the data, where data is coloured.
+    pub fn paint_data(&self, code: &str, text: &str) -> String {
+        if self.data_color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
     fn paint(&self, code: &str, text: &str) -> String {

@@ -1,1 +1,35 @@
 //! What to do: reconcile the mesh with what is there, apply the plan, keep the journal.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`render`] | configuration files from templates; pure |
+//! | [`desired`] | services, setups and plugs that the mesh wants on this machine; pure |
+//! | [`reconcile`] | the plan: what is wanted against what is seen; pure |
+//! | [`apply`] | carries a plan out; decides nothing |
+//! | [`journal`] | what was done and has to be undone |
+//! | [`observe`] | what is seen: services, files, journal, drift |
+//! | [`ports`], [`secrets`] | what this machine adds |
+//! | [`lock`] | one who changes the mesh at a time |
+
+pub mod apply;
+pub mod calls;
+pub mod desired;
+pub mod journal;
+pub mod lock;
+pub mod observe;
+pub mod paths;
+pub mod ports;
+pub mod reconcile;
+pub mod render;
+pub mod secrets;
+pub mod step;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// Digest of a value, to see whether it has changed.
+pub(crate) fn digest_of(value: &impl Serialize) -> String {
+    // Maps with keys that are no text do not occur, so there is always a text.
+    let text = serde_json::to_vec(value).unwrap_or_default();
+    render::hex(&Sha256::digest(&text))
+}

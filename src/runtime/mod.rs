@@ -96,10 +96,29 @@ pub enum RuntimeError {
     },
 }
 
+impl RuntimeError {
+    /// What went wrong, with nothing more to say.
+    pub fn new(what: impl Into<String>) -> Self {
+        Self::Failed { what: what.into(), hint: None }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        let Self::Failed { what, .. } = self;
+        Self::Failed { what, hint: Some(hint.into()) }
+    }
+}
+
 /// A place where services run. Every operation may be called twice: the second time changes
 /// nothing.
 #[async_trait]
 pub trait Runtime: Send + Sync {
+    /// Makes the runtime able to run services, and takes over what a killed one left behind.
+    /// `up` calls it before it observes.
+    async fn prepare(&self) -> Result<(), RuntimeError> {
+        Ok(())
+    }
     /// The services of this mesh as they are, sorted by instance. Starts nothing.
     async fn observe(&self) -> Result<Vec<ServiceStatus>, RuntimeError>;
     /// Starts a service, or replaces it if it runs with another specification. Returns when the

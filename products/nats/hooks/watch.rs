@@ -1,0 +1,37 @@
+//! Following a stream without taking anything from it.
+
+use async_nats::jetstream::consumer::{DeliverPolicy, pull};
+use futures::StreamExt;
+use serde_json::Value;
+
+use super::connection::jetstream;
+use crate::hooks::{Events, From, HookContext, HookError};
+
+/// Copies of the messages in the stream of the topic, through an ordered consumer that the server
+/// forgets when nobody reads it.
+pub(super) async fn follow(cx: &HookContext, from: From) -> Result<Events, HookError> {
+    let stream = cx.topic_id()?;
+    let deliver_policy = match from {
+        From::Now => DeliverPolicy::New,
+        From::Start => DeliverPolicy::All,
+    };
+    let config = pull::OrderedConfig { deliver_policy, ..Default::default() };
+    let failed = |error: &dyn std::error::Error| {
+        HookError::new(format!("stream `{stream}` cannot be followed: {error}"))
+            .hint("`resilmesh list plugs` shows the topics of the bus")
+    };
+    let consumer = jetstream(cx).await?.create_consumer_on_stream(config, &stream).await.map_err(|e| failed(&e))?;
+    let messages = consumer.messages().await.map_err(|error| failed(&error))?;
+    let told = stream.clone();
+    Ok(messages
+        .map(move |message| match message {
+            Ok(message) => Ok(event(&message.payload)),
+            Err(error) => Err(HookError::new(format!("following stream `{told}` ended: {error}"))),
+        })
+        .boxed())
+}
+
+/// A payload that is no JSON is shown as the text it is.
+fn event(payload: &[u8]) -> Value {
+    serde_json::from_slice(payload).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(payload).into_owned()))
+}

@@ -1,0 +1,46 @@
+//! Looking at what a running pipeline passes on, through its control socket.
+
+use futures::StreamExt;
+use resilmesh_service::control::Client;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::hooks::{Events, From, HookContext, HookError};
+use crate::mesh::model::Role;
+use crate::project::names;
+
+/// Copies of the events that leave the components of the topic: `in_<topic>__*` where the pipeline
+/// takes it, what feeds `out_<topic>__*` where it gives it; with a plug, only that plug's.
+pub(super) async fn follow(cx: &HookContext, from: From) -> Result<Events, HookError> {
+    if from == From::Start {
+        return Err(HookError::new(format!("`{}` keeps no events, it can show only what flows", cx.call.own.name))
+            .hint("watch the topic on its bus, or search the store"));
+    }
+    let socket = cx.control.as_deref().ok_or_else(|| HookError::new(format!("`{}` has no control socket", cx.call.own.name)))?;
+    let failed = |error: &dyn std::error::Error| {
+        HookError::new(format!("`{}` cannot be watched: {error}", cx.call.own.name)).hint("`resilmesh status` tells whether it is up")
+    };
+    let mut client = Client::connect(socket).await.map_err(|error| failed(&error))?;
+    let question = json!({"components": [component(cx)?]});
+    let (to, events) = mpsc::channel(256);
+    let told = cx.call.own.name.clone();
+    tokio::spawn(async move {
+        // One who reads too slowly sees gaps: the pipeline never waits for a watcher.
+        let show = |event: Value| {
+            let _ = to.try_send(Ok(event));
+        };
+        if let Err(error) = client.ask_each("tap", question, show).await {
+            let _ = to.send(Err(HookError::new(format!("watching `{told}` ended: {error}")))).await;
+        }
+    });
+    Ok(ReceiverStream::new(events).boxed())
+}
+
+/// The components whose events are shown, as a pattern.
+fn component(cx: &HookContext) -> Result<String, HookError> {
+    let topic = names::id(cx.topic()?);
+    let peer = cx.call.peer.as_ref().map_or("*", |peer| peer.id.as_str());
+    let side = if cx.call.role == Some(Role::Producer) { "out" } else { "in" };
+    Ok(format!("{side}_{topic}__{peer}"))
+}

@@ -1,0 +1,134 @@
+//! `resilmesh status`: what runs, and how it is doing.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::Path;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::Args;
+
+use super::Context;
+use super::failure::Failure;
+use crate::mesh::compile::compile;
+use crate::runtime::embedded::{Embedded, Supervision, program};
+use crate::runtime::{Runtime, State};
+
+pub mod numbers;
+mod report;
+
+use report::{Report, Row};
+
+/// Show what runs, and how it is doing
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Exit with 1 unless every service is ready
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+/// Prints the state of every service. Starts nothing and changes nothing.
+///
+/// # Errors
+/// When there is no project; with `--exit-code`, when a service is not ready.
+pub fn run(cx: &Context, args: StatusArgs) -> Result<(), Failure> {
+    let project = cx.project_folder()?;
+    let (mesh, declared) = declared(cx);
+    let mesh = mesh.unwrap_or_else(|| folder_name(&project));
+    let runtime = Embedded::new(&project)?;
+    let (supervision, running, numbers) = super::block_on(async {
+        let supervision = runtime.supervision().await?;
+        let running = runtime.observe().await?;
+        let numbers = numbers::of_services(&running).await;
+        Ok((supervision, running, numbers))
+    })?;
+
+    let mut rows: BTreeMap<String, Row> = declared
+        .into_iter()
+        .map(|it| (it.instance.clone(), Row::stopped(it.instance, it.product, it.program)))
+        .collect();
+    rows.extend(running.into_iter().map(|service| {
+        let numbers = numbers.get(&service.spec.instance).cloned().unwrap_or_default();
+        (service.spec.instance.clone(), Row::of(service, numbers))
+    }));
+    let report = Report::new(mesh, supervision, rows.into_values().collect());
+    show(cx, &report);
+    match report.services.iter().find(|row| row.state != State::Ready) {
+        Some(row) if args.exit_code => {
+            Err(Failure::new(format!("`{}` is not ready", row.instance)).hint("`resilmesh status` shows why"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn show(cx: &Context, report: &Report) {
+    if cx.ui.json {
+        cx.ui.document(report);
+    } else if report.services.is_empty() {
+        cx.ui.progress("the mesh has no services");
+    } else {
+        let now = std::io::stdout().is_terminal().then(Utc::now);
+        let rows: Vec<Vec<String>> = report.services.iter().map(|row| row.cells(now)).collect();
+        cx.ui.table(&report::TITLES, &rows);
+        for (instance, because) in report.reasons() {
+            cx.ui.progress(format!("{instance}: {because}"));
+        }
+    }
+    if report.supervisor == Supervision::Gone {
+        cx.ui.warning("the supervisor has ended: services that end are not started again; `resilmesh up` takes them over, `resilmesh down` stops them");
+    }
+}
+
+/// A service of the mesh as it is written down.
+pub(super) struct Declared {
+    /// The instance.
+    pub(super) instance: String,
+    /// Its product.
+    pub(super) product: String,
+    /// What would run.
+    pub(super) program: String,
+}
+
+/// The mesh's name and its services; nothing, with a warning, when the project has mistakes: what
+/// runs can be seen all the same.
+pub(super) fn declared(cx: &Context) -> (Option<String>, Vec<Declared>) {
+    let compiled = cx.project().map(|files| compile(&files));
+    let Ok(Ok((mesh, _))) = compiled else {
+        cx.ui.warning("the project has mistakes, so only what runs is shown; `resilmesh plan` names them");
+        return (None, Vec::new());
+    };
+    let services = mesh.services().map(|(instance, service)| Declared {
+        instance: instance.name.clone(),
+        product: instance.product.clone(),
+        program: program::name_of(&service.embedded),
+    });
+    (Some(mesh.name.clone()), services.collect())
+}
+
+fn folder_name(project: &Path) -> String {
+    project.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// How long ago something was, in the two largest units: `2 h 5 min`.
+fn ago(since: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let passed = (now - since).max(TimeDelta::zero());
+    let (days, hours, minutes) = (passed.num_days(), passed.num_hours() % 24, passed.num_minutes() % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{} s", passed.num_seconds()),
+        (0, 0, minutes) => format!("{minutes} min {} s", passed.num_seconds() % 60),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_in_two_units() {
+        let then: DateTime<Utc> = "2026-01-05T16:27:40Z".parse().expect("time");
+        let after = |seconds| ago(then, then + TimeDelta::seconds(seconds));
+        assert_eq!([after(-5), after(59), after(61)], ["0 s", "59 s", "1 min 1 s"]);
+        assert_eq!([after(3_700), after(90_000)], ["1 h 1 min", "1 d 1 h"]);
+    }
+}

@@ -1,0 +1,83 @@
+//! What flows through the services, as they count it themselves.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use futures::future::join_all;
+use resilmesh_service::control;
+use resilmesh_service::stats::Snapshot;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::runtime::ServiceStatus;
+
+/// How long a service may take to say its numbers.
+const WITHIN: Duration = Duration::from_secs(1);
+
+/// Numbers of one service; none = it has no such number, or does not answer.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Numbers {
+    /// Events a second that come in.
+    pub in_rate: Option<f64>,
+    /// Events a second that leave.
+    pub out_rate: Option<f64>,
+    /// Events that wait to be taken.
+    pub lag: Option<u64>,
+    /// Events given up since the start.
+    pub dropped: Option<u64>,
+    /// The same by reason.
+    pub dropped_because: BTreeMap<String, u64>,
+}
+
+impl From<Snapshot> for Numbers {
+    fn from(seen: Snapshot) -> Self {
+        let mut dropped_because = BTreeMap::new();
+        for (reason, count) in seen.components.into_values().flat_map(|component| component.dropped) {
+            *dropped_because.entry(reason).or_default() += count;
+        }
+        Self {
+            in_rate: Some(rounded(seen.in_rate)),
+            out_rate: Some(rounded(seen.out_rate)),
+            lag: None,
+            dropped: Some(seen.dropped),
+            dropped_because,
+        }
+    }
+}
+
+fn rounded(rate: f64) -> f64 {
+    (rate * 10.0).round() / 10.0
+}
+
+/// The numbers of all services that have a control socket, by instance.
+pub async fn of_services(services: &[ServiceStatus]) -> BTreeMap<String, Numbers> {
+    let asked = services.iter().filter_map(|service| Some((service, service.spec.control.as_deref()?)));
+    let answers = asked.map(|(service, socket)| async {
+        let snapshot = tokio::time::timeout(WITHIN, ask(socket)).await.ok()??;
+        Some((service.spec.instance.clone(), Numbers::from(snapshot)))
+    });
+    join_all(answers).await.into_iter().flatten().collect()
+}
+
+async fn ask(socket: &Path) -> Option<Snapshot> {
+    let answer = control::ask(socket, "stats", Value::Null).await.ok()?;
+    serde_json::from_value(answer).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use resilmesh_service::Stats;
+    use resilmesh_service::stats::Kind;
+
+    use super::*;
+
+    #[test]
+    fn drops_are_added_up_by_reason() {
+        let stats = Stats::new();
+        stats.component("a", Kind::Source).dropped("too long", 2);
+        stats.component("b", Kind::Sink).dropped("too long", 3);
+        let numbers = Numbers::from(stats.snapshot());
+        assert_eq!((numbers.dropped, numbers.dropped_because["too long"]), (Some(5), 5));
+    }
+}

@@ -1,0 +1,143 @@
+//! What a hook is told.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::HookError;
+use crate::mesh::model::{Mode, PlugId, Role};
+
+/// An instance as a hook sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Party {
+    /// Its name.
+    pub name: String,
+    /// Its name with characters outside `[A-Za-z0-9_-]` as `_`.
+    pub id: String,
+    /// Its product.
+    pub product: String,
+    /// Resilmesh runs its service.
+    pub managed: bool,
+    /// Its settings, defaults filled in.
+    pub settings: BTreeMap<String, Value>,
+    /// The topics that come in, sorted.
+    pub takes: Vec<String>,
+    /// The topics that go out, sorted.
+    pub gives: Vec<String>,
+    /// `host:port` of each of its ports, by name.
+    pub endpoints: BTreeMap<String, String>,
+}
+
+/// A hook call without its secrets: all that is needed to make it again, so the journal keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// The instance whose product's hook is called.
+    pub own: Party,
+    /// The instance at the other end; none when no plug is concerned.
+    pub peer: Option<Party>,
+    /// The plug; none when it is about the instance alone.
+    pub plug: Option<PlugId>,
+    /// The part the own instance plays.
+    pub role: Option<Role>,
+    /// The topic.
+    pub topic: Option<String>,
+    /// Which end is active.
+    pub mode: Option<Mode>,
+    /// The format agreed on.
+    pub format: Option<String>,
+    /// Settings of the plug.
+    pub settings: BTreeMap<String, Value>,
+}
+
+/// What a hook is given: the call, and ways to its secrets and to its running service.
+#[derive(Debug, Clone)]
+pub struct HookContext {
+    /// The call.
+    pub call: Call,
+    /// The folder of all secrets, `.resilmesh/secrets`.
+    pub secrets: PathBuf,
+    /// The control socket of the own instance, if it has one.
+    pub control: Option<PathBuf>,
+}
+
+impl HookContext {
+    /// The topic of the call.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub fn topic(&self) -> Result<&str, HookError> {
+        self.call.topic.as_deref().ok_or_else(|| HookError::new("no topic was named"))
+    }
+
+    /// The topic as a part of names, such as those of streams.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn topic_id(&self) -> Result<String, HookError> {
+        self.topic().map(crate::project::names::id)
+    }
+
+    /// The other end.
+    ///
+    /// # Errors
+    /// When the call is about no plug.
+    pub fn peer(&self) -> Result<&Party, HookError> {
+        self.call.peer.as_ref().ok_or_else(|| HookError::new("no plug was named"))
+    }
+
+    /// `host:port` of a port of the own instance.
+    ///
+    /// # Errors
+    /// When it has none of that name.
+    pub fn endpoint(&self, port: &str) -> Result<&str, HookError> {
+        let own = &self.call.own;
+        own.endpoints.get(port).map(String::as_str).ok_or_else(|| {
+            HookError::new(format!("`{}` has no port `{port}` on this machine", own.name))
+                .hint("`resilmesh up` gives it one")
+        })
+    }
+
+    /// A number among the settings of the own instance.
+    ///
+    /// # Errors
+    /// When it is not there or no whole number from 0 on.
+    pub fn number(&self, setting: &str) -> Result<u64, HookError> {
+        let own = &self.call.own;
+        let value = own.settings.get(setting).unwrap_or(&Value::Null);
+        value.as_u64().ok_or_else(|| {
+            HookError::new(format!("setting `{setting}` of `{}` is {value}, not a whole number", own.name))
+        })
+    }
+
+    /// A text among the settings of the own instance; none if it is not there or no text.
+    pub fn text(&self, setting: &str) -> Option<&str> {
+        self.call.own.settings.get(setting).and_then(Value::as_str)
+    }
+
+    /// A generated password of the own instance.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn secret(&self, key: &str) -> Result<String, HookError> {
+        self.read(&self.call.own, key)
+    }
+
+    /// A generated password of the other end.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn peer_secret(&self, key: &str) -> Result<String, HookError> {
+        self.read(self.peer()?, key)
+    }
+
+    fn read(&self, of: &Party, key: &str) -> Result<String, HookError> {
+        let path = self.secrets.join(&of.id).join(key);
+        fs::read_to_string(&path).map(|text| text.trim_end_matches(['\r', '\n']).to_owned()).map_err(|error| {
+            HookError::new(format!("password file `{}` cannot be read: {error}", path.display()))
+                .hint("`resilmesh up` writes it")
+        })
+    }
+}

@@ -1,0 +1,133 @@
+//! What each kind of step does.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::{fs, io};
+
+use tokio::time::timeout;
+
+use super::{Executor, StepError};
+use crate::hooks::{HookError, Outcome};
+use crate::plan::paths;
+use crate::plan::step::Action;
+
+type Done = Result<Option<String>, StepError>;
+
+/// Waiting and hooks can be broken off; the rest is short, and half of it would be worse.
+pub(super) fn can_be_broken_off(action: &Action) -> bool {
+    matches!(action, Action::Ready(_) | Action::Setup(_) | Action::Teardown { .. })
+}
+
+/// Does it; what there is to say about it.
+pub(super) async fn run(executor: &Executor<'_>, action: &Action) -> Done {
+    let runtime = executor.runtime;
+    match action {
+        Action::Render { instance, files, .. } => {
+            let folder = executor.state.rendered(instance);
+            write(&folder, files).map_err(|error| file_error(&folder, "written", &error))?;
+            Ok(Some(format!("{} files", files.len())))
+        }
+        Action::RemoveFiles(instance) => remove(&executor.state.rendered(instance)),
+        Action::DeleteData(instance) => remove(&executor.state.data(instance)),
+        Action::Start(launch) => {
+            make_data(executor, &launch.spec.instance)?;
+            nothing_to_say(runtime.start(&launch.spec).await)
+        }
+        Action::Restart(launch) => {
+            make_data(executor, &launch.spec.instance)?;
+            runtime.stop(&launch.spec.instance).await?;
+            nothing_to_say(runtime.start(&launch.spec).await)
+        }
+        Action::Reload(launch) => nothing_to_say(runtime.reload(&launch.spec).await),
+        Action::Ready(instance) => nothing_to_say(runtime.wait_ready(instance, executor.patience).await),
+        Action::Stop(instance) => nothing_to_say(runtime.stop(instance).await),
+        Action::Finish => nothing_to_say(runtime.finish().await),
+        Action::Setup(setup) => hook(executor, executor.hooks.setup(setup)).await,
+        Action::Teardown { done, .. } => hook(executor, executor.hooks.teardown(done)).await,
+        Action::PlugUp { .. } | Action::PlugDown(_) => Ok(None),
+    }
+}
+
+fn nothing_to_say<E: Into<StepError>>(result: Result<(), E>) -> Done {
+    result.map(|()| None).map_err(Into::into)
+}
+
+async fn hook(executor: &Executor<'_>, call: impl Future<Output = Result<Outcome, HookError>>) -> Done {
+    match timeout(executor.patience, call).await {
+        Ok(Ok(Outcome::Unchanged)) => Ok(Some("unchanged".to_owned())),
+        Ok(Ok(Outcome::Changed(what))) => Ok(Some(what)),
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => {
+            let what = format!("no answer within {} s", executor.patience.as_secs());
+            Err(StepError { what, hint: Some("`--wait-timeout` lets it take longer".to_owned()) })
+        }
+    }
+}
+
+fn make_data(executor: &Executor<'_>, instance: &str) -> Result<(), StepError> {
+    let folder = executor.state.data(instance);
+    paths::make_folder(&folder).map_err(|error| file_error(&folder, "made", &error))
+}
+
+/// Makes the folder hold these files and no others.
+fn write(folder: &Path, files: &BTreeMap<String, String>) -> io::Result<()> {
+    paths::make_folder(folder)?;
+    for (path, content) in files {
+        let path = folder.join(path);
+        if fs::read(&path).ok().as_deref() != Some(content.as_bytes()) {
+            paths::write_file(&path, content.as_bytes())?;
+        }
+    }
+    prune(folder, "", files).map(|_| ())
+}
+
+/// Removes what is not among the files; whether the folder is empty then.
+fn prune(folder: &Path, below: &str, files: &BTreeMap<String, String>) -> io::Result<bool> {
+    let mut empty = true;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = format!("{below}{}", entry.file_name().to_string_lossy());
+        if entry.file_type()?.is_dir() {
+            if prune(&entry.path(), &format!("{path}/"), files)? {
+                fs::remove_dir(entry.path())?;
+            } else {
+                empty = false;
+            }
+        } else if files.contains_key(&path) {
+            empty = false;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(empty)
+}
+
+fn remove(folder: &Path) -> Done {
+    match fs::remove_dir_all(folder) {
+        Ok(()) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(file_error(folder, "deleted", &error)),
+    }
+}
+
+fn file_error(folder: &Path, what: &str, error: &io::Error) -> StepError {
+    StepError {
+        what: format!("folder `{}` cannot be {what}: {error}", folder.display()),
+        hint: Some("check its permissions and the free disk space".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rendered_folder_holds_what_was_rendered_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let files = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect();
+        write(folder.path(), &files(&["a", "vector/sinks/b", "vector/c"])).expect("write");
+        write(folder.path(), &files(&["a", "vector/c"])).expect("write fewer");
+        assert!(folder.path().join("vector/c").is_file());
+        assert!(!folder.path().join("vector/sinks").exists());
+    }
+}

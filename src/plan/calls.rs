@@ -1,0 +1,57 @@
+//! What hooks are told about the mesh and its ports on this machine.
+
+use super::ports::{self, Ports};
+use super::render::topics;
+use crate::hooks::{Call, Party};
+use crate::mesh::model::{End, Instance, Mesh, Plug, PlugId, Role};
+use crate::project::names;
+
+/// The call for one end of a plug.
+pub fn of_plug(mesh: &Mesh, ports: &Ports, plug: &Plug, end: &End) -> Call {
+    let peer = if end.instance == plug.id.source { &plug.id.destination } else { &plug.id.source };
+    Call {
+        own: party(mesh, ports, &mesh.instances[&end.instance], Some(&plug.id)),
+        peer: Some(party(mesh, ports, &mesh.instances[peer], Some(&plug.id))),
+        plug: Some(plug.id.clone()),
+        role: Some(end.role),
+        topic: Some(plug.id.topic.clone()),
+        mode: Some(plug.id.mode),
+        format: plug.format.clone(),
+        settings: plug.settings.clone(),
+    }
+}
+
+/// The call about an instance without a plug: about a topic that it takes or gives (`role` tells
+/// which), or about the instance as a whole.
+pub fn of_instance(mesh: &Mesh, ports: &Ports, instance: &Instance, topic: Option<&str>, role: Option<Role>) -> Call {
+    // A port of a plug (syslog) answers here by that of the first plug with the topic.
+    let first =
+        mesh.plugs.iter().find(|plug| plug.id.destination == instance.name && Some(plug.id.topic.as_str()) == topic);
+    Call {
+        own: party(mesh, ports, instance, first.map(|plug| &plug.id)),
+        peer: None,
+        plug: None,
+        role,
+        topic: topic.map(str::to_owned),
+        mode: None,
+        format: None,
+        settings: std::collections::BTreeMap::new(),
+    }
+}
+
+fn party(mesh: &Mesh, ports: &Ports, instance: &Instance, plug: Option<&PlugId>) -> Party {
+    let (takes, gives) = topics(mesh, &instance.name);
+    let mut numbers = ports.shown(mesh, &instance.name);
+    numbers.extend(plug.map(|plug| ports.of_plug(&instance.name, plug)).unwrap_or_default());
+    let reach = |number| ports::reach(instance.settings.get("listen"), number);
+    Party {
+        name: instance.name.clone(),
+        id: names::id(&instance.name),
+        product: instance.product.clone(),
+        managed: mesh.product_of(instance).service.is_some(),
+        settings: instance.settings.clone(),
+        takes: takes.into_iter().map(str::to_owned).collect(),
+        gives: gives.into_iter().map(str::to_owned).collect(),
+        endpoints: numbers.into_iter().map(|(name, number)| (name, reach(number))).collect(),
+    }
+}

@@ -1,0 +1,208 @@
+//! What the mesh wants on this machine: services, setups, plugs. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use minijinja::{Environment, context};
+
+use super::journal::setup_key;
+use super::paths::StateFolder;
+use super::ports::{self, Ports};
+use super::render::{self, Files, Rendered};
+use super::step::{Launch, Setup};
+use super::{calls, digest_of};
+use crate::hooks::{self, Call, Kind};
+use crate::mesh::model::{End, Instance, Mesh, Plug, PlugId, ReadyProbe, Service};
+use crate::project::position::Diagnostic;
+use crate::runtime::{Ready, ServiceSpec};
+
+/// How long a service may take to stop before it is killed.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+/// The program of a service on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What `status` shows.
+    pub label: String,
+    /// Changes when it is replaced by another one at the same path.
+    pub identity: String,
+    /// Where the service listens for control.
+    pub control: PathBuf,
+}
+
+/// A service that shall run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DesiredService {
+    /// How it runs, and what it needs.
+    pub launch: Launch,
+    /// Its files.
+    pub files: Files,
+}
+
+/// A setup that shall be done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DesiredSetup {
+    /// The call.
+    pub setup: Setup,
+    /// The plug.
+    pub plug: PlugId,
+    /// It is that of the passive end.
+    pub passive: bool,
+}
+
+/// Everything the mesh wants.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Desired {
+    /// Services by instance.
+    pub services: BTreeMap<String, DesiredService>,
+    /// Setups by key.
+    pub setups: BTreeMap<String, DesiredSetup>,
+    /// Plugs with the digest of what each is declared as.
+    pub plugs: BTreeMap<PlugId, String>,
+    /// Instances that pass topics on: those who put a topic in wait for those who take it.
+    pub brokers: BTreeSet<String>,
+    /// Instances that cannot run yet, and why.
+    pub left_out: BTreeMap<String, String>,
+}
+
+/// What this machine gives.
+#[derive(Debug)]
+pub struct Machine<'a> {
+    /// The state folder.
+    pub state: &'a StateFolder,
+    /// Port numbers.
+    pub ports: &'a Ports,
+    /// Programs by instance.
+    pub programs: &'a BTreeMap<String, Program>,
+}
+
+/// What the mesh wants on this machine.
+///
+/// # Errors
+/// What is wrong with the arguments of services.
+pub fn desired(mesh: &Mesh, machine: &Machine<'_>, rendered: Rendered) -> Result<Desired, Vec<Diagnostic>> {
+    let mut desired = Desired::default();
+    let mut found = Vec::new();
+    for (instance, _) in mesh.services().filter(|(instance, _)| mesh.product_of(instance).broker) {
+        desired.brokers.insert(instance.name.clone());
+    }
+    let mut all = rendered.instances;
+    for (instance, service) in mesh.services() {
+        let files = all.remove(&instance.name).unwrap_or_default();
+        if let Some(why) = &files.incomplete {
+            desired.left_out.insert(instance.name.clone(), why.clone());
+            continue;
+        }
+        match spec(mesh, instance, service, machine, &files) {
+            Ok((spec, identity)) => {
+                let launch = Launch { spec, identity, needs: BTreeSet::new() };
+                desired.services.insert(instance.name.clone(), DesiredService { launch, files });
+            }
+            Err(wrong) => found.push(wrong),
+        }
+    }
+    let works = |plug: &&Plug| {
+        !desired.left_out.contains_key(&plug.id.source) && !desired.left_out.contains_key(&plug.id.destination)
+    };
+    let plugs: Vec<&Plug> = mesh.plugs.iter().filter(works).collect();
+    for plug in plugs {
+        desired.plugs.insert(plug.id.clone(), digest_of(&(&plug.format, &plug.settings)));
+        for end in [plug.passive(), plug.active()] {
+            desired.setups.extend(setup(mesh, machine.ports, plug, end));
+        }
+    }
+    if found.is_empty() { Ok(desired) } else { Err(found) }
+}
+
+/// The setup of one end of a plug, if its product has a hook for that.
+fn setup(mesh: &Mesh, ports: &Ports, plug: &Plug, end: &End) -> Option<(String, DesiredSetup)> {
+    if plug.owner.as_ref().is_some_and(|owner| *owner != end.instance) {
+        return None;
+    }
+    let call = calls::of_plug(mesh, ports, plug, end);
+    let hook = hooks::find(Kind::Setup, &call)?;
+    let key = setup_key(&end.instance, &plug.id);
+    let digest = digest(&call);
+    let setup = Setup { key: key.clone(), title: hook.title.to_owned(), digest, call };
+    Some((key, DesiredSetup { setup, plug: plug.id.clone(), passive: std::ptr::eq(end, plug.passive()) }))
+}
+
+/// Digest of what a setup goes by. Ports are not among it, nor are other plugs of the own instance:
+/// they do not change what is set up.
+fn digest(call: &Call) -> String {
+    let peer = call.peer.as_ref().map(|peer| (&peer.name, &peer.product, &peer.settings, &peer.takes));
+    digest_of(&(&call.own.settings, peer, &call.topic, &call.mode, &call.format, &call.settings))
+}
+
+fn spec(
+    mesh: &Mesh,
+    instance: &Instance,
+    service: &Service,
+    machine: &Machine<'_>,
+    files: &Files,
+) -> Result<(ServiceSpec, String), Diagnostic> {
+    let name = &instance.name;
+    let wrong = |why: String| {
+        Diagnostic::error(mesh.product_of(instance).at.clone(), format!("`{name}` cannot be started: {why}"))
+    };
+    let program = machine.programs.get(name).ok_or_else(|| wrong("its program was not looked for".to_owned()))?;
+    let ports = machine.ports.shown(mesh, name);
+    let address = |port: &String| {
+        let number = ports.get(port).ok_or_else(|| wrong(format!("it has no port `{port}`")))?;
+        Ok(ports::reach(instance.settings.get("listen"), *number))
+    };
+    let ready = match &service.ready {
+        ReadyProbe::Control => Ready::Control,
+        ReadyProbe::Http { path, port } => Ready::Http(format!("http://{}{path}", address(port)?)),
+        ReadyProbe::Tcp { port } => Ready::Tcp(address(port)?),
+    };
+    let folder = machine.state.rendered(name);
+    let args = args(&service.embedded.args, &folder, &machine.state.data(name), &program.control).map_err(wrong)?;
+    let has_control = service.embedded.args.iter().any(|arg| arg.contains("control"));
+    let spec = ServiceSpec {
+        instance: name.clone(),
+        product: instance.product.clone(),
+        label: program.label.clone(),
+        program: program.path.clone(),
+        args,
+        directory: folder,
+        ports: ports.clone(),
+        ready,
+        control: has_control.then(|| program.control.clone()),
+        reload: service.reload.clone(),
+        stop_within: STOP_WITHIN,
+        files_digest: files.digest(),
+    };
+    Ok((spec, digest_of(&(&instance.settings, &program.identity))))
+}
+
+fn args(templates: &[String], files: &Path, data: &Path, control: &Path) -> Result<Vec<String>, String> {
+    let context = context! { files => files.to_string_lossy(), data => data.to_string_lossy(), control => control.to_string_lossy() };
+    let environment = Environment::new();
+    let render =
+        |arg: &String| environment.render_str(arg, &context).map_err(|error| format!("argument `{arg}`: {error}"));
+    templates.iter().map(render).collect()
+}
+
+/// Digest of a spec's files that are on disk now; none when the folder is not there.
+pub fn digest_on_disk(folder: &Path) -> Option<String> {
+    let mut files = BTreeMap::new();
+    collect(folder, "", &mut files).ok()?;
+    Some(render::digest(files.iter().map(|(path, content)| (path.as_str(), content.as_slice()))))
+}
+
+fn collect(folder: &Path, below: &str, files: &mut BTreeMap<String, Vec<u8>>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = format!("{below}{}", entry.file_name().to_string_lossy());
+        if entry.file_type()?.is_dir() {
+            collect(&entry.path(), &format!("{name}/"), files)?;
+        } else {
+            files.insert(name, std::fs::read(entry.path())?);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,208 @@
+//! What `up` has done and `down` has to undo: `.resilmesh/journal.json`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::paths;
+use crate::hooks::Call;
+use crate::mesh::model::{Mesh, PlugId};
+
+const VERSION: u32 = 1;
+
+/// A service that was started and not stopped since.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartedService {
+    /// Digest of what makes a restart necessary: settings and program.
+    pub identity: String,
+    /// The instances that had to be up before it: they are stopped after it.
+    pub needs: BTreeSet<String>,
+}
+
+/// A setup hook that was called. It stays in the journal when its service is stopped, since what it
+/// made lies in the service's data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DoneSetup {
+    /// What the hook says it does.
+    pub title: String,
+    /// Digest of the call.
+    pub digest: String,
+    /// The call: teardown gets the same.
+    pub call: Call,
+}
+
+/// A plug that is up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpPlug {
+    /// Which.
+    pub plug: PlugId,
+    /// Digest of what it was declared as.
+    pub digest: String,
+}
+
+/// The journal.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Journal {
+    version: u32,
+    /// Services, by instance.
+    #[serde(default)]
+    pub services: BTreeMap<String, StartedService>,
+    /// Digest of the rendered files, by instance.
+    #[serde(default)]
+    pub rendered: BTreeMap<String, String>,
+    /// Setup hooks, by [`setup_key`].
+    #[serde(default)]
+    pub setups: BTreeMap<String, DoneSetup>,
+    /// Plugs, by their text form.
+    #[serde(default)]
+    pub plugs: BTreeMap<String, UpPlug>,
+    /// Instances that have data on this machine.
+    #[serde(default)]
+    pub data: BTreeSet<String>,
+}
+
+/// What names a setup: the instance whose hook it is, and the plug.
+pub fn setup_key(instance: &str, plug: &PlugId) -> String {
+    format!("{instance}: {plug}")
+}
+
+/// Why the journal cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// It cannot be read or written.
+    #[error("journal `{path}`: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is damaged.
+    #[error("journal `{path}` is damaged: {why}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A newer resilmesh has written it.
+    #[error("journal `{path}` has version {version}, this resilmesh knows version {VERSION}")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: u64,
+    },
+}
+
+impl JournalError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Io { .. } => "check the folder's permissions and the free disk space".to_owned(),
+            Self::Damaged { path, .. } => format!(
+                "move it away (`mv {0} {0}.damaged`) and run `resilmesh up`, which finds what runs and writes it anew; data stays",
+                path.display()
+            ),
+            Self::Newer { .. } => "use the newer resilmesh that wrote it".to_owned(),
+        }
+    }
+}
+
+impl Journal {
+    /// Reads the journal; none = nothing was done.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is damaged: it is then left as it is.
+    pub fn load(path: &Path) -> Result<Self, JournalError> {
+        let text = match std::fs::read(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(source) => return Err(JournalError::Io { path: path.to_owned(), source }),
+        };
+        let damaged =
+            |error: serde_json::Error| JournalError::Damaged { path: path.to_owned(), why: error.to_string() };
+        let value: serde_json::Value = serde_json::from_slice(&text).map_err(damaged)?;
+        match value.get("version").and_then(serde_json::Value::as_u64) {
+            Some(version) if version > u64::from(VERSION) => {
+                Err(JournalError::Newer { path: path.to_owned(), version })
+            }
+            Some(_) => serde_json::from_value(value).map_err(damaged),
+            None => Err(JournalError::Damaged { path: path.to_owned(), why: "it has no `version`".to_owned() }),
+        }
+    }
+
+    /// Writes the journal, whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), JournalError> {
+        let journal = Self { version: VERSION, ..self.clone() };
+        let text = serde_json::to_vec_pretty(&journal).map_err(io::Error::from);
+        text.and_then(|text| paths::write_file(path, &text))
+            .map_err(|source| JournalError::Io { path: path.to_owned(), source })
+    }
+
+    /// How far a plug is, in the mesh or not.
+    pub fn plug_state(&self, plug: &PlugId) -> PlugState {
+        let running = |instance: &String| self.services.contains_key(instance);
+        let done = |setup: &DoneSetup| setup.call.plug.as_ref() == Some(plug) && running(&setup.call.own.name);
+        match self.plugs.contains_key(&plug.to_string()) {
+            true => PlugState::Up,
+            false if self.setups.values().any(done) => PlugState::Partial,
+            false => PlugState::Down,
+        }
+    }
+
+    /// Whether there is nothing to take down but data.
+    pub fn is_down(&self) -> bool {
+        self.services.is_empty() && self.rendered.is_empty() && self.plugs.is_empty()
+    }
+}
+
+/// How far a plug is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlugState {
+    /// All its steps are done.
+    Up,
+    /// Some of them.
+    Partial,
+    /// None.
+    Down,
+}
+
+/// The state of each plug of the mesh, as the journal tells.
+pub fn plug_states(mesh: &Mesh, journal: &Journal) -> BTreeMap<PlugId, PlugState> {
+    mesh.plugs.iter().map(|plug| (plug.id.clone(), journal.plug_state(&plug.id))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_comes_back_and_a_damaged_one_is_refused_with_advice() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join("journal.json");
+        assert!(Journal::load(&path).expect("none yet").is_down());
+        let mut journal = Journal::default();
+        journal.rendered.insert("bus".into(), "abc".into());
+        journal.save(&path).expect("save");
+        let back = Journal::load(&path).expect("load");
+        assert_eq!((back.rendered, back.version), (journal.rendered, VERSION));
+
+        let whole = std::fs::read(&path).expect("read");
+        for torn in [&whole[..whole.len() / 2], b"", b"{}"] {
+            std::fs::write(&path, torn).expect("tear");
+            let error = Journal::load(&path).expect_err("torn");
+            assert!(error.to_string().contains("is damaged"), "{error}");
+            assert!(error.hint().contains("journal.json.damaged"), "{}", error.hint());
+            assert_eq!(std::fs::read(&path).expect("read"), torn, "it is left as it is");
+        }
+        std::fs::write(&path, r#"{"version": 99}"#).expect("write");
+        assert!(matches!(Journal::load(&path), Err(JournalError::Newer { version: 99, .. })));
+    }
+}

@@ -1,0 +1,122 @@
+//! Where this machine's state of a project lies: `.resilmesh/`, folders 0700, files 0600.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::project::names;
+
+/// The `.resilmesh` folder of a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateFolder(PathBuf);
+
+impl StateFolder {
+    /// That of the project in this folder; nothing is made.
+    pub fn of(project: &Path) -> Self {
+        Self(project.join(".resilmesh"))
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.0
+    }
+
+    /// What `up` has done: `journal.json`.
+    pub fn journal(&self) -> PathBuf {
+        self.0.join("journal.json")
+    }
+
+    /// The ports chosen before: `ports.json`.
+    pub fn ports(&self) -> PathBuf {
+        self.0.join("ports.json")
+    }
+
+    /// Held while somebody changes the mesh: `lock`.
+    pub fn lock(&self) -> PathBuf {
+        self.0.join("lock")
+    }
+
+    /// The rendered configuration of an instance, its service's current folder.
+    pub fn rendered(&self, instance: &str) -> PathBuf {
+        self.0.join("rendered").join(names::id(instance))
+    }
+
+    /// The data of an instance.
+    pub fn data(&self, instance: &str) -> PathBuf {
+        self.0.join("data").join(names::id(instance))
+    }
+
+    /// The folder of all secrets, one folder in it for each instance.
+    pub fn secrets(&self) -> PathBuf {
+        self.0.join("secrets")
+    }
+
+    /// The log of an instance.
+    pub fn log(&self, instance: &str) -> PathBuf {
+        self.0.join("logs").join(format!("{}.log", names::id(instance)))
+    }
+
+    /// Makes the folder, with a file that keeps it out of git.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn make(&self) -> io::Result<()> {
+        make_folder(&self.0)?;
+        let ignore = self.0.join(".gitignore");
+        if ignore.exists() { Ok(()) } else { write_file(&ignore, b"*\n") }
+    }
+}
+
+/// Makes a folder, and those above it, that only its owner can look into.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Writes a file that only its owner can read, whole or not at all.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    make_folder(folder)?;
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.new", std::process::id()));
+    let new = folder.join(name);
+    let written = (|| {
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        file.write_all(content)?;
+        fs::rename(&new, path)
+    })();
+    if written.is_err() {
+        // Half of a file is of no use; the first error says why.
+        let _ = fs::remove_file(&new);
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_for_its_owner_only() {
+        let project = tempfile::tempdir().expect("temporary folder");
+        let state = StateFolder::of(project.path());
+        state.make().expect("make");
+        let path = state.rendered("a.b").join("x/y.yaml");
+        write_file(&path, b"one").expect("write");
+        write_file(&path, b"two").expect("write again");
+        assert_eq!(fs::read(&path).expect("read"), b"two");
+        assert!(path.to_string_lossy().contains("rendered/a_b/x"));
+        let mode = |path: &Path| fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(state.root())), (0o600, 0o700));
+        assert_eq!(fs::read_dir(path.parent().expect("parent")).expect("list").count(), 1, "nothing is left over");
+    }
+}

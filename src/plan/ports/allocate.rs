@@ -1,0 +1,190 @@
+//! Choosing numbers: pure, the machine is asked through [`Machine`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use super::probe::{Machine, Protocols};
+use super::{PortId, Ports};
+use crate::mesh::model::{Instance, Mesh};
+use crate::project::names;
+use crate::project::position::Diagnostic;
+
+/// A port that is needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Which.
+    pub id: PortId,
+    /// Its name for people.
+    pub shown: String,
+    /// The product's default.
+    pub default: u16,
+}
+
+/// What allocation has to go by.
+#[derive(Debug)]
+pub struct Claims<'a> {
+    /// The mesh.
+    pub mesh: &'a Mesh,
+    /// The numbers chosen before.
+    pub remembered: &'a Ports,
+    /// Numbers that each of our running services holds.
+    pub held: &'a BTreeMap<String, BTreeSet<u16>>,
+}
+
+/// The ports that the services of a mesh need, sorted.
+pub fn claims(mesh: &Mesh) -> Vec<Claim> {
+    let mut claims = Vec::new();
+    for (instance, service) in mesh.services() {
+        let own = |name: &String| PortId { instance: instance.name.clone(), plug: None, name: name.clone() };
+        claims.extend(service.ports.iter().map(|(name, default)| Claim {
+            id: own(name),
+            shown: name.clone(),
+            default: *default,
+        }));
+        claims.extend(of_plugs(mesh, instance));
+    }
+    claims
+}
+
+fn of_plugs(mesh: &Mesh, instance: &Instance) -> Vec<Claim> {
+    let ends = mesh
+        .plugs
+        .iter()
+        .flat_map(|plug| [(plug, &plug.destination, &plug.source), (plug, &plug.source, &plug.destination)]);
+    let mut own: Vec<_> = ends.filter(|(_, end, _)| end.instance == instance.name).collect();
+    own.sort_by_key(|(plug, _, other)| (&other.instance, &plug.id));
+    let mut used = BTreeSet::new();
+    let mut claims = Vec::new();
+    for (plug, end, other) in own {
+        for (name, default) in &end.capability.ports {
+            let candidates = [
+                name.clone(),
+                format!("{name}_{}", names::id(&other.instance)),
+                format!("{name}_{}_{}", names::id(&other.instance), names::id(&plug.id.topic)),
+            ];
+            let Some(shown) = candidates.into_iter().find(|shown| used.insert(shown.clone())) else { continue };
+            let id = PortId { instance: instance.name.clone(), plug: Some(plug.id.clone()), name: name.clone() };
+            claims.push(Claim { id, shown, default: *default });
+        }
+    }
+    claims
+}
+
+/// Gives each port a number. All that cannot be had is reported at once.
+///
+/// # Errors
+/// What is wrong, such as a number that somebody else has.
+pub fn allocate(claimed: &Claims<'_>, machine: &dyn Machine) -> Result<Ports, Vec<Diagnostic>> {
+    let mut allocation =
+        Allocation { claimed, machine, given: BTreeMap::new(), ports: Ports::default(), found: Vec::new() };
+    let claims = claims(claimed.mesh);
+    // Those who ask for one number come first: nobody else is to get it by chance.
+    let (asked, free): (Vec<_>, Vec<_>) = claims.into_iter().partition(|claim| allocation.asked_for(claim).is_some());
+    let (known, new): (Vec<_>, Vec<_>) =
+        free.into_iter().partition(|claim| claimed.remembered.get(&claim.id).is_some());
+    for claim in asked.iter().chain(&known).chain(&new) {
+        allocation.give(claim);
+    }
+    if allocation.found.is_empty() { Ok(allocation.ports) } else { Err(allocation.found) }
+}
+
+struct Allocation<'a> {
+    claimed: &'a Claims<'a>,
+    machine: &'a dyn Machine,
+    /// Numbers given in this round, with the instance that has each.
+    given: BTreeMap<u16, String>,
+    ports: Ports,
+    found: Vec<Diagnostic>,
+}
+
+impl Allocation<'_> {
+    fn instance(&self, claim: &Claim) -> &Instance {
+        &self.claimed.mesh.instances[&claim.id.instance]
+    }
+
+    /// The number that the instance's settings ask for, with the setting's name.
+    fn asked_for(&self, claim: &Claim) -> Option<(String, u64)> {
+        let settings = &self.instance(claim).settings;
+        let own = format!("{}_port", claim.shown);
+        let first = claims(self.claimed.mesh).into_iter().find(|other| other.id.instance == claim.id.instance);
+        let plain = first.is_some_and(|first| first.id == claim.id).then(|| "port".to_owned());
+        [Some(own), plain].into_iter().flatten().find_map(|name| {
+            let number = settings.get(&name)?.as_u64()?;
+            Some((name, number))
+        })
+    }
+
+    fn give(&mut self, claim: &Claim) {
+        let listen = self.listen(claim);
+        let number = match self.asked_for(claim) {
+            Some((setting, number)) => self.exactly(claim, &setting, number, &listen),
+            None => self.any(claim, &listen),
+        };
+        if let Some(number) = number {
+            self.given.insert(number, claim.id.instance.clone());
+            self.ports.insert(claim.id.clone(), number);
+        }
+    }
+
+    fn listen(&self, claim: &Claim) -> String {
+        let listen = self.instance(claim).settings.get("listen").and_then(serde_json::Value::as_str);
+        listen.filter(|listen| !listen.is_empty()).unwrap_or("127.0.0.1").to_owned()
+    }
+
+    fn exactly(&mut self, claim: &Claim, setting: &str, number: u64, listen: &str) -> Option<u16> {
+        let instance = self.instance(claim);
+        let at = instance.at.clone();
+        let name = instance.name.clone();
+        let Some(port) = u16::try_from(number).ok().filter(|port| *port > 0) else {
+            let message = format!("setting `{setting}` of `{name}` is {number}, which is no port number");
+            self.found.push(Diagnostic::error(at, message).with_hint("port numbers go from 1 to 65535"));
+            return None;
+        };
+        let why = match (self.given.get(&port), self.can_have(claim, port, listen)) {
+            (Some(other), _) => format!("is taken by instance `{other}`"),
+            (None, Ok(())) => return Some(port),
+            (None, Err(error)) if error.kind() == io::ErrorKind::AddrInUse => {
+                format!("is taken by {}", self.machine.holder(port).unwrap_or_else(|| "somebody else".to_owned()))
+            }
+            (None, Err(error)) => format!("cannot be listened on at `{listen}`: {error}"),
+        };
+        let message = format!("port {port}, which setting `{setting}` of `{name}` asks for, {why}");
+        let hint = format!(
+            "free it, ask for another one (`resilmesh configure {name} -c {setting}=NUMBER`), or take the setting out to get a free one"
+        );
+        self.found.push(Diagnostic::error(at, message).with_hint(hint));
+        None
+    }
+
+    fn any(&mut self, claim: &Claim, listen: &str) -> Option<u16> {
+        let remembered = self.claimed.remembered.get(&claim.id);
+        let known = [remembered, Some(claim.default)].into_iter().flatten();
+        let free = |number: &u16| !self.given.contains_key(number) && self.can_have(claim, *number, listen).is_ok();
+        if let Some(number) = known.into_iter().find(free) {
+            return Some(number);
+        }
+        let other = (0..100).find_map(|_| {
+            self.machine.any_free(listen, protocols(claim)).filter(|number| !self.given.contains_key(number))
+        });
+        if other.is_none() {
+            let instance = self.instance(claim);
+            let message =
+                format!("`{}` gets no port for `{}`: it cannot listen on `{listen}`", instance.name, claim.shown);
+            let hint = "setting `listen` must be an address of this machine, such as 127.0.0.1 or 0.0.0.0";
+            self.found.push(Diagnostic::error(instance.at.clone(), message).with_hint(hint));
+        }
+        other
+    }
+
+    fn can_have(&self, claim: &Claim, number: u16, listen: &str) -> io::Result<()> {
+        match self.claimed.held.get(&claim.id.instance) {
+            Some(held) if held.contains(&number) => Ok(()),
+            _ => self.machine.can_listen(listen, number, protocols(claim)),
+        }
+    }
+}
+
+/// A port that a plug needs may be reached by TCP and by UDP.
+fn protocols(claim: &Claim) -> Protocols {
+    if claim.id.plug.is_some() { Protocols::TcpAndUdp } else { Protocols::Tcp }
+}

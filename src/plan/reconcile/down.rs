@@ -1,0 +1,39 @@
+//! The plan that takes everything away again, from the journal and from what runs: the YAML may be
+//! broken or gone.
+
+use std::collections::BTreeSet;
+
+use super::graph::{Graph, Node};
+use super::{Observed, Ring, remove};
+use crate::plan::step::{Action, Plan};
+
+/// The plan of `down`. What setups made stays with the data of its instance; `volumes` deletes that
+/// data too.
+///
+/// # Errors
+/// When services need each other in a ring.
+pub fn down(seen: &Observed, volumes: bool) -> Result<Plan, Ring> {
+    let mut graph = Graph::default();
+    let cause = || "down".to_owned();
+    let running: BTreeSet<&String> = seen.journal.services.keys().chain(seen.services.keys()).collect();
+    for up in seen.journal.plugs.values() {
+        let action = Action::PlugDown(up.plug.clone());
+        graph.add(Node::PlugDown(up.plug.to_string()), Some((action, cause())), []);
+    }
+    for instance in &running {
+        remove::stop(&mut graph, instance, "down", seen);
+    }
+    for instance in seen.journal.rendered.keys() {
+        let action = Action::RemoveFiles(instance.clone());
+        graph.add(Node::RemoveFiles(instance.clone()), Some((action, cause())), [Node::Stop(instance.clone())]);
+    }
+    for instance in seen.journal.data.iter().filter(|_| volumes) {
+        let action = Action::DeleteData(instance.clone());
+        graph.add(Node::DeleteData(instance.clone()), Some((action, cause())), [Node::Stop(instance.clone())]);
+    }
+    if !running.is_empty() {
+        let after: Vec<Node> = running.iter().map(|instance| Node::Stop((*instance).clone())).collect();
+        graph.add(Node::Finish, Some((Action::Finish, "no service is left".to_owned())), after);
+    }
+    graph.plan()
+}

@@ -1,0 +1,48 @@
+//! What is wanted against what is seen: the plan. Pure: the same input gives the same text.
+//!
+//! Every step that could be needed is a node with what it waits for; the plan holds the nodes that
+//! are needed, each waiting for the needed ones before it, also through those that are not.
+
+mod down;
+mod graph;
+mod remove;
+mod up;
+
+use std::collections::BTreeMap;
+
+pub use down::down;
+
+use self::graph::Graph;
+use super::desired::Desired;
+use super::journal::Journal;
+use super::step::Plan;
+use crate::runtime::ServiceStatus;
+
+/// What is seen on this machine.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    /// What was done before.
+    pub journal: Journal,
+    /// Services as they are, by instance.
+    pub services: BTreeMap<String, ServiceStatus>,
+    /// Digest of the rendered files on disk, by instance.
+    pub on_disk: BTreeMap<String, String>,
+    /// Setups that are not as declared any more, by key, with what is different.
+    pub drift: BTreeMap<String, String>,
+}
+
+/// Some steps wait for each other in a ring.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("these steps wait for each other: {}", .0.join(", "))]
+pub struct Ring(pub Vec<String>);
+
+/// The plan that brings the machine to what the mesh wants.
+///
+/// # Errors
+/// When steps wait for each other.
+pub fn up(wanted: &Desired, seen: &Observed) -> Result<Plan, Ring> {
+    let mut graph = Graph::default();
+    remove::add(&mut graph, wanted, seen);
+    up::add(&mut graph, wanted, seen);
+    graph.plan()
+}

@@ -1,0 +1,185 @@
+//! Nodes for what the mesh wants.
+
+use std::collections::BTreeSet;
+
+use super::graph::{Graph, Node};
+use super::{Desired, Observed};
+use crate::mesh::model::{Mode, PlugId};
+use crate::plan::desired::{DesiredService, DesiredSetup};
+use crate::plan::step::{Action, Launch};
+use crate::runtime::{ServiceSpec, ServiceStatus, State};
+
+/// Adds them all.
+pub(super) fn add(graph: &mut Graph, wanted: &Desired, seen: &Observed) {
+    for (instance, service) in &wanted.services {
+        files(graph, instance, service, seen);
+        start(graph, instance, service, wanted, seen);
+        ready(graph, instance, seen);
+    }
+    for (key, setup) in &wanted.setups {
+        self::setup(graph, key, setup, wanted, seen);
+    }
+    for (plug, digest) in &wanted.plugs {
+        self::plug(graph, plug, digest, wanted, seen);
+    }
+}
+
+fn files(graph: &mut Graph, instance: &str, service: &DesiredService, seen: &Observed) {
+    let digest = service.files.digest();
+    let cause = match seen.on_disk.get(instance) {
+        Some(there) if *there == digest => None,
+        Some(there) if seen.journal.rendered.get(instance) == Some(there) => Some("changed"),
+        Some(_) if seen.journal.rendered.contains_key(instance) => Some("changed on disk"),
+        _ => Some("new"),
+    };
+    let render = || Action::Render { instance: instance.to_owned(), files: service.files.files.clone(), digest };
+    graph.add(Node::Render(instance.to_owned()), cause.map(|cause| (render(), cause.to_owned())), []);
+}
+
+fn start(graph: &mut Graph, instance: &str, service: &DesiredService, wanted: &Desired, seen: &Observed) {
+    let (mut after, needs) = waits(instance, wanted);
+    // A service that goes may hold a port that this one gets.
+    after.extend(seen.journal.services.keys().chain(seen.services.keys()).cloned().map(Node::Stop));
+    after.insert(Node::Render(instance.to_owned()));
+    let launch = Launch { needs, ..service.launch.clone() };
+    let started = seen.journal.services.get(instance);
+    let needed = match seen.services.get(instance) {
+        None => {
+            let cause = if started.is_some() { "it is gone" } else { "new" };
+            Some((Action::Start(Box::new(launch)), cause.to_owned()))
+        }
+        Some(status) => {
+            let same_identity = started.is_none_or(|started| started.identity == launch.identity);
+            change(status, launch, same_identity)
+        }
+    };
+    graph.add(Node::Start(instance.to_owned()), needed, after);
+}
+
+/// What a service that is known to the runtime needs to become what it shall be.
+fn change(status: &ServiceStatus, launch: Launch, same_identity: bool) -> Option<(Action, String)> {
+    if matches!(status.state, State::Stopped | State::Failed) {
+        let because = status.because.as_ref().map(|because| format!(": {}", first_line(because))).unwrap_or_default();
+        return Some((Action::Start(Box::new(launch)), format!("it has stopped{because}")));
+    }
+    let (is, shall) = (&status.spec, &launch.spec);
+    if !same_identity {
+        return Some((Action::Restart(Box::new(launch)), "settings or program changed".to_owned()));
+    }
+    if is == shall {
+        return None;
+    }
+    let only_files = ServiceSpec { files_digest: shall.files_digest.clone(), ..is.clone() } == *shall;
+    let cause = if only_files { "configuration changed".to_owned() } else { difference(is, shall).to_owned() };
+    let reloads = only_files && shall.reload.is_some();
+    let launch = Box::new(launch);
+    Some((if reloads { Action::Reload(launch) } else { Action::Restart(launch) }, cause))
+}
+
+fn difference(is: &ServiceSpec, shall: &ServiceSpec) -> &'static str {
+    if is.ports != shall.ports {
+        "ports changed"
+    } else if is.program != shall.program || is.label != shall.label {
+        "program changed"
+    } else {
+        "how it runs has changed"
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+/// What a service waits for, and the instances behind that: the passive ends of its plugs, and for
+/// one who puts a topic into a broker, the ends of those who take it.
+fn waits(instance: &str, wanted: &Desired) -> (BTreeSet<Node>, BTreeSet<String>) {
+    let (mut nodes, mut needs) = (BTreeSet::new(), BTreeSet::new());
+    let mut wait_for = |plug: &PlugId| {
+        let passive = passive(plug);
+        if passive == instance {
+            return;
+        }
+        let setups = wanted.setups.iter().filter(|(_, setup)| setup.passive && setup.plug == *plug);
+        let setups: Vec<Node> = setups.map(|(key, _)| Node::Setup(key.clone())).collect();
+        if wanted.services.contains_key(passive) {
+            needs.insert(passive.to_owned());
+            if setups.is_empty() {
+                nodes.insert(Node::Ready(passive.to_owned()));
+            }
+        }
+        nodes.extend(setups);
+    };
+    for plug in wanted.plugs.keys().filter(|plug| plug.source == instance || plug.destination == instance) {
+        wait_for(plug);
+        if plug.source == instance && wanted.brokers.contains(&plug.destination) {
+            let takers =
+                wanted.plugs.keys().filter(|taker| taker.source == plug.destination && taker.topic == plug.topic);
+            takers.for_each(&mut wait_for);
+        }
+    }
+    (nodes, needs)
+}
+
+fn passive(plug: &PlugId) -> &str {
+    match plug.mode {
+        Mode::Push => &plug.destination,
+        Mode::Pull => &plug.source,
+    }
+}
+
+fn ready(graph: &mut Graph, instance: &str, seen: &Observed) {
+    let start = Node::Start(instance.to_owned());
+    let cause = match seen.services.get(instance) {
+        _ if graph.needs(&start) => Some("it starts"),
+        Some(status) if status.state == State::Ready => None,
+        Some(_) => Some("it is not ready yet"),
+        None => None,
+    };
+    let needed = cause.map(|cause| (Action::Ready(instance.to_owned()), cause.to_owned()));
+    graph.add(Node::Ready(instance.to_owned()), needed, [start]);
+}
+
+fn setup(graph: &mut Graph, key: &str, setup: &DesiredSetup, wanted: &Desired, seen: &Observed) {
+    let own = &setup.setup.call.own.name;
+    let cause = match seen.journal.setups.get(key) {
+        None => Some("new".to_owned()),
+        Some(done) if done.digest != setup.setup.digest => Some("changed".to_owned()),
+        Some(_) if graph.needs(&Node::Start(own.clone())) => Some(format!("{own} starts")),
+        Some(_) => seen.drift.get(key).cloned(),
+    };
+    let mut after: BTreeSet<Node> = [Node::Ready(own.clone())].into();
+    if setup.passive {
+        after.extend(streams_before(setup, wanted));
+    } else {
+        after.insert(Node::Ready(passive(&setup.plug).to_owned()));
+        let others = wanted.setups.iter().filter(|(_, other)| other.passive && other.plug == setup.plug);
+        after.extend(others.map(|(key, _)| Node::Setup(key.clone())));
+    }
+    let needed = cause.map(|cause| (Action::Setup(Box::new(setup.setup.clone())), cause));
+    graph.add(Node::Setup(key.to_owned()), needed, after);
+}
+
+/// Who takes a topic from a broker is set up after those who put it in: the durable consumer needs
+/// its stream.
+fn streams_before(setup: &DesiredSetup, wanted: &Desired) -> Vec<Node> {
+    let own = &setup.setup.call.own.name;
+    if setup.plug.source != *own || !wanted.brokers.contains(own) {
+        return Vec::new();
+    }
+    let puts_in = |other: &DesiredSetup| other.plug.destination == *own && other.plug.topic == setup.plug.topic;
+    let before = wanted.setups.iter().filter(|(_, other)| other.setup.call.own.name == *own && puts_in(other));
+    before.map(|(key, _)| Node::Setup(key.clone())).collect()
+}
+
+fn plug(graph: &mut Graph, plug: &PlugId, digest: &str, wanted: &Desired, seen: &Observed) {
+    let cause = match seen.journal.plugs.get(&plug.to_string()) {
+        None => Some("new"),
+        Some(up) if up.digest != *digest => Some("changed"),
+        Some(_) => None,
+    };
+    let action = Action::PlugUp { plug: plug.clone(), digest: digest.to_owned() };
+    let setups = wanted.setups.iter().filter(|(_, setup)| setup.plug == *plug);
+    let after = setups.map(|(key, _)| Node::Setup(key.clone()));
+    let after = after.chain([Node::Ready(plug.source.clone()), Node::Ready(plug.destination.clone())]);
+    graph.add(Node::PlugUp(plug.to_string()), cause.map(|cause| (action, cause.to_owned())), after.collect::<Vec<_>>());
+}

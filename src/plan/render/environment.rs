@@ -1,0 +1,170 @@
+//! The template language: minijinja with the functions that configuration needs.
+//!
+//! | function | answer |
+//! |---|---|
+//! | `endpoint(instance, port)` | `host:port` at which others on this machine reach it |
+//! | `port(name)` | a port number of this plug, else of this instance |
+//! | `generated(instance, key)` | a generated password |
+//! | `generated_file(instance, key)` | where it lies, relative to a rendered folder |
+//! | `generated_key(instance, key)` | the key itself, once the password exists |
+//! | `fail(why)` | the mesh cannot be rendered: a mistake, shown with its place |
+//! | `incomplete(why)` | the instance cannot run yet: it is left out, with a warning |
+//!
+//! Filters `json` and `yaml` quote a value as JSON, which YAML and NATS read as well.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
+
+use crate::mesh::model::{Mesh, Render};
+use crate::plan::ports::{self, Ports};
+use crate::plan::secrets::Secrets;
+use crate::project::names;
+
+/// Why a file is not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Stop {
+    /// The template says that the instance cannot run yet: `incomplete(why)`.
+    #[error("{0}")]
+    Incomplete(String),
+    /// The template refuses the mesh: `fail(why)`.
+    #[error("{0}")]
+    Refused(String),
+    /// The template is wrong.
+    #[error("{0}")]
+    Broken(String),
+}
+
+/// The templates of all products.
+#[derive(Debug)]
+pub(super) struct Templates<'a> {
+    products: BTreeMap<&'a str, Environment<'static>>,
+}
+
+impl<'a> Templates<'a> {
+    pub(super) fn new(mesh: &'a Mesh, ports: &Ports, secrets: &Arc<Secrets>) -> Self {
+        let answers = Arc::new(Answers::new(mesh, ports));
+        let environment = |texts| environment(texts, &answers, secrets);
+        Self { products: mesh.products.values().map(|p| (p.name.as_str(), environment(&p.templates))).collect() }
+    }
+
+    /// Path and content of a file; none when its `when` does not hold.
+    pub(super) fn render(&self, file: &Render, context: &Value) -> Result<Option<(String, String)>, Stop> {
+        let Some(environment) = self.products.get(file.product.as_str()) else {
+            return Err(Stop::Broken("its product is not in use".to_owned()));
+        };
+        if let Some(when) = &file.when {
+            let holds = environment.compile_expression(when).and_then(|when| when.eval(context));
+            if !holds.map_err(stopped)?.is_true() {
+                return Ok(None);
+            }
+        }
+        let path = environment.render_str(&file.to, context).map_err(stopped)?;
+        if path.is_empty() || path.split('/').any(|part| part.is_empty() || part == "." || part == "..") {
+            return Err(Stop::Broken(format!("`to` gives `{path}`, which is no path below the rendered folder")));
+        }
+        let content = environment.get_template(&file.template).and_then(|template| template.render(context));
+        Ok(Some((path, content.map_err(stopped)?)))
+    }
+}
+
+/// What the functions know of the mesh.
+#[derive(Debug)]
+struct Answers {
+    /// `host:port` by instance and port name.
+    endpoints: BTreeMap<(String, String), String>,
+    /// Numbers by instance and port name.
+    numbers: BTreeMap<(String, String), u16>,
+}
+
+impl Answers {
+    fn new(mesh: &Mesh, ports: &Ports) -> Self {
+        let mut answers = Self { endpoints: BTreeMap::new(), numbers: BTreeMap::new() };
+        for (instance, _) in mesh.services() {
+            for (name, number) in ports.shown(mesh, &instance.name) {
+                let key = (instance.name.clone(), name);
+                answers.endpoints.insert(key.clone(), ports::reach(instance.settings.get("listen"), number));
+                answers.numbers.insert(key, number);
+            }
+        }
+        answers
+    }
+
+    fn endpoint(&self, instance: &str, port: &str) -> Result<String, Error> {
+        let known = self.endpoints.get(&(instance.to_owned(), port.to_owned())).cloned();
+        known.ok_or_else(|| invalid(format!("instance `{instance}` has no port `{port}`")))
+    }
+
+    fn port(&self, state: &State<'_, '_>, name: &str) -> Result<Value, Error> {
+        let of_plug =
+            state.lookup("plug").and_then(|plug| plug.get_attr("ports").ok()).and_then(|p| p.get_attr(name).ok());
+        if let Some(number) = of_plug.filter(|number| !number.is_undefined()) {
+            return Ok(number);
+        }
+        let instance = state.lookup("instance").and_then(|instance| instance.get_attr("name").ok()).unwrap_or_default();
+        let key = (instance.as_str().unwrap_or_default().to_owned(), name.to_owned());
+        let known = self.numbers.get(&key).copied().map(Value::from);
+        known.ok_or_else(|| invalid(format!("there is no port `{name}` here")))
+    }
+}
+
+fn environment(
+    texts: &BTreeMap<String, String>,
+    answers: &Arc<Answers>,
+    secrets: &Arc<Secrets>,
+) -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_keep_trailing_newline(true);
+    let texts = texts.clone();
+    environment.set_loader(move |name| Ok(texts.get(name).cloned()));
+    environment.add_filter("json", json);
+    environment.add_filter("yaml", json);
+    environment.add_function("fail", |why: String| Err::<Value, _>(stop(Stop::Refused(why))));
+    environment.add_function("incomplete", |why: String| Err::<Value, _>(stop(Stop::Incomplete(why))));
+    let known = answers.clone();
+    environment.add_function("endpoint", move |instance: &str, port: &str| known.endpoint(instance, port));
+    let known = answers.clone();
+    environment.add_function("port", move |state: &State<'_, '_>, name: &str| known.port(state, name));
+    let passwords = secrets.clone();
+    environment.add_function("generated", move |instance: &str, key: &str| passwords.generated(instance, key));
+    let passwords = secrets.clone();
+    environment.add_function("generated_file", move |instance: &str, key: &str| {
+        passwords.generated(instance, key);
+        format!("../../secrets/{}/{key}", names::id(instance))
+    });
+    let passwords = secrets.clone();
+    environment.add_function("generated_key", move |instance: &str, key: &str| {
+        passwords.generated(instance, key);
+        key.to_owned()
+    });
+    environment
+}
+
+fn json(value: &Value) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| invalid(error.to_string()))
+}
+
+fn invalid(why: String) -> Error {
+    Error::new(ErrorKind::InvalidOperation, why)
+}
+
+fn stop(stop: Stop) -> Error {
+    Error::new(ErrorKind::InvalidOperation, stop.to_string()).with_source(stop)
+}
+
+/// The reason below an error: what a template said on purpose, else the error with its line.
+fn stopped(error: Error) -> Stop {
+    let mut below: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    let mut last = error.to_string();
+    while let Some(cause) = below {
+        if let Some(stop) = cause.downcast_ref::<Stop>() {
+            return stop.clone();
+        }
+        last = cause.to_string();
+        below = cause.source();
+    }
+    Stop::Broken(last)
+}

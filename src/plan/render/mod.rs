@@ -1,0 +1,154 @@
+//! Configuration files of the services, from templates of their products. Pure over the mesh, the
+//! ports and the generated passwords.
+
+mod context;
+mod environment;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use self::context::Contexts;
+pub(crate) use self::context::topics;
+use self::environment::{Stop, Templates};
+use super::ports::Ports;
+use super::secrets::Secrets;
+use crate::mesh::model::{Instance, Into, Mesh, Plug, Render};
+use crate::project::position::Diagnostic;
+
+/// The files of one instance.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Files {
+    /// Contents by path below the instance's rendered folder.
+    pub files: BTreeMap<String, String>,
+    /// Why the instance cannot run yet, such as a pipeline into which nothing is plugged.
+    pub incomplete: Option<String>,
+}
+
+impl Files {
+    /// Digest of paths and contents.
+    pub fn digest(&self) -> String {
+        digest(self.files.iter().map(|(path, content)| (path.as_str(), content.as_bytes())))
+    }
+}
+
+/// Digest of files by path.
+pub fn digest<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
+    let mut hash = Sha256::new();
+    for (path, content) in files {
+        for part in [path.as_bytes(), content] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+    }
+    hex(&hash.finalize())
+}
+
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The files of all managed instances, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rendered {
+    /// Files by instance.
+    pub instances: BTreeMap<String, Files>,
+}
+
+/// Renders the files of all services.
+///
+/// # Errors
+/// All that is wrong with the templates, or that they find wrong with the mesh.
+pub fn render(mesh: &Mesh, ports: &Ports, secrets: &Arc<Secrets>) -> Result<Rendered, Vec<Diagnostic>> {
+    let mut round = Round {
+        templates: Templates::new(mesh, ports, secrets),
+        contexts: Contexts::new(mesh, ports),
+        rendered: Rendered::default(),
+        found: Vec::new(),
+    };
+    for (instance, service) in mesh.services() {
+        round.rendered.instances.entry(instance.name.clone()).or_default();
+        for file in &service.files {
+            round.file(mesh, instance, None, file);
+        }
+    }
+    for plug in &mesh.plugs {
+        for end in [&plug.source, &plug.destination] {
+            for file in &end.capability.renders {
+                round.file(mesh, &mesh.instances[&end.instance], Some(plug), file);
+            }
+        }
+    }
+    round.found.sort();
+    round.found.dedup();
+    if round.found.is_empty() { Ok(round.rendered) } else { Err(round.found) }
+}
+
+struct Round<'a> {
+    templates: Templates<'a>,
+    contexts: Contexts<'a>,
+    rendered: Rendered,
+    found: Vec<Diagnostic>,
+}
+
+impl Round<'_> {
+    /// Renders one file, for one plug if it is declared for plugs.
+    fn file(&mut self, mesh: &Mesh, instance: &Instance, plug: Option<&Plug>, file: &Render) {
+        let target = match (plug, file.into) {
+            (Some(plug), Into::Peer) if plug.id.source == instance.name => &plug.id.destination,
+            (Some(plug), Into::Peer) => &plug.id.source,
+            _ => &instance.name,
+        };
+        if mesh.instances.get(target).is_none_or(|target| mesh.product_of(target).service.is_none()) {
+            let message = format!("`{}` is to be rendered into `{target}`, which has no service", file.template);
+            self.found.push(Diagnostic::error(file.at.clone(), message));
+            return;
+        }
+        let context = self.contexts.of(instance, plug);
+        let made = self.templates.render(file, &context);
+        let Some((path, content)) = self.keep(made, target, instance, plug, file) else { return };
+        let files = &mut self.rendered.instances.entry(target.clone()).or_default().files;
+        match files.get(&path) {
+            Some(other) if *other != content => {
+                let message = format!("file `{path}` of `{target}` is rendered twice, with different contents");
+                let hint = "name it after the plug (`{{ plug.topic_id }}__{{ peer.id }}`)";
+                self.found.push(Diagnostic::error(file.at.clone(), message).with_hint(hint));
+            }
+            _ => {
+                files.insert(path, content);
+            }
+        }
+    }
+
+    /// What was made, if something was; else keeps the reason.
+    fn keep(
+        &mut self,
+        made: Result<Option<(String, String)>, Stop>,
+        target: &str,
+        instance: &Instance,
+        plug: Option<&Plug>,
+        file: &Render,
+    ) -> Option<(String, String)> {
+        match made {
+            Ok(made) => return made,
+            Err(Stop::Incomplete(why)) => {
+                self.rendered.instances.entry(target.to_owned()).or_default().incomplete.get_or_insert(why);
+            }
+            Err(Stop::Refused(why)) => {
+                let at = plug.map_or(&instance.at, |plug| &plug.at).clone();
+                let message = match plug {
+                    Some(plug) => format!("plug `{}` cannot work: {why}", plug.id),
+                    None => format!("`{}` cannot work: {why}", instance.name),
+                };
+                self.found.push(Diagnostic::error(at, message));
+            }
+            Err(Stop::Broken(why)) => {
+                let message = format!("template `{}` of product `{}`: {why}", file.template, file.product);
+                self.found.push(Diagnostic::error(file.at.clone(), message));
+            }
+        }
+        None
+    }
+}

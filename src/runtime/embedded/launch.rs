@@ -1,0 +1,116 @@
+//! How a process is started: what it inherits and what it does not.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use rustix::fs::Mode;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
+
+use super::layout::Layout;
+use super::rotate;
+use crate::runtime::ServiceSpec;
+
+/// The variable by which a process knows whose service it belongs to.
+pub(crate) const MARK: &str = "RESILMESH_SERVICE";
+
+/// More open files than this help nobody, and some programs look at each possible one.
+const MOST_FILES: u64 = 1 << 20;
+
+/// What of the operator's environment reaches the supervisor and the services: what programs need
+/// to find files, speak the right language and reach the network; no secrets by accident.
+fn allowed(name: &str) -> bool {
+    matches!(
+        name,
+        "PATH"
+            | "HOME"
+            | "USER"
+            | "LOGNAME"
+            | "SHELL"
+            | "LANG"
+            | "LANGUAGE"
+            | "TZ"
+            | "TMPDIR"
+            | "http_proxy"
+            | "https_proxy"
+            | "no_proxy"
+            | "all_proxy"
+            | "HTTP_PROXY"
+            | "HTTPS_PROXY"
+            | "NO_PROXY"
+            | "ALL_PROXY"
+    ) || ["LC_", "XDG_", "SSL_CERT_"].iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// The allowed part of this process's environment.
+pub(crate) fn environment() -> Vec<(OsString, OsString)> {
+    std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(allowed)).collect()
+}
+
+/// Starts the process of a service in a process group of its own, with its log as standard output
+/// and error. Gives its number.
+///
+/// The service writes to its log file itself: nothing stands between them that could block it or
+/// whose end could end it.
+pub(crate) fn service(spec: &ServiceSpec, layout: &Layout) -> io::Result<u32> {
+    let log = rotate::open(&layout.log(&spec.instance))?;
+    let child = Command::new(&spec.program)
+        .args(&spec.args)
+        .current_dir(&spec.directory)
+        .env_clear()
+        .envs(environment())
+        .env(MARK, layout.mark(&spec.instance))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .process_group(0)
+        .spawn()?;
+    Ok(child.id())
+}
+
+/// Makes this process one that may outlive the terminal and start services: a session of its own,
+/// no file of whoever started it, private files, as many open files as allowed.
+pub(crate) fn detach() -> io::Result<()> {
+    close_inherited()?;
+    // Fails only where a service manager made us leader of a session or group already.
+    if let Err(error) = rustix::process::setsid() {
+        tracing::debug!(%error, "not detached: a leader already");
+    }
+    std::env::set_current_dir("/")?;
+    umask(Mode::RWXG | Mode::RWXO);
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.map_or(MOST_FILES, |hard| hard.min(MOST_FILES));
+    setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: limit.maximum })?;
+    nix::sys::prctl::set_child_subreaper(true)?;
+    Ok(())
+}
+
+/// Closes the files that were open when this program was started. Called before it opens any.
+fn close_inherited() -> io::Result<()> {
+    let open: Vec<i32> = std::fs::read_dir("/proc/self/fd")?
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|number| *number > 2)
+        .collect();
+    for number in open {
+        // The one the list was read through is closed already.
+        let _ = nix::unistd::close(number);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_of_the_operator_stay_outside() {
+        for name in ["PATH", "LC_ALL", "XDG_RUNTIME_DIR", "HTTPS_PROXY", "SSL_CERT_FILE"] {
+            assert!(allowed(name), "{name}");
+        }
+        for name in ["AWS_SECRET_ACCESS_KEY", "LD_PRELOAD", "SILENTPUSH_API_KEY", MARK, "PATHS"] {
+            assert!(!allowed(name), "{name}");
+        }
+    }
+}
