@@ -434,3 +434,31 @@ fn the_commands_of_the_examples_readme_are_those_tested_here() {
         .collect();
     assert_eq!(told, SOAPA.map(|command| command.join(" ")));
 }
+
+#[test]
+fn what_is_up_is_shown_and_not_forgotten_without_a_word() {
+    let project = TestProject::example("soapa");
+    project.write(
+        ".resilmesh/journal.json",
+        r#"{"version": 1, "services": {"store": {"identity": "x", "needs": []}},
+            "plugs": {"enriched_events/indexer/store": {"digest": "x", "plug":
+                {"source": "indexer", "destination": "store", "topic": "enriched_events", "mode": "push"}}}}"#,
+    );
+    assert!(project.run(&["list", "plugs", "indexer"]).contains("push  -       up\n"));
+    assert_snapshot!(project.run(&["unplug", "enriched_events", "indexer", "store"]), @"
+    -- stderr
+    warning: the plug is still up: the next `resilmesh up` or `resilmesh down` takes it down
+    unplugged `indexer` -> `store`: enriched_events
+    -- exit 0
+    ");
+    assert_snapshot!(project.run(&["remove", "store"]), @"
+    -- stderr
+    warning: `store` still runs: the next `resilmesh up` or `resilmesh down` stops it
+    removed `store`
+    -- exit 0
+    ");
+    project.write(".resilmesh/journal.json", "{");
+    let (code, out, err) = project.output(&["list", "plugs"]);
+    assert_eq!((code, out.lines().count()), (0, 7));
+    assert!(err.starts_with("warning: what is up is not known: journal "), "{err}");
+}

@@ -1,11 +1,13 @@
 //! How commands come to the project and its mesh.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Context;
 use super::failure::Failure;
 use crate::mesh::compile::compile;
 use crate::mesh::model::Mesh;
+use crate::plan::journal::Journal;
+use crate::plan::paths::StateFolder;
 use crate::project::load::{self, ProjectFiles};
 use crate::project::locate;
 use crate::project::position::Diagnostic;
@@ -33,6 +35,15 @@ impl Context {
         let folder = self.project_folder()?;
         load::load(&folder)
             .map_err(|error| Failure::new(format!("project `{}` cannot be opened: {error}", folder.display())))
+    }
+
+    /// What is up, as the journal of the project in `root` tells; one that cannot be read is warned
+    /// of and counts as empty.
+    pub(super) fn journal(&self, root: &Path) -> Journal {
+        Journal::load(&StateFolder::of(root).journal()).unwrap_or_else(|error| {
+            self.ui.warning(&format!("what is up is not known: {error}"));
+            Journal::default()
+        })
     }
 
     /// The compiled mesh with the folder of its project; warnings are printed.
