@@ -16,7 +16,8 @@ pub enum Engine {
     Pipeline(PipelineArgs),
     /// Add what is known about an event's indicators
     Enrich(ServiceArgs),
-    //STORE Store(ServiceArgs),
+    /// Serve the Elasticsearch REST API over an index on disk
+    Store(ServiceArgs),
 }
 
 /// What every service is told.
@@ -55,7 +56,7 @@ pub fn run(cx: &Context, engine: Engine) -> Result<(), Failure> {
         Engine::Pipeline(args) if args.validate => validate(cx, &args),
         Engine::Pipeline(args) => serve(pipeline(args.service)),
         Engine::Enrich(args) => serve(enrich(args)),
-        //STORE Engine::Store(args) => serve(store(args)),
+        Engine::Store(args) => serve(store(args)),
     }
 }
 
@@ -87,6 +88,13 @@ async fn pipeline(args: ServiceArgs) -> Result<(), Failure> {
 async fn enrich(args: ServiceArgs) -> Result<(), Failure> {
     resilmesh_enrich::run(&args.config, args.options()).await.map_err(|error| match error {
         resilmesh_enrich::RunError::Configuration(_) => configuration(error.to_string()),
+        _ => Failure::new(error.to_string()),
+    })
+}
+
+async fn store(args: ServiceArgs) -> Result<(), Failure> {
+    resilmesh_store::run(&args.config, args.options()).await.map_err(|error| match error {
+        resilmesh_store::RunError::Config(_) => configuration(error.to_string()),
         _ => Failure::new(error.to_string()),
     })
 }
