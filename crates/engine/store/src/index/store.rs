@@ -111,6 +111,8 @@ impl Store {
                 None => std::fs::remove_dir_all(&folder).map_err(io)?,
             }
         }
+        let newest = indices.values().map(|index| index.newest()).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        let last_stored = newest.into_iter().max().unwrap_or_default();
         let store = Self {
             data: data.to_owned(),
             options,
@@ -119,7 +121,7 @@ impl Store {
             writing: Mutex::new(Writing {
                 wal: Wal::open(&data.join("log"), disk.clone())?,
                 next_seq: indices.values().map(|index| index.committed_seq() + 1).max().unwrap_or(1),
-                last_stored: 0,
+                last_stored,
                 pending: HashMap::new(),
             }),
             disk,
