@@ -58,7 +58,7 @@ pub(crate) enum OpenError {
     #[error(transparent)]
     Log(#[from] WalError),
     #[error("data folder {path}: {reason}")]
-    Index { path: PathBuf, reason: ApiError },
+    Index { path: PathBuf, reason: Box<ApiError> },
 }
 
 /// The indices of a data folder. One process may have it open.
@@ -92,7 +92,7 @@ impl Store {
     /// Opens a data folder, and applies what its write-ahead log holds.
     pub(crate) fn open(data: &Path, options: Options, disk: Arc<dyn Disk>, meters: Meters) -> Result<Self, OpenError> {
         let io = |source| OpenError::Io { path: data.to_owned(), source };
-        let failed = |reason| OpenError::Index { path: data.to_owned(), reason };
+        let failed = |reason: ApiError| OpenError::Index { path: data.to_owned(), reason: Box::new(reason) };
         std::fs::create_dir_all(data.join("indices")).map_err(io)?;
         let lock = File::options().create(true).truncate(false).write(true).open(data.join("lock")).map_err(io)?;
         match lock.try_lock() {

@@ -93,7 +93,7 @@ impl Fixture {
         let views = [View::new(&self.index, query, true, NOW)?];
         let found = search(&views, &sort, None, 100)?;
         assert_eq!(found.total as usize, found.best.len());
-        assert_eq!(found.total, count(&[self.index.clone()], query, NOW)?);
+        assert_eq!(found.total, count(std::slice::from_ref(&self.index), query, NOW)?);
         let ids: Result<Vec<_>, _> =
             found.best.iter().map(|best| Ok(id_and_source(&views[0].searcher, &self.index, best.address)?.0)).collect();
         ids.map(|ids: Vec<String>| ids.join(" "))
