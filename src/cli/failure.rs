@@ -14,6 +14,8 @@ pub enum Kind {
     Usage,
     /// Ended by Ctrl-C: exit code 130.
     Interrupted,
+    /// With `--detailed-exitcode`, there is something to do: exit code 2, and nothing more to say.
+    Pending,
     /// A configuration that an engine service cannot run: exit code 78, as Vector's.
     Configuration,
 }
@@ -42,6 +44,11 @@ impl Failure {
         Self { kind: Kind::Usage, ..Self::new(message) }
     }
 
+    /// There is something to do, which has been shown.
+    pub fn pending() -> Self {
+        Self { kind: Kind::Pending, ..Self::new(String::new()) }
+    }
+
     /// Adds what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -60,7 +67,7 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self.kind {
             Kind::Failed => 1,
-            Kind::Usage => 2,
+            Kind::Usage | Kind::Pending => 2,
             Kind::Interrupted => 130,
             Kind::Configuration => 78,
         }

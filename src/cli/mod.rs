@@ -8,6 +8,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 pub mod add;
 pub mod completion;
 pub mod configure;
+pub mod down;
 mod edit;
 pub mod engine;
 pub mod failure;
@@ -15,12 +16,16 @@ pub mod init;
 pub mod list;
 pub mod logs;
 mod open;
+pub mod plan;
 pub mod plug;
 pub mod remove;
+pub mod show;
 pub mod status;
+mod steps;
 pub mod supervise;
 pub mod ui;
 pub mod unplug;
+pub mod up;
 
 use failure::Failure;
 use ui::{Color, Ui};
@@ -82,17 +87,21 @@ enum Command {
     Add(add::AddArgs),
     Completion(completion::CompletionArgs),
     Configure(configure::ConfigureArgs),
+    Down(down::DownArgs),
     #[command(subcommand, hide = true)]
     Engine(engine::Engine),
     Init(init::InitArgs),
     List(list::ListArgs),
     Logs(logs::LogsArgs),
+    Plan(plan::PlanArgs),
     Plug(plug::PlugArgs),
     Remove(remove::RemoveArgs),
+    Show(show::ShowArgs),
     Status(status::StatusArgs),
     #[command(hide = true)]
     Supervise(supervise::SuperviseArgs),
     Unplug(unplug::UnplugArgs),
+    Up(up::UpArgs),
 }
 
 /// Runs the command line of this process.
@@ -121,15 +130,19 @@ fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Add(args) => add::run(context, args),
         Command::Completion(args) => completion::run(context, args),
         Command::Configure(args) => configure::run(context, args),
+        Command::Down(args) => down::run(context, args),
         Command::Engine(engine) => engine::run(engine),
         Command::Init(args) => init::run(context, args),
         Command::List(args) => list::run(context, args),
         Command::Logs(args) => logs::run(context, args),
+        Command::Plan(args) => plan::run(context, args),
         Command::Plug(args) => plug::run(context, args),
         Command::Remove(args) => remove::run(context, args),
+        Command::Show(args) => show::run(context, args),
         Command::Status(args) => status::run(context, args),
         Command::Supervise(args) => supervise::run(context, args),
         Command::Unplug(args) => unplug::run(context, args),
+        Command::Up(args) => up::run(context, args),
     }
 }
 

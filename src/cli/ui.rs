@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
 
-use super::failure::Failure;
+use super::failure::{Failure, Kind};
 use crate::project::position::{Diagnostic, Severity};
 
 /// When to colour.
@@ -110,10 +110,29 @@ impl Ui {
         for found in &failure.diagnostics {
             self.diagnostic(found);
         }
+        if failure.kind == Kind::Pending {
+            return;
+        }
         self.say(&format!("{}: {}", self.paint("31", "error"), failure.message));
         for hint in &failure.hints {
             self.say(&format!("{}: {hint}", self.paint("36", "hint")));
         }
+    }
+
+    /// Asks a question that `flag` answers with yes.
+    ///
+    /// # Errors
+    /// When there is no terminal to ask at.
+    pub fn confirm(&self, question: &str, flag: &str) -> Result<bool, Failure> {
+        if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+            return Err(Failure::usage(format!("there is no terminal to ask at: {question}"))
+                .hint(format!("`{flag}` answers yes")));
+        }
+        dialoguer::Confirm::new()
+            .with_prompt(question)
+            .default(false)
+            .interact()
+            .map_err(|error| Failure::new(format!("the question could not be asked: {error}")))
     }
 
     /// Colours a part of the data, where data is coloured.

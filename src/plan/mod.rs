@@ -14,15 +14,20 @@
 pub mod apply;
 pub mod calls;
 pub mod desired;
+pub mod hook_runner;
 pub mod journal;
 pub mod lock;
 pub mod observe;
 pub mod paths;
 pub mod ports;
+pub mod programs;
 pub mod reconcile;
 pub mod render;
 pub mod secrets;
+pub mod session;
 pub mod step;
+pub mod trouble;
+pub mod validate;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};

@@ -73,10 +73,21 @@ impl Secrets {
     /// # Errors
     /// When one cannot be written.
     pub fn save(&self, folder: &Path) -> io::Result<()> {
-        self.made().iter().try_for_each(|((instance, key), value)| {
-            paths::write_file(&folder.join(instance).join(key), value.as_bytes())
-        })
+        self.made().iter().try_for_each(|(place, value)| write(folder, place, value))
     }
+
+    /// Writes all there are, into a folder that is not theirs.
+    ///
+    /// # Errors
+    /// When one cannot be written.
+    pub fn save_all(&self, folder: &Path) -> io::Result<()> {
+        self.known.iter().try_for_each(|(place, value)| write(folder, place, value))?;
+        self.save(folder)
+    }
+}
+
+fn write(folder: &Path, (instance, key): &Place, value: &str) -> io::Result<()> {
+    paths::write_file(&folder.join(instance).join(key), value.as_bytes())
 }
 
 /// Letters and digits only: they need no quoting in any of the files they stand in.

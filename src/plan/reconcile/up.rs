@@ -50,7 +50,8 @@ fn start(graph: &mut Graph, instance: &str, service: &DesiredService, wanted: &D
         }
         Some(status) => {
             let same_identity = started.is_none_or(|started| started.identity == launch.identity);
-            change(status, launch, same_identity)
+            let unsupervised = || (Action::Start(Box::new(launch.clone())), "nobody looks after it".to_owned());
+            change(status, launch.clone(), same_identity).or_else(|| (!seen.supervised).then(unsupervised))
         }
     };
     graph.add(Node::Start(instance.to_owned()), needed, after);

@@ -1,0 +1,140 @@
+//! `resilmesh down`: take the mesh away again.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::failure::Failure;
+use super::steps::{self, Reporter};
+use super::{Context, plan};
+use crate::plan::apply::Executor;
+use crate::plan::hook_runner::BuiltinHooks;
+use crate::plan::journal::Journal;
+use crate::plan::lock::Lock;
+use crate::plan::paths::StateFolder;
+use crate::plan::reconcile::{self, Observed};
+use crate::plan::trouble::Trouble;
+use crate::runtime::Runtime;
+use crate::runtime::embedded::Embedded;
+
+/// Take the mesh down; its data stays
+#[derive(Debug, Args)]
+pub struct DownArgs {
+    /// Delete the data too: streams, indexes, positions in files
+    #[arg(long)]
+    pub volumes: bool,
+    /// Show what would be done, and change nothing
+    #[arg(long)]
+    pub plan: bool,
+}
+
+/// Takes down what the journal knows and what runs, also when the project's files are broken or
+/// gone.
+///
+/// # Errors
+/// When there is no project folder, or which steps failed.
+pub fn run(cx: &Context, args: DownArgs) -> Result<(), Failure> {
+    let project = cx.project_folder().or_else(|failure| state_without_project(cx).ok_or(failure))?;
+    let runtime = Embedded::new(&project)?;
+    super::block_on(down(cx, &project, &runtime, &args))
+}
+
+/// The folder given, if `up` has left its state there.
+fn state_without_project(cx: &Context) -> Option<std::path::PathBuf> {
+    let folder = cx.directory.canonicalize().ok()?;
+    StateFolder::of(&folder).journal().is_file().then_some(folder)
+}
+
+async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs) -> Result<(), Failure> {
+    let state = StateFolder::of(project);
+    if !state.root().is_dir() {
+        cx.ui.progress("nothing to do");
+        return Ok(());
+    }
+    let _lock = match args.plan {
+        true => None,
+        false => Some(Lock::take(&state.lock(), "down").map_err(Trouble::from)?),
+    };
+    let journal = Journal::load(&state.journal()).map_err(Trouble::from)?;
+    let services: BTreeMap<_, _> =
+        runtime.observe().await?.into_iter().map(|status| (status.spec.instance.clone(), status)).collect();
+    let seen = Observed { journal, services, ..Observed::default() };
+    let plan = reconcile::down(&seen, args.volumes).map_err(Trouble::from)?;
+    if args.plan {
+        plan::print(cx, &plan);
+        return Ok(());
+    }
+    if plan.is_empty() {
+        cx.ui.progress("nothing to do");
+        return Ok(runtime.finish().await?);
+    }
+    if args.volumes {
+        agree(cx, &state, &seen.journal)?;
+    }
+    let reporter = Reporter::new(cx);
+    let executor = Executor {
+        state: &state,
+        runtime,
+        hooks: &BuiltinHooks { state: &state },
+        patience: Duration::from_secs(60),
+        events: &reporter,
+        stop: steps::stop_on_signals(),
+    };
+    let report = executor.apply(&plan, seen.journal.clone()).await;
+    steps::verdict(&plan, &report, "down")?;
+    let data = &report.journal.data;
+    if !data.is_empty() && !cx.ui.json {
+        let names: Vec<&str> = data.iter().map(String::as_str).collect();
+        cx.ui.progress(format!("the data of {} is kept; `resilmesh down --volumes` deletes it", names.join(", ")));
+    }
+    Ok(())
+}
+
+/// Shows what data would be deleted, and asks.
+fn agree(cx: &Context, state: &StateFolder, journal: &Journal) -> Result<(), Failure> {
+    for instance in &journal.data {
+        let folder = state.data(instance);
+        cx.ui.progress(format!("data of {instance}: {} in `{}`", readable(size(&folder)), folder.display()));
+    }
+    if cx.yes || journal.data.is_empty() || cx.ui.confirm("delete this data for good?", "--yes")? {
+        return Ok(());
+    }
+    Err(Failure::new("nothing was deleted or stopped").hint("`resilmesh down` stops the mesh and keeps the data"))
+}
+
+/// Bytes below a folder.
+fn size(folder: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let of = |entry: std::fs::DirEntry| match entry.file_type() {
+        Ok(kind) if kind.is_dir() => size(&entry.path()),
+        Ok(_) => entry.metadata().map_or(0, |seen| seen.len()),
+        Err(_) => 0,
+    };
+    entries.flatten().map(of).sum()
+}
+
+/// A size as people say it.
+fn readable(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+    let mut rest = bytes as f64;
+    let mut unit = 0;
+    while rest >= 1024.0 && unit + 1 < UNITS.len() {
+        rest /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} bytes") } else { format!("{rest:.1} {}", UNITS[unit]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_readable() {
+        assert_eq!(readable(0), "0 bytes");
+        assert_eq!(readable(1536), "1.5 KiB");
+        assert_eq!(readable(5 * 1024 * 1024 * 1024), "5.0 GiB");
+    }
+}

@@ -1,0 +1,70 @@
+//! `resilmesh plan`: what `up` would do.
+
+use clap::Args;
+
+use super::Context;
+use super::failure::Failure;
+use crate::mesh::model::Mesh;
+use crate::plan::programs::OnThisMachine;
+use crate::plan::session::{self, Session};
+use crate::plan::step::Plan;
+use crate::plan::trouble::Trouble;
+use crate::runtime::embedded::Embedded;
+
+/// Show what `up` would do, and change nothing
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Exit with 2 when there is something to do
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// Prints the plan.
+///
+/// # Errors
+/// When there is no plan; with `--detailed-exitcode`, when there is something to do.
+pub fn run(cx: &Context, args: PlanArgs) -> Result<(), Failure> {
+    let (project, mesh) = cx.mesh()?;
+    let runtime = Embedded::new(&project)?;
+    let session = super::block_on(async {
+        let programs = OnThisMachine { runtime: &runtime, fetch: false, notice: &|_| {} };
+        Ok(session::plan(&project, &mesh, &runtime, &programs).await?)
+    })?;
+    show(cx, &mesh, &session);
+    if args.detailed_exitcode && !session.plan.is_empty() {
+        return Err(Failure::pending());
+    }
+    Ok(())
+}
+
+/// Prints a plan, and what is left out of it.
+pub(super) fn show(cx: &Context, mesh: &Mesh, session: &Session) {
+    left_out(cx, mesh, session);
+    print(cx, &session.plan);
+}
+
+/// Prints a plan.
+pub(super) fn print(cx: &Context, plan: &Plan) {
+    if cx.ui.json {
+        cx.ui.document(&plan.to_json());
+    } else if plan.is_empty() {
+        cx.ui.progress("nothing to do");
+    } else {
+        cx.ui.line(plan.to_string().trim_end());
+    }
+}
+
+/// Warns of instances that cannot run yet.
+pub(super) fn left_out(cx: &Context, mesh: &Mesh, session: &Session) {
+    for (instance, why) in &session.desired.left_out {
+        let at = mesh.instances.get(instance).map(|instance| format!("{}: ", instance.at)).unwrap_or_default();
+        cx.ui.warning(&format!("{at}`{instance}` is left out: {why}"));
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        let failure = Self { hints: trouble.hint.into_iter().collect(), ..Self::new(trouble.what) };
+        failure.found(trouble.found)
+    }
+}

@@ -1,0 +1,140 @@
+//! How `up` and `down` show their steps, stop, and end.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::Context;
+use super::failure::{Failure, Kind};
+use super::ui::Ui;
+use crate::plan::apply::{Ended, Events, Progress, Report};
+use crate::plan::step::Plan;
+
+/// Shows each step as it ends: a line on standard error, or with `--json` an object on standard
+/// output.
+#[derive(Debug)]
+pub(super) struct Reporter {
+    ui: Ui,
+    verbose: bool,
+}
+
+impl Reporter {
+    pub(super) fn new(cx: &Context) -> Self {
+        Self { ui: cx.ui.clone(), verbose: cx.verbose }
+    }
+}
+
+impl Events for Reporter {
+    fn step(&self, plan: &Plan, index: usize, progress: &Progress<'_>) {
+        let step = &plan.steps[index];
+        let Progress::Ended(ended, took) = progress else {
+            if self.verbose && !self.ui.json {
+                self.ui.progress(format!("  ...       {step}"));
+            }
+            return;
+        };
+        let (word, why) = words(ended);
+        if self.ui.json {
+            let event = json!({
+                "schema": 1, "step": index + 1, "of": plan.steps.len(), "action": step.action.verb(),
+                "object": step.action.object(), "ended": word, "because": why, "seconds": took.as_secs_f64(),
+            });
+            self.ui.line(event.to_string());
+            return;
+        }
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        let line = match ended {
+            Ended::Done(_) => format!("  {:>6.3} s  {step}{why}", took.as_secs_f64()),
+            _ => format!("  {word:<8}  {step}{why}"),
+        };
+        self.ui.progress(line);
+    }
+}
+
+fn words(ended: &Ended) -> (&'static str, Option<String>) {
+    match ended {
+        Ended::Done(note) => ("done", note.clone()),
+        Ended::Failed(error) => ("failed", Some(error.what.clone())),
+        Ended::Skipped(because) => ("skipped", Some(format!("step {} was not done", because + 1))),
+        Ended::Interrupted => ("stopped", None),
+    }
+}
+
+/// Cancelled by Ctrl-C or a request to end.
+pub(super) fn stop_on_signals() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    tokio::spawn(async move {
+        let terminated = async {
+            match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+                Ok(mut signal) => signal.recv().await,
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated => {}
+        }
+        told.cancel();
+    });
+    stop
+}
+
+/// What the command says in the end.
+///
+/// # Errors
+/// When not every step is done.
+pub(super) fn verdict(plan: &Plan, report: &Report, command: &str) -> Result<(), Failure> {
+    if let Some(error) = &report.journal_error {
+        return Err(Failure::new(error.to_string()).hint(error.hint()));
+    }
+    if report.is_done() {
+        return Ok(());
+    }
+    let skipped = report.ended.iter().filter(|ended| matches!(ended, Ended::Skipped(_))).count();
+    let mut failures = report.failures();
+    let Some((index, first)) = failures.next() else {
+        let failure =
+            Failure::new(format!("`{command}` was stopped")).hint(format!("`resilmesh {command}` goes on from there"));
+        return Err(Failure { kind: Kind::Interrupted, ..failure });
+    };
+    let step = &plan.steps[index];
+    let mut failure = Failure::new(format!("{step}: {}", first.what));
+    failure.hints.extend(first.hint.clone());
+    for (index, error) in failures {
+        failure.message.push_str(&format!("\n{}: {}", plan.steps[index], error.what));
+        failure.hints.extend(error.hint.clone());
+    }
+    if skipped > 0 {
+        failure.message.push_str(&format!("\n{skipped} steps that wait for that were skipped; the rest is done"));
+    }
+    Err(failure.hint(format!("`resilmesh {command}` goes on from there")))
+}
+
+/// Reads a time such as `500ms`, `90s`, `90` or `2m`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().map_err(|_| format!("`{text}` is no time"))?;
+    match &text[digits..] {
+        "ms" => Ok(Duration::from_millis(number)),
+        "" | "s" => Ok(Duration::from_secs(number)),
+        "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
+        unit => Err(format!("unit `{unit}` is none of `ms`, `s`, `m`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        for bad in ["", "s", "1h", "-1s"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! `resilmesh up`: bring the mesh to what is declared.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use super::failure::Failure;
+use super::steps::{self, Reporter};
+use super::{Context, plan};
+use crate::mesh::model::Mesh;
+use crate::plan::apply::Executor;
+use crate::plan::hook_runner::BuiltinHooks;
+use crate::plan::lock::Lock;
+use crate::plan::paths::StateFolder;
+use crate::plan::programs::OnThisMachine;
+use crate::plan::session::{self, Session};
+use crate::plan::trouble::Trouble;
+use crate::plan::validate::validate;
+use crate::runtime::embedded::Embedded;
+
+/// Bring the mesh up, or to what has been declared since
+#[derive(Debug, Args)]
+pub struct UpArgs {
+    /// Show what would be done, and change nothing
+    #[arg(long)]
+    pub plan: bool,
+    /// How long a service may take to become ready, such as 90s or 2m
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = steps::duration)]
+    pub wait_timeout: Duration,
+}
+
+/// Makes the plan and carries it out.
+///
+/// # Errors
+/// What is wrong with the project or this machine, or which steps failed.
+pub fn run(cx: &Context, args: UpArgs) -> Result<(), Failure> {
+    if args.plan {
+        return plan::run(cx, plan::PlanArgs { detailed_exitcode: false });
+    }
+    let (project, mesh) = cx.mesh()?;
+    let ui = cx.ui.clone();
+    let runtime = Embedded::new(&project)?.with_notice(move |text| ui.progress(text));
+    super::block_on(up(cx, &project, &mesh, &runtime, args.wait_timeout))
+}
+
+async fn up(cx: &Context, project: &Path, mesh: &Mesh, runtime: &Embedded, patience: Duration) -> Result<(), Failure> {
+    let since = Instant::now();
+    let state = StateFolder::of(project);
+    state.make().map_err(|error| Trouble::io(state.root(), &error))?;
+    let _lock = Lock::take(&state.lock(), "up").map_err(Trouble::from)?;
+    let ui = cx.ui.clone();
+    let programs = OnThisMachine { runtime, fetch: true, notice: &move |text| ui.progress(text) };
+    let session = session::plan(project, mesh, runtime, &programs).await?;
+    plan::left_out(cx, mesh, &session);
+    if session.plan.is_empty() {
+        cx.ui.progress("nothing to do");
+        return Ok(());
+    }
+    validate(&session).await?;
+    session.save()?;
+    let reporter = Reporter::new(cx);
+    let executor = Executor {
+        state: &session.state,
+        runtime,
+        hooks: &BuiltinHooks { state: &session.state },
+        patience,
+        events: &reporter,
+        stop: steps::stop_on_signals(),
+    };
+    let report = executor.apply(&session.plan, session.observed.journal.clone()).await;
+    steps::verdict(&session.plan, &report, "up")?;
+    ways_in(cx, mesh, &session, since.elapsed());
+    Ok(())
+}
+
+/// Says where the services are reached, and what to do next.
+fn ways_in(cx: &Context, mesh: &Mesh, session: &Session, took: Duration) {
+    if cx.ui.json {
+        return;
+    }
+    cx.ui.progress(format!("`{}` is up after {:.1} s", mesh.name, took.as_secs_f64()));
+    for (instance, service) in &session.desired.services {
+        let ports: Vec<String> =
+            service.launch.spec.ports.iter().map(|(name, number)| format!("{name} {number}")).collect();
+        if !ports.is_empty() {
+            cx.ui.progress(format!("  {instance} ({}): {}", service.launch.spec.product, ports.join(", ")));
+        }
+    }
+    cx.ui.progress(
+        "next: `resilmesh status`, `resilmesh watch TOPIC INSTANCE`, `resilmesh search QUERY`, `resilmesh down`",
+    );
+}

@@ -1,0 +1,62 @@
+//! The programs of the services on the embedded runtime.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use super::desired::Program;
+use super::session::Programs;
+use super::trouble::Trouble;
+use crate::mesh::model::{self, Instance, Mesh};
+use crate::runtime::RuntimeError;
+use crate::runtime::embedded::program::Finder;
+use crate::runtime::embedded::{Embedded, resolve_program};
+
+/// Finds programs on this machine, and fetches those that are not there.
+pub struct OnThisMachine<'a> {
+    /// Whose control sockets.
+    pub runtime: &'a Embedded,
+    /// A program that would have to be fetched is only named: for `plan`, which changes nothing.
+    pub fetch: bool,
+    /// Hears what takes long.
+    pub notice: &'a (dyn Fn(&str) + Send + Sync),
+}
+
+impl fmt::Debug for OnThisMachine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OnThisMachine").field("fetch", &self.fetch).finish_non_exhaustive()
+    }
+}
+
+#[async_trait::async_trait]
+impl Programs for OnThisMachine<'_> {
+    async fn find(&self, mesh: &Mesh) -> Result<BTreeMap<String, Program>, Trouble> {
+        let mut programs = BTreeMap::new();
+        for (instance, service) in mesh.services() {
+            let program = self.one(instance, &service.embedded).await?;
+            programs.insert(instance.name.clone(), program);
+        }
+        Ok(programs)
+    }
+}
+
+impl OnThisMachine<'_> {
+    async fn one(&self, instance: &Instance, program: &model::Program) -> Result<Program, RuntimeError> {
+        let control = self.runtime.control_socket(&instance.name)?;
+        let setting = instance.settings.get("program").and_then(serde_json::Value::as_str);
+        let found = if self.fetch {
+            resolve_program(program, setting, self.notice).await?
+        } else {
+            // Without a Python nothing is fetched.
+            let finder = Finder { python: PathBuf::new(), ..Finder::from_environment() };
+            match finder.resolve(program, setting, &|_| {}).await {
+                Err(_) if setting.is_none() && program.fetch.is_some() => {
+                    let path = PathBuf::from(&program.program);
+                    return Ok(Program { path, label: program.program.clone(), identity: String::new(), control });
+                }
+                found => found?,
+            }
+        };
+        Ok(Program { path: found.path, label: found.label, identity: found.identity, control })
+    }
+}

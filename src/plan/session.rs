@@ -1,0 +1,98 @@
+//! From a mesh to a plan on this machine: what `plan` and `up` have in common.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::desired::{self, Desired, Machine, Program};
+use super::journal::Journal;
+use super::observe::observe;
+use super::paths::StateFolder;
+use super::ports::probe::ThisMachine;
+use super::ports::{self, Claims, Ports};
+use super::reconcile::{self, Observed};
+use super::render;
+use super::secrets::Secrets;
+use super::step::Plan;
+use super::trouble::Trouble;
+use crate::mesh::model::Mesh;
+use crate::runtime::embedded::{Embedded, Supervision};
+use crate::runtime::{Runtime, ServiceStatus};
+
+/// Finds the programs of services; may fetch them.
+#[async_trait::async_trait]
+pub trait Programs: Sync {
+    /// The programs of all services of the mesh, by instance.
+    ///
+    /// # Errors
+    /// When one is not to be had.
+    async fn find(&self, mesh: &Mesh) -> Result<BTreeMap<String, Program>, Trouble>;
+}
+
+/// A plan with all that it was made from.
+#[derive(Debug)]
+pub struct Session {
+    /// The state folder.
+    pub state: StateFolder,
+    /// Port numbers; those new to this round are not on disk yet.
+    pub ports: Ports,
+    /// Passwords; those new to this round are not on disk yet.
+    pub secrets: Arc<Secrets>,
+    /// What the mesh wants.
+    pub desired: Desired,
+    /// What was seen.
+    pub observed: Observed,
+    /// What to do.
+    pub plan: Plan,
+}
+
+/// Makes the plan. Changes nothing.
+///
+/// # Errors
+/// What is wrong with the mesh or with this machine.
+pub async fn plan(
+    project: &Path,
+    mesh: &Mesh,
+    runtime: &Embedded,
+    programs: &dyn Programs,
+) -> Result<Session, Trouble> {
+    let state = StateFolder::of(project);
+    let journal = Journal::load(&state.journal())?;
+    let services = runtime.observe().await?;
+    let supervised = runtime.supervision().await? != Supervision::Gone;
+    let ports = ports(&state, mesh, &services)?;
+    let folder = state.secrets();
+    let secrets = Arc::new(Secrets::load(&folder).map_err(|error| Trouble::io(&folder, &error))?);
+    let rendered = render::render(mesh, &ports, &secrets)?;
+    let programs = programs.find(mesh).await?;
+    let machine = Machine { state: &state, ports: &ports, programs: &programs };
+    let desired = desired::desired(mesh, &machine, rendered)?;
+    let observed = Observed { supervised, ..observe(&state, journal, services, &desired).await };
+    let plan = reconcile::up(&desired, &observed)?;
+    Ok(Session { state, ports, secrets, desired, observed, plan })
+}
+
+/// Chooses port numbers.
+fn ports(state: &StateFolder, mesh: &Mesh, services: &[ServiceStatus]) -> Result<Ports, Trouble> {
+    let path = state.ports();
+    let remembered = Ports::load(&path).map_err(|error| Trouble::io(&path, &error))?;
+    let held: BTreeMap<String, BTreeSet<u16>> = services
+        .iter()
+        .filter(|status| status.pid.is_some())
+        .map(|status| (status.spec.instance.clone(), status.spec.ports.values().copied().collect()))
+        .collect();
+    Ok(ports::allocate(&Claims { mesh, remembered: &remembered, held: &held }, &ThisMachine)?)
+}
+
+impl Session {
+    /// Writes what the services need and what the next `up` has to know: passwords and ports.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save(&self) -> Result<(), Trouble> {
+        let root = self.state.root();
+        self.state.make().map_err(|error| Trouble::io(root, &error))?;
+        let saved = self.secrets.save(&self.state.secrets()).and_then(|()| self.ports.save(&self.state.ports()));
+        saved.map_err(|error| Trouble::io(root, &error))
+    }
+}

@@ -1,0 +1,74 @@
+//! Why there is no plan, or it cannot be begun.
+
+use std::io;
+use std::path::Path;
+
+use super::journal::JournalError;
+use super::lock::LockError;
+use super::reconcile::Ring;
+use crate::project::position::Diagnostic;
+use crate::runtime::RuntimeError;
+
+/// What went wrong, for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct Trouble {
+    /// What and why.
+    pub what: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// What is wrong with the project, all at once.
+    pub found: Vec<Diagnostic>,
+}
+
+impl Trouble {
+    /// With nothing more to say.
+    pub fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), hint: None, found: Vec::new() }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The state folder cannot be used.
+    pub fn io(path: &Path, error: &io::Error) -> Self {
+        Self::new(format!("`{}` cannot be used: {error}", path.display()))
+            .hint("check its permissions and the free disk space")
+    }
+}
+
+impl From<Vec<Diagnostic>> for Trouble {
+    fn from(found: Vec<Diagnostic>) -> Self {
+        let mistakes = if found.len() == 1 { "1 mistake".to_owned() } else { format!("{} mistakes", found.len()) };
+        Self { found, ..Self::new(format!("the mesh cannot be brought up like this: {mistakes}")) }
+    }
+}
+
+impl From<RuntimeError> for Trouble {
+    fn from(error: RuntimeError) -> Self {
+        let RuntimeError::Failed { what, hint } = error;
+        Self { hint, ..Self::new(what) }
+    }
+}
+
+impl From<JournalError> for Trouble {
+    fn from(error: JournalError) -> Self {
+        Self::new(error.to_string()).hint(error.hint())
+    }
+}
+
+impl From<LockError> for Trouble {
+    fn from(error: LockError) -> Self {
+        Self::new(error.to_string()).hint("wait until it has ended, or end it with Ctrl-C")
+    }
+}
+
+impl From<Ring> for Trouble {
+    fn from(ring: Ring) -> Self {
+        Self::new(ring.to_string()).hint("take out one of the plugs between them")
+    }
+}

@@ -1,0 +1,120 @@
+//! Has the engine check pipelines before anything is started: a mistake in VRL or in an option is
+//! reported with its place while everything still runs as it did.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use futures::future::join_all;
+use tokio::process::Command;
+
+use super::paths;
+use super::session::Session;
+use super::step::Action;
+use super::trouble::Trouble;
+use crate::runtime::ServiceSpec;
+
+/// Checks every pipeline whose files the plan writes.
+///
+/// # Errors
+/// What the engine finds wrong with them, all at once.
+pub async fn validate(session: &Session) -> Result<(), Trouble> {
+    let rendered = session.plan.steps.iter().filter_map(|step| match &step.action {
+        Action::Render { instance, files, .. } => Some((instance, files)),
+        _ => None,
+    });
+    let pipelines: Vec<(&ServiceSpec, &BTreeMap<String, String>)> = rendered
+        .filter_map(|(instance, files)| Some((&session.desired.services.get(instance)?.launch.spec, files)))
+        .filter(|(spec, _)| is_pipeline(spec))
+        .collect();
+    if pipelines.is_empty() {
+        return Ok(());
+    }
+    let folder = Folder::make(session)?;
+    let checks = pipelines.iter().map(|(spec, files)| check(&folder, spec, files, session));
+    let wrong: Vec<String> = join_all(checks).await.into_iter().filter_map(Result::err).collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(Trouble::new(wrong.join("\n"))
+        .hint("nothing was started; mend the setting or the template that it comes from, then `resilmesh up`"))
+}
+
+fn is_pipeline(spec: &ServiceSpec) -> bool {
+    spec.args.iter().map(String::as_str).take(2).eq(["engine", "pipeline"])
+}
+
+/// A folder laid out as the state folder, which goes when this is dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make(session: &Session) -> Result<Self, Trouble> {
+        let folder = Self(session.state.root().join(format!("check-{}", std::process::id())));
+        let made = session.state.make().and_then(|()| paths::make_folder(&folder.0));
+        let made = made.and_then(|()| session.secrets.save_all(&folder.0.join("secrets")));
+        made.map_err(|error| Trouble::io(&folder.0, &error))?;
+        Ok(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left over is in the state folder, private, and replaced by the next check.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+async fn check(
+    folder: &Folder,
+    spec: &ServiceSpec,
+    files: &BTreeMap<String, String>,
+    session: &Session,
+) -> Result<(), String> {
+    let name = spec.directory.file_name().unwrap_or_default();
+    let own = folder.0.join("rendered").join(name);
+    let failed = |error: std::io::Error| format!("the configuration of `{}` cannot be checked: {error}", spec.instance);
+    for (path, content) in files {
+        paths::write_file(&own.join(path), content.as_bytes()).map_err(failed)?;
+    }
+    paths::make_folder(&folder.0.join("data").join(name)).map_err(failed)?;
+    let real = session.state.rendered(&spec.instance);
+    let output = Command::new(&spec.program)
+        .args(arguments(&spec.args, &real, &own))
+        .current_dir(&own)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .map_err(failed)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = [output.stderr, output.stdout].concat();
+    let text = String::from_utf8_lossy(&text).trim().replace(&own.display().to_string(), &real.display().to_string());
+    Err(format!("the configuration of `{}` is wrong:\n{text}", spec.instance))
+}
+
+/// The service's own arguments, about the other folder, with `--validate` and without a socket.
+fn arguments(args: &[String], real: &Path, checked: &Path) -> Vec<String> {
+    let (real, checked) = (real.display().to_string(), checked.display().to_string());
+    let mut after_control = false;
+    let kept = args.iter().filter(|arg| {
+        let control = arg.as_str() == "--control";
+        !(std::mem::replace(&mut after_control, control) || control)
+    });
+    kept.map(|arg| arg.replace(&real, &checked)).chain(["--validate".to_owned()]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_is_about_the_checked_folder_and_opens_no_socket() {
+        let args = ["engine", "pipeline", "--config", "/p/rendered/a/vector", "--control", "/run/a.sock"];
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let checked = arguments(&args, Path::new("/p/rendered/a"), Path::new("/p/check/a"));
+        assert_eq!(checked, ["engine", "pipeline", "--config", "/p/check/a/vector", "--validate"]);
+    }
+}
