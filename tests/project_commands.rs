@@ -1,5 +1,7 @@
 //! The commands that edit a project, each as a user sees it.
 
+#![allow(clippy::expect_used, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use common::{SOAPA, TestProject};
@@ -405,4 +407,58 @@ fn the_completion_scripts_ask_the_program() {
         assert_eq!((code, err.as_str()), (0, ""));
         assert!(out.contains("COMPLETE"), "{out}");
     }
+}
+
+#[test]
+fn names_of_the_project_are_completed() {
+    let project = TestProject::example("soapa");
+    let complete = |words: &[&str]| {
+        let args = [&["--", "resilmesh"], words].concat();
+        let (code, out, err) = project.output_with(&args, &[("COMPLETE", "fish")]);
+        assert_eq!((code, err.as_str()), (0, ""));
+        out.lines().map(|line| line.split('\t').next().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(complete(&["plug", "e"]), ["ecs_events", "enriched_events"]);
+    assert_eq!(complete(&["plug", "logs", "se"]), ["senders"]);
+    assert_eq!(complete(&["add", "nats"]), ["nats", "nats_client"]);
+    assert_eq!(complete(&["init", "--from", ""]), ["soapa"]);
+}
+
+#[test]
+fn the_commands_of_the_examples_readme_are_those_tested_here() {
+    let readme = TestProject::example("soapa").read("README.md");
+    let told: Vec<&str> = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("resilmesh "))
+        .filter(|line| line.starts_with("add ") || line.starts_with("plug "))
+        .collect();
+    assert_eq!(told, SOAPA.map(|command| command.join(" ")));
+}
+
+#[test]
+fn what_is_up_is_shown_and_not_forgotten_without_a_word() {
+    let project = TestProject::example("soapa");
+    project.write(
+        ".resilmesh/journal.json",
+        r#"{"version": 1, "services": {"store": {"identity": "x", "needs": []}},
+            "plugs": {"enriched_events/indexer/store": {"digest": "x", "plug":
+                {"source": "indexer", "destination": "store", "topic": "enriched_events", "mode": "push"}}}}"#,
+    );
+    assert!(project.run(&["list", "plugs", "indexer"]).contains("push  -       up\n"));
+    assert_snapshot!(project.run(&["unplug", "enriched_events", "indexer", "store"]), @"
+    -- stderr
+    warning: the plug is still up: the next `resilmesh up` or `resilmesh down` takes it down
+    unplugged `indexer` -> `store`: enriched_events
+    -- exit 0
+    ");
+    assert_snapshot!(project.run(&["remove", "store"]), @"
+    -- stderr
+    warning: `store` still runs: the next `resilmesh up` or `resilmesh down` stops it
+    removed `store`
+    -- exit 0
+    ");
+    project.write(".resilmesh/journal.json", "{");
+    let (code, out, err) = project.output(&["list", "plugs"]);
+    assert_eq!((code, out.lines().count()), (0, 7));
+    assert!(err.starts_with("warning: what is up is not known: journal "), "{err}");
 }

@@ -8,6 +8,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 pub mod add;
 pub mod completion;
 pub mod configure;
+pub mod demo;
 pub mod down;
 mod edit;
 pub mod engine;
@@ -18,7 +19,11 @@ pub mod logs;
 mod open;
 pub mod plan;
 pub mod plug;
+pub mod port;
+pub mod produce;
 pub mod remove;
+mod running;
+pub mod search;
 pub mod show;
 pub mod status;
 mod steps;
@@ -26,6 +31,7 @@ pub mod supervise;
 pub mod ui;
 pub mod unplug;
 pub mod up;
+pub mod watch;
 
 use failure::Failure;
 use ui::{Color, Ui};
@@ -91,6 +97,7 @@ enum Command {
     Add(add::AddArgs),
     Completion(completion::CompletionArgs),
     Configure(configure::ConfigureArgs),
+    Demo(demo::DemoArgs),
     Down(down::DownArgs),
     #[command(subcommand, hide = true)]
     Engine(engine::Engine),
@@ -99,13 +106,17 @@ enum Command {
     Logs(logs::LogsArgs),
     Plan(plan::PlanArgs),
     Plug(plug::PlugArgs),
+    Port(port::PortArgs),
+    Produce(produce::ProduceArgs),
     Remove(remove::RemoveArgs),
+    Search(search::SearchArgs),
     Show(show::ShowArgs),
     Status(status::StatusArgs),
     #[command(hide = true)]
     Supervise(supervise::SuperviseArgs),
     Unplug(unplug::UnplugArgs),
     Up(up::UpArgs),
+    Watch(watch::WatchArgs),
 }
 
 /// Runs the command line of this process.
@@ -125,30 +136,43 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(context: &Context, command: Command) -> Result<(), Failure> {
+fn run(cx: &Context, command: Command) -> Result<(), Failure> {
     match command {
-        Command::Add(args) => add::run(context, args),
-        Command::Completion(args) => completion::run(context, args),
-        Command::Configure(args) => configure::run(context, args),
-        Command::Down(args) => down::run(context, args),
-        Command::Engine(engine) => engine::run(engine),
-        Command::Init(args) => init::run(context, args),
-        Command::List(args) => list::run(context, args),
-        Command::Logs(args) => logs::run(context, args),
-        Command::Plan(args) => plan::run(context, args),
-        Command::Plug(args) => plug::run(context, args),
-        Command::Remove(args) => remove::run(context, args),
-        Command::Show(args) => show::run(context, args),
-        Command::Status(args) => status::run(context, args),
-        Command::Supervise(args) => supervise::run(context, args),
-        Command::Unplug(args) => unplug::run(context, args),
-        Command::Up(args) => up::run(context, args),
+        Command::Add(args) => add::run(cx, args),
+        Command::Completion(args) => completion::run(cx, args),
+        Command::Configure(args) => configure::run(cx, args),
+        Command::Demo(args) => demo::run(cx, &args),
+        Command::Down(args) => down::run(cx, args),
+        Command::Engine(engine) => engine::run(cx, engine),
+        Command::Init(args) => init::run(cx, args),
+        Command::List(args) => list::run(cx, args),
+        Command::Logs(args) => logs::run(cx, args),
+        Command::Plan(args) => plan::run(cx, args),
+        Command::Plug(args) => plug::run(cx, args),
+        Command::Port(args) => port::run(cx, args),
+        Command::Produce(args) => produce::run(cx, args),
+        Command::Remove(args) => remove::run(cx, args),
+        Command::Search(args) => search::run(cx, args),
+        Command::Show(args) => show::run(cx, args),
+        Command::Status(args) => status::run(cx, args),
+        Command::Supervise(args) => supervise::run(cx, args),
+        Command::Unplug(args) => unplug::run(cx, args),
+        Command::Up(args) => up::run(cx, args),
+        Command::Watch(args) => watch::run(cx, args),
     }
 }
 
 /// The whole command line, for completion.
 fn command() -> clap::Command {
     Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_two_options_are_the_same() {
+        super::command().debug_assert();
+    }
 }
 
 /// Runs `work` to its end on an asynchronous runtime of two threads.

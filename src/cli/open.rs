@@ -1,13 +1,16 @@
 //! How commands come to the project and its mesh.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Context;
 use super::failure::Failure;
 use crate::mesh::compile::compile;
 use crate::mesh::model::Mesh;
+use crate::plan::journal::Journal;
+use crate::plan::paths::StateFolder;
 use crate::project::load::{self, ProjectFiles};
 use crate::project::locate;
+use crate::project::position::Diagnostic;
 
 impl Context {
     /// The folder of the project, absolute.
@@ -34,17 +37,33 @@ impl Context {
             .map_err(|error| Failure::new(format!("project `{}` cannot be opened: {error}", folder.display())))
     }
 
+    /// What is up, as the journal of the project in `root` tells; one that cannot be read is warned
+    /// of and counts as empty.
+    pub(super) fn journal(&self, root: &Path) -> Journal {
+        Journal::load(&StateFolder::of(root).journal()).unwrap_or_else(|error| {
+            self.ui.warning(&format!("what is up is not known: {error}"));
+            Journal::default()
+        })
+    }
+
     /// The compiled mesh with the folder of its project; warnings are printed.
     ///
     /// # Errors
     /// When there is no project, or everything that is wrong with it.
     pub fn mesh(&self) -> Result<(PathBuf, Mesh), Failure> {
+        let (root, mesh, warnings) = self.compiled()?;
+        warnings.iter().for_each(|warning| self.ui.diagnostic(warning));
+        Ok((root, mesh))
+    }
+
+    /// As [`Context::mesh`], with the warnings: for commands that are about what runs, not about what is written.
+    ///
+    /// # Errors
+    /// As [`Context::mesh`].
+    pub fn compiled(&self) -> Result<(PathBuf, Mesh, Vec<Diagnostic>), Failure> {
         let files = self.project()?;
         match compile(&files) {
-            Ok((mesh, warnings)) => {
-                warnings.iter().for_each(|warning| self.ui.diagnostic(warning));
-                Ok((files.root, mesh))
-            }
+            Ok((mesh, warnings)) => Ok((files.root, mesh, warnings)),
             Err(found) => {
                 let errors = found.iter().filter(|found| found.is_error()).count();
                 let word = if errors == 1 { "mistake" } else { "mistakes" };

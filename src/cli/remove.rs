@@ -28,7 +28,7 @@ pub struct RemoveArgs {
 /// Removes an instance.
 ///
 /// # Errors
-/// When there is no such instance, plugs of others lead to it, or it is up.
+/// When there is no such instance, plugs of others lead to it, or the project would have mistakes without it.
 pub fn run(cx: &Context, args: RemoveArgs) -> Result<(), Failure> {
     let files = cx.project()?;
     let product = match args.product {
@@ -63,6 +63,11 @@ pub fn run(cx: &Context, args: RemoveArgs) -> Result<(), Failure> {
     changes.push(Change::DeleteInstance { product, name: args.instance.clone() });
     let new = if args.force { NewMistakes::Allow } else { NewMistakes::Refuse };
     cx.change(&files, &changes, new).map_err(|failure| edit::suggest_force(failure, args.force))?;
+    let journal = cx.journal(&files.root);
+    if journal.services.contains_key(&args.instance) {
+        let message = format!("`{}` still runs: the next `resilmesh up` or `resilmesh down` stops it", args.instance);
+        cx.ui.warning(&message);
+    }
     cx.ui.progress(format!("removed `{}`", args.instance));
     Ok(())
 }

@@ -8,6 +8,7 @@ use super::edit::{self, NewMistakes};
 use super::failure::Failure;
 use super::plug::ModeArg;
 use crate::mesh::model::Mode;
+use crate::plan::journal::PlugState;
 use crate::project::change::Change;
 use crate::project::names;
 
@@ -64,6 +65,14 @@ pub fn run(cx: &Context, args: UnplugArgs) -> Result<(), Failure> {
     }
     let new = if args.force { NewMistakes::Allow } else { NewMistakes::Refuse };
     cx.change(&files, &changes, new).map_err(|failure| edit::suggest_force(failure, args.force))?;
+    let journal = cx.journal(&files.root);
+    let is_up = |change: &Change| match change {
+        Change::DeletePlug { id, .. } => journal.plug_state(id) != PlugState::Down,
+        _ => false,
+    };
+    if changes.iter().any(is_up) {
+        cx.ui.warning("the plug is still up: the next `resilmesh up` or `resilmesh down` takes it down");
+    }
     cx.ui.progress(format!("unplugged `{}` -> `{}`: {}", args.source, args.destination, args.topic));
     Ok(())
 }

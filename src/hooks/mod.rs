@@ -12,6 +12,7 @@
 //! | stats | `status` | numbers for each instance at the other end |
 //! | produce | `produce` | a [`Producer`] that takes lines |
 //! | watch | `watch` | a stream of events, copied |
+//! | search | `search` | events that are kept and match a query |
 
 mod builtin;
 mod context;
@@ -101,6 +102,24 @@ pub enum From {
 /// Events as they flow, for as long as one listens.
 pub type Events = BoxStream<'static, Result<Value, HookError>>;
 
+/// What is looked for among the events that an instance keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    /// In the product's own query language.
+    pub text: String,
+    /// How many events to give at most.
+    pub size: usize,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// How many events match.
+    pub total: u64,
+    /// The newest of them, newest first.
+    pub events: Vec<Value>,
+}
+
 type Work<'a, T> = BoxFuture<'a, Result<T, HookError>>;
 
 /// The code of a hook, by kind.
@@ -118,10 +137,12 @@ pub enum Run {
     Produce(for<'a> fn(&'a HookContext) -> Work<'a, Box<dyn Producer>>),
     /// Shows what flows; never takes it away from others.
     Watch(for<'a> fn(&'a HookContext, From) -> Work<'a, Events>),
+    /// Finds events among those that the instance keeps.
+    Search(for<'a> fn(&'a HookContext, &'a Query) -> Work<'a, Found>),
 }
 
-/// When a hook is called; the words of `hooks` in definition.yaml, and `stats`, which concerns no
-/// plug and so is not declared.
+/// When a hook is called; the words of `hooks` in definition.yaml, `stats` and `search`, which
+/// concern no plug and so are not declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// See [`Run::Setup`].
@@ -136,6 +157,8 @@ pub enum Kind {
     Produce,
     /// See [`Run::Watch`].
     Watch,
+    /// See [`Run::Search`].
+    Search,
 }
 
 /// A hook that is compiled in.
@@ -165,6 +188,7 @@ impl BuiltinHook {
             Run::Stats(_) => Kind::Stats,
             Run::Produce(_) => Kind::Produce,
             Run::Watch(_) => Kind::Watch,
+            Run::Search(_) => Kind::Search,
         }
     }
 

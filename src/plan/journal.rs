@@ -145,6 +145,17 @@ impl Journal {
             .map_err(|source| JournalError::Io { path: path.to_owned(), source })
     }
 
+    /// How far a plug is, in the mesh or not.
+    pub fn plug_state(&self, plug: &PlugId) -> PlugState {
+        let running = |instance: &String| self.services.contains_key(instance);
+        let done = |setup: &DoneSetup| setup.call.plug.as_ref() == Some(plug) && running(&setup.call.own.name);
+        match self.plugs.contains_key(&plug.to_string()) {
+            true => PlugState::Up,
+            false if self.setups.values().any(done) => PlugState::Partial,
+            false => PlugState::Down,
+        }
+    }
+
     /// Whether there is nothing to take down but data.
     pub fn is_down(&self) -> bool {
         self.services.is_empty() && self.rendered.is_empty() && self.plugs.is_empty()
@@ -165,17 +176,7 @@ pub enum PlugState {
 
 /// The state of each plug of the mesh, as the journal tells.
 pub fn plug_states(mesh: &Mesh, journal: &Journal) -> BTreeMap<PlugId, PlugState> {
-    let begun = |plug: &PlugId| {
-        let running = |instance: &String| journal.services.contains_key(instance);
-        let done = |setup: &DoneSetup| setup.call.plug.as_ref() == Some(plug) && running(&setup.call.own.name);
-        journal.setups.values().any(done)
-    };
-    let state = |plug: &PlugId| match journal.plugs.contains_key(&plug.to_string()) {
-        true => PlugState::Up,
-        false if begun(plug) => PlugState::Partial,
-        false => PlugState::Down,
-    };
-    mesh.plugs.iter().map(|plug| (plug.id.clone(), state(&plug.id))).collect()
+    mesh.plugs.iter().map(|plug| (plug.id.clone(), journal.plug_state(&plug.id))).collect()
 }
 
 #[cfg(test)]

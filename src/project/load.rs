@@ -154,6 +154,9 @@ impl Loader {
 
     fn instance(&mut self, base: &Path, product: &str, name: &str, files: &mut ProjectFiles) {
         let path = base.join(CONFIG);
+        for other in self.list(base).files.iter().filter(|other| *other != CONFIG) {
+            self.misnamed(&base.join(other), "an instance", CONFIG);
+        }
         let mistakes = self.found.len();
         let text = self.text(&path);
         if self.found.len() > mistakes {
@@ -189,7 +192,10 @@ impl Loader {
         for destination in self.list(base).folders {
             let base = base.join(&destination);
             for name in self.list(&base).files {
-                let Some(stem) = name.strip_suffix(".yaml") else { continue };
+                let Some(stem) = name.strip_suffix(".yaml") else {
+                    self.misnamed(&base.join(&name), "a plug", "<topic>[_pull].yaml");
+                    continue;
+                };
                 let path = base.join(&name);
                 let (topic, mode) = plug_file::topic_and_mode(stem);
                 let id = PlugId {
@@ -204,6 +210,14 @@ impl Loader {
                     });
                 }
             }
+        }
+    }
+
+    /// Warns of a file that was meant as a document, but is not read because of its name.
+    fn misnamed(&mut self, path: &Path, what: &str, named: &str) {
+        if path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml") {
+            let warning = Diagnostic::warning(Position::new(path, Mark::START), "not read because of its name");
+            self.found.push(warning.with_hint(format!("the file of {what} is called `{named}`")));
         }
     }
 

@@ -74,6 +74,15 @@ fn integration(path: &str, file: &Path, text: &str, product: &mut Product, found
             return;
         }
     };
+    let twice = product
+        .integrations
+        .iter()
+        .find(|other| other.target == target && (&other.topic, other.role, other.mode) == (&means.0, means.1, means.2));
+    if let Some(other) = twice {
+        let message = format!("the same integration stands in `{}`", other.at.file.display());
+        found.push(Diagnostic::error(Position::new(file, Mark::START), message).with_hint("delete one of the files"));
+        return;
+    }
     read(file, text, found, |node, report| {
         let read = integration_file::decode(node, &product.name, target, means, report);
         product.integrations.push(read);

@@ -77,11 +77,17 @@ impl TestProject {
     /// Runs the program in the project: exit code, standard output, standard error. The environment
     /// is empty and standard input ends at once.
     pub fn output(&self, args: &[&str]) -> (i32, String, String) {
+        self.output_with(args, &[])
+    }
+
+    /// Runs the program with these variables.
+    pub fn output_with(&self, args: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
         let output = Command::new(env!("CARGO_BIN_EXE_resilmesh"))
             .args(args)
             .current_dir(self.root())
             .env_clear()
             .env("HOME", self.place.path())
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .output()
             .expect("the program can be started");

@@ -3,6 +3,7 @@
 mod client;
 mod index;
 mod produce;
+mod search;
 mod stats;
 mod watch;
 
@@ -19,5 +20,6 @@ pub(super) const HOOKS: &[BuiltinHook] = &[
     takes("keep the index with its documents", Run::Teardown(|cx| Box::pin(index::keep(cx)))),
     takes("put a document into the index", Run::Produce(|cx| Box::pin(produce::open(cx)))),
     takes("follow new documents", Run::Watch(|cx, from| Box::pin(watch::follow(cx, from)))),
+    BuiltinHook { role: None, mode: None, ..takes("find documents", Run::Search(|cx, query| Box::pin(search::find(cx, query)))) },
     BuiltinHook { role: None, mode: None, ..takes("count documents", Run::Stats(|cx| Box::pin(stats::read(cx)))) },
 ];

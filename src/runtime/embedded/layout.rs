@@ -10,10 +10,10 @@
 //! The lock does not lie beside the sockets: the folder of the sockets may go away when the user
 //! logs out while the supervisor runs on.
 
-use std::fs::{DirBuilder, Metadata};
+use std::fs::{DirBuilder, Metadata, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -130,7 +130,10 @@ impl Layout {
     /// Makes the folders for states and logs.
     pub(crate) fn make_state(&self) -> Result<(), RuntimeError> {
         for folder in [self.state(), self.records(), self.logs()] {
-            make_private(&folder).map_err(|error| unusable(&folder, &error))?;
+            make_private(&folder)
+                .and_then(|()| close_to_others(&folder))
+                .and_then(|()| check_private(&folder))
+                .map_err(|error| unusable(&folder, &error))?;
         }
         Ok(())
     }
@@ -151,15 +154,24 @@ fn unusable(folder: &Path, error: &io::Error) -> RuntimeError {
         .hint("it must belong to you and be closed to others (chmod 700); remove it if it is not yours")
 }
 
-fn make_private(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         other => other,
     }
 }
 
+/// Takes rights away that a folder need not have: `git` and people make folders that all may enter.
+fn close_to_others(folder: &Path) -> io::Result<()> {
+    let seen = folder.symlink_metadata()?;
+    if seen.is_dir() && seen.mode() & 0o077 != 0 {
+        std::fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
 /// Refuses a folder that is a link, that belongs to somebody else or that others may enter.
-fn check_private(folder: &Path) -> io::Result<()> {
+pub(crate) fn check_private(folder: &Path) -> io::Result<()> {
     let seen = folder.symlink_metadata()?;
     let refuse = |why: &str| Err(io::Error::new(io::ErrorKind::PermissionDenied, why.to_owned()));
     match () {
@@ -175,7 +187,7 @@ fn usable_base(dir: &Path) -> bool {
     dir.is_absolute() && dir.as_os_str().len() <= room && check_private(dir).is_ok()
 }
 
-fn shared_base() -> PathBuf {
+pub(crate) fn shared_base() -> PathBuf {
     PathBuf::from(format!("/tmp/resilmesh-{}", rustix::process::geteuid().as_raw()))
 }
 
@@ -209,8 +221,6 @@ pub(crate) fn build_of(program: &Path) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]

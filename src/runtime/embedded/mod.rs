@@ -12,7 +12,7 @@
 //! | `keeper` | one service: start, watch, back off, stop |
 //! | `launch`, `reaper`, `process` | processes: how they start, end, and who belongs to whom |
 //! | `probe` | readiness |
-//! | `record` | what is kept on disk, so that a new supervisor can take over |
+//! | `record`, `vouch` | what is kept on disk, so that a new supervisor can take over; proof that it is ours |
 //! | `rotate`, `tail`, [`logs`] | logs |
 //! | [`program`], `fetch` | where a service's program comes from |
 
@@ -38,6 +38,7 @@ mod rotate;
 mod seat;
 mod supervisor;
 mod tail;
+mod vouch;
 
 pub use program::{Resolved, resolve_program};
 pub use supervisor::supervise;
@@ -140,10 +141,8 @@ impl Embedded {
         let _lock = Lock::take(&layout)
             .map_err(|error| RuntimeError::new(format!("the supervisor's lock cannot be taken: {error}")))?
             .ok_or_else(|| RuntimeError::new("a supervisor is just starting").hint("try again"))?;
-        record.family(&layout).end(record.spec.stop_within).await.map_err(|left| {
-            let left: Vec<String> = left.iter().map(|process| process.pid.to_string()).collect();
-            RuntimeError::new(format!("process {} of `{instance}` cannot be ended", left.join(", ")))
-        })?;
+        let ended = record.family(&layout).end(record.spec.stop_within).await;
+        ended.map_err(|left| RuntimeError::new(keeper::unendable(instance, &left)))?;
         keeper::remove_socket(&record.spec);
         Record::remove(&layout, instance)
             .map_err(|error| RuntimeError::new(format!("the state of `{instance}` cannot be removed: {error}")))

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -195,8 +194,8 @@ pub fn name_of(program: &Program) -> String {
 }
 
 async fn ask_version(path: &Path) -> Option<String> {
-    let asked = Command::new(path).arg("--version").stdin(Stdio::null()).kill_on_drop(true).output();
-    let output = timeout(VERSION_WITHIN, asked).await.ok()?.ok()?;
+    let mut command = Command::new(path);
+    let output = timeout(VERSION_WITHIN, fetch::output_of(command.arg("--version"))).await.ok()?.ok()?;
     let text = [output.stdout, output.stderr].concat();
     version_in(&String::from_utf8_lossy(&text))
 }

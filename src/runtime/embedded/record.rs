@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layout::{Layout, write_atomically};
 use super::process::{Family, Process};
+use super::vouch;
 use crate::runtime::{ServiceSpec, ServiceStatus, State};
 
 /// Version of the file.
@@ -76,7 +77,9 @@ impl Record {
 
     /// Writes the record.
     pub(crate) fn save(&self, layout: &Layout) -> io::Result<()> {
-        write_atomically(&layout.record(&self.spec.instance), &serde_json::to_vec_pretty(self)?)
+        let proof = vouch::key()?.proof(&serde_json::to_vec(self)?);
+        let document = serde_json::to_vec_pretty(&Vouched { record: self, proof })?;
+        write_atomically(&layout.record(&self.spec.instance), &document)
     }
 
     /// Reads one record; none = the service is not known.
@@ -105,18 +108,29 @@ impl Record {
     }
 }
 
+/// A record as it is written: what it tells a supervisor to start, only we may have written.
+#[derive(Debug, Serialize, Deserialize)]
+struct Vouched<R> {
+    record: R,
+    proof: String,
+}
+
 fn parse(bytes: &[u8]) -> Option<Record> {
-    match serde_json::from_slice::<Record>(bytes) {
-        Ok(record) if record.schema == SCHEMA => Some(record),
-        Ok(record) => {
-            tracing::warn!(schema = record.schema, "the state of a service is of another version");
-            None
-        }
-        Err(error) => {
-            tracing::warn!(%error, "the state of a service cannot be read");
-            None
-        }
-    }
+    let why = match serde_json::from_slice::<Vouched<Record>>(bytes) {
+        Ok(Vouched { record, .. }) if record.schema != SCHEMA => format!("version {} is not known", record.schema),
+        Ok(Vouched { record, proof }) => match is_ours(&record, &proof) {
+            Ok(true) => return Some(record),
+            Ok(false) => "it was not written by resilmesh for this user on this machine".to_owned(),
+            Err(error) => error.to_string(),
+        },
+        Err(error) => error.to_string(),
+    };
+    tracing::warn!(why, "the state of a service is not used");
+    None
+}
+
+fn is_ours(record: &Record, proof: &str) -> io::Result<bool> {
+    Ok(vouch::key()?.proof(&serde_json::to_vec(record)?) == proof)
 }
 
 /// The present moment, RFC 3339 UTC.

@@ -29,9 +29,13 @@ const BLOCK: u64 = 64 << 10;
 /// At most so often is the size looked at while services write.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// The last part of a path must not be a link: a cloned repository may hold one that leads to a
+/// file of its reader.
+pub(crate) const NO_LINK: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+
 /// Opens a log for a service to write to.
 pub(crate) fn open(log: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).mode(0o600).open(log)
+    OpenOptions::new().create(true).append(true).mode(0o600).custom_flags(NO_LINK).open(log)
 }
 
 /// The older piece number `n`, from 1 = the newest.

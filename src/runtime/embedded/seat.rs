@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layout::{Layout, write_atomically};
 use super::process::Process;
+use super::rotate::NO_LINK;
 
 /// What the supervisor writes down about itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -63,5 +64,12 @@ impl Lock {
 }
 
 fn open(layout: &Layout) -> io::Result<File> {
-    OpenOptions::new().create(true).truncate(false).write(true).read(true).mode(0o600).open(layout.lock())
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .read(true)
+        .mode(0o600)
+        .custom_flags(NO_LINK)
+        .open(layout.lock())
 }

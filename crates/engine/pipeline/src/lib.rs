@@ -1,1 +1,158 @@
 //! Runs a Vector configuration folder: sources, VRL transforms, sinks, acknowledged end to end.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`config`] | files to components with options; every mistake with file and place |
+//! | [`event`] | events, and the share each has in the fate of what it was made from |
+//! | [`codec`] | between bytes and events |
+//! | [`source`] | where events enter |
+//! | [`transform`] | what happens to them |
+//! | [`sink`] | where they leave |
+//! | [`topology`] | how components are connected, started, watched and stopped |
+//! | [`readiness`] | who is ready, and what the others wait for |
+//!
+//! A batch of events travels through bounded channels; each event holds a share ([`event::Ack`])
+//! in the input it was made from. When the last share is gone, the source knows what became of
+//! that input, and only then acknowledges it where it came from.
+
+pub mod codec;
+pub mod config;
+pub mod event;
+pub mod readiness;
+mod seldom;
+pub mod sink;
+pub mod source;
+#[cfg(test)]
+mod testing;
+pub mod topology;
+pub mod transform;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use resilmesh_service::{Lifecycle, RunOptions, Stats, control};
+
+pub use config::ConfigError;
+use config::{Config, SecretMode, Section};
+use topology::run::Environment;
+use topology::tap::{TapVerb, Taps};
+
+/// Why a pipeline did not start or did not go on.
+#[derive(Debug)]
+pub enum RunError {
+    /// The configuration has mistakes.
+    Config(Vec<ConfigError>),
+    /// A component, or the environment, failed.
+    Failed(String),
+}
+
+impl RunError {
+    /// The exit code of the process: 78 for a configuration error, as Vector has it, else 1.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) => 78,
+            Self::Failed(_) => 1,
+        }
+    }
+
+    pub(crate) fn component(section: &str, id: &str, reason: impl fmt::Display) -> Self {
+        Self::Failed(format!("{section} `{id}`: {reason}"))
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(errors) => {
+                for (n, error) in errors.iter().enumerate() {
+                    write!(f, "{}{error}", if n > 0 { "\n" } else { "" })?;
+                }
+                Ok(())
+            }
+            Self::Failed(reason) => f.write_str(reason),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+/// What a valid configuration holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// How many sources.
+    pub sources: usize,
+    /// How many transforms.
+    pub transforms: usize,
+    /// How many sinks.
+    pub sinks: usize,
+    /// What is doubtful, but no reason not to start.
+    pub warnings: Vec<ConfigError>,
+}
+
+/// Checks a configuration without looking at the machine: no secret, address or server is used.
+/// `config` is a folder that holds `vector/` (and perhaps `engine.yaml`), a plain Vector folder,
+/// or one file with everything.
+///
+/// # Errors
+/// Every mistake that can be told from the others.
+pub fn validate(config: &Path) -> Result<Summary, Vec<ConfigError>> {
+    let config = config::load(config, SecretMode::Leave)?;
+    let parts = topology::build::build(&config, &Stats::new())?;
+    let count = |section| config.components.iter().filter(|c| c.options.section == section).count();
+    Ok(Summary {
+        sources: count(Section::Source),
+        transforms: count(Section::Transform),
+        sinks: count(Section::Sink),
+        warnings: parts.warnings,
+    })
+}
+
+/// Runs a configuration until SIGTERM or SIGINT, until all sources have ended, or until a
+/// component fails for good. Works on any tokio runtime.
+///
+/// # Errors
+/// When the configuration has mistakes, something it needs is not to be had, or a component fails.
+pub async fn run(config: &Path, options: RunOptions) -> Result<(), RunError> {
+    let lifecycle = Lifecycle::new();
+    lifecycle.stop_on_signals().map_err(|error| RunError::Failed(format!("no signals can be received: {error}")))?;
+    run_with(config, options, lifecycle, Stats::new()).await
+}
+
+/// As [`run`], but stops when `lifecycle` says so, and counts into `stats`.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with(config: &Path, options: RunOptions, lifecycle: Lifecycle, stats: Stats) -> Result<(), RunError> {
+    let config = config::load(config, SecretMode::PutIn).map_err(RunError::Config)?;
+    let hide = |errors: Vec<ConfigError>| {
+        RunError::Config(errors.into_iter().map(|error| config.secrets.hide_in(error)).collect())
+    };
+    let parts = topology::build::build(&config, &stats).map_err(hide)?;
+    for warning in &parts.warnings {
+        tracing::warn!("{warning}");
+    }
+    let (data_dir, _lock) = data_dir(&config)?;
+    let taps = Taps::default();
+    let _control = match &options.control {
+        None => None,
+        Some(path) => {
+            let verb = TapVerb { taps: taps.clone(), stop: lifecycle.stop_token() };
+            let socket = control::serve(path, lifecycle.clone(), stats.clone(), Arc::new(verb)).map_err(|error| {
+                RunError::Failed(format!("the control socket `{}` cannot be made: {error}", path.display()))
+            })?;
+            Some(socket)
+        }
+    };
+    let environment = Environment { lifecycle, stats, taps, data_dir, engine: config.engine };
+    topology::run::run(parts, &environment).await
+}
+
+/// The folder for state, locked. Without `data_dir` nothing is kept: only components that keep
+/// nothing can run then.
+fn data_dir(config: &Config) -> Result<(Option<PathBuf>, Option<std::fs::File>), RunError> {
+    let Some(path) = &config.globals.data_dir else { return Ok((None, None)) };
+    let lock = topology::run::lock_data_dir(path)
+        .map_err(|reason| RunError::Config(vec![ConfigError::new(&config.root, reason)]))?;
+    Ok((Some(path.clone()), Some(lock)))
+}

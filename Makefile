@@ -1,0 +1,27 @@
+# The words of this file are CI's words: .ci/run calls `make test`.
+.PHONY: demo test bench install lint
+PREFIX ?= $(HOME)/.local
+CARGO ?= cargo
+
+demo: ## Build, bring the example mesh up, send it logs, show one at every hop, take it down (KEEP=1: leave it up)
+	@scripts/bootstrap build
+	$(CARGO) build --release --locked
+	@./target/release/resilmesh demo $(if $(filter 1,$(KEEP)),--keep)
+
+test: ## Everything CI checks: format, lints, all tests with real nats-server processes
+	@scripts/bootstrap test
+	@scripts/test
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+bench: ## Measure what docs/benchmarks.md states
+	@scripts/bootstrap test
+	$(CARGO) build --release --locked
+	@scripts/bench
+
+install: ## Build and install to PREFIX/bin (default: ~/.local/bin)
+	@scripts/bootstrap build
+	$(CARGO) build --release --locked
+	install -D -m 0755 target/release/resilmesh $(DESTDIR)$(PREFIX)/bin/resilmesh

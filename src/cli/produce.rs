@@ -1,0 +1,76 @@
+//! `resilmesh produce`: send lines into a plug, the way its source would.
+
+use clap::Args;
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use super::failure::{Failure, Kind};
+use super::plug::ModeArg;
+use super::running::Running;
+use super::{Context, block_on};
+use crate::hooks::{self, HookContext, Run};
+use crate::mesh::model::{Mode, Role};
+
+/// Send each line of standard input into a plug, the way its source would send it; ids on standard output
+#[derive(Debug, Args)]
+pub struct ProduceArgs {
+    /// The topic, such as `logs`
+    topic: String,
+    /// The instance that the lines come from, or, alone, the one that takes them
+    instance: String,
+    /// The instance that takes them
+    destination: Option<String>,
+    /// The plug's mode, if there are two
+    #[arg(short, long)]
+    mode: Option<ModeArg>,
+}
+
+/// Sends until standard input ends; returns when all is accepted.
+///
+/// # Errors
+/// When a line is refused or cannot be sent.
+pub fn run(cx: &Context, args: ProduceArgs) -> Result<(), Failure> {
+    let running = Running::open(cx)?;
+    let context = context(&running, &args)?;
+    let own = &context.call.own.name;
+    let hook = hooks::find(hooks::Kind::Produce, &context.call).ok_or_else(|| {
+        Failure::new(format!("nothing can be sent into `{own}` as `{}`", args.topic))
+            .hint("`resilmesh list plugs` shows what goes where; a file source takes what is written to its file")
+    })?;
+    block_on(async {
+        let Run::Produce(open) = hook.run else { return Err(Failure::new("the hook found is none for producing")) };
+        let mut producer = open(&context).await?;
+        let mut lines = BufReader::new(tokio::io::stdin()).lines();
+        let mut number = 0_u64;
+        loop {
+            let line = tokio::select! {
+                line = lines.next_line() => line,
+                _ = tokio::signal::ctrl_c() => {
+                    return Err(Failure { kind: Kind::Interrupted, ..Failure::new(format!("interrupted after line {number}")) });
+                }
+            };
+            let line = line.map_err(|error| Failure::new(format!("line {} cannot be read: {error}", number + 1)))?;
+            let Some(line) = line else { break };
+            number += 1;
+            if line.trim().is_empty() {
+                continue;
+            }
+            let id = producer.send(&line).await.map_err(|error| {
+                let failure = Failure::from(error);
+                Failure { message: format!("line {number}: {}", failure.message), ..failure }
+            })?;
+            if let Some(id) = id {
+                cx.ui.line(id);
+            }
+        }
+        Ok(producer.finish().await?)
+    })
+}
+
+fn context(running: &Running, args: &ProduceArgs) -> Result<HookContext, Failure> {
+    match &args.destination {
+        Some(destination) => {
+            running.at_plug(running.plug(&args.topic, &args.instance, destination, args.mode.map(Mode::from))?, false)
+        }
+        None => running.at_instance(running.instance(&args.instance)?, Some(&args.topic), Some(Role::Consumer)),
+    }
+}

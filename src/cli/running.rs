@@ -1,0 +1,124 @@
+//! How commands talk to a mesh that is up: `produce`, `search`, `status`, `watch`.
+
+use super::Context;
+use super::failure::Failure;
+use crate::hooks::{Call, HookContext, HookError};
+use crate::mesh::model::{Instance, Mesh, Mode, Plug, Role};
+use crate::plan::calls;
+use crate::plan::paths::StateFolder;
+use crate::plan::ports::Ports;
+use crate::project::names;
+use crate::runtime::embedded::Embedded;
+
+/// A mesh with its ports on this machine.
+pub(super) struct Running {
+    /// The mesh as it is written down.
+    pub(super) mesh: Mesh,
+    ports: Ports,
+    state: StateFolder,
+    runtime: Embedded,
+}
+
+impl Running {
+    /// The mesh of the project at hand.
+    ///
+    /// # Errors
+    /// When there is none, or it has mistakes.
+    pub(super) fn open(cx: &Context) -> Result<Self, Failure> {
+        let (root, mesh, _) = cx.compiled()?;
+        let state = StateFolder::of(&root);
+        let path = state.ports();
+        let ports = Ports::load(&path)
+            .map_err(|error| Failure::new(format!("`{}` cannot be read: {error}", path.display())))?;
+        Ok(Self { mesh, ports, state, runtime: Embedded::new(&root)? })
+    }
+
+    /// The instance of this name.
+    ///
+    /// # Errors
+    /// When there is none, with the closest name.
+    pub(super) fn instance(&self, name: &str) -> Result<&Instance, Failure> {
+        self.mesh.instances.get(name).ok_or_else(|| {
+            let failure = Failure::new(format!("no instance is called `{name}`"));
+            match names::closest(name, self.mesh.instances.keys().map(String::as_str)) {
+                Some(close) => failure.hint(format!("did you mean `{close}`?")),
+                None => failure.hint("`resilmesh list instances` names them"),
+            }
+        })
+    }
+
+    /// The plug of a topic between two instances, pushed before pulled.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) fn plug(
+        &self,
+        topic: &str,
+        source: &str,
+        destination: &str,
+        mode: Option<Mode>,
+    ) -> Result<&Plug, Failure> {
+        self.instance(source)?;
+        self.instance(destination)?;
+        let of_pair = |plug: &&Plug| plug.id.source == source && plug.id.destination == destination;
+        let found = self
+            .mesh
+            .plugs
+            .iter()
+            .filter(of_pair)
+            .find(|plug| plug.id.topic == topic && mode.is_none_or(|mode| plug.id.mode == mode));
+        found.ok_or_else(|| {
+            let topics: Vec<&str> = self.mesh.plugs.iter().filter(of_pair).map(|plug| plug.id.topic.as_str()).collect();
+            let failure = Failure::new(format!("topic `{topic}` is not plugged from `{source}` to `{destination}`"));
+            if topics.is_empty() {
+                failure.hint("`resilmesh list plugs` shows what is plugged into what")
+            } else {
+                failure.hint(format!("plugged there: {}", topics.join(", ")))
+            }
+        })
+    }
+
+    /// What a hook about one end of a plug is given.
+    ///
+    /// # Errors
+    /// When the runtime cannot be reached.
+    pub(super) fn at_plug(&self, plug: &Plug, source: bool) -> Result<HookContext, Failure> {
+        let end = if source { &plug.source } else { &plug.destination };
+        self.context(calls::of_plug(&self.mesh, &self.ports, plug, end))
+    }
+
+    /// What a hook about an instance is given: about a topic that it takes or gives, or about all.
+    ///
+    /// # Errors
+    /// When the runtime cannot be reached.
+    pub(super) fn at_instance(
+        &self,
+        instance: &Instance,
+        topic: Option<&str>,
+        role: Option<Role>,
+    ) -> Result<HookContext, Failure> {
+        self.context(calls::of_instance(&self.mesh, &self.ports, instance, topic, role))
+    }
+
+    /// The topics of an instance: those that it takes or those that it gives.
+    pub(super) fn topics(&self, instance: &str, role: Role) -> Vec<&str> {
+        let of = |plug: &Plug| {
+            if role == Role::Consumer { plug.id.destination == instance } else { plug.id.source == instance }
+        };
+        let mut topics: Vec<&str> =
+            self.mesh.plugs.iter().filter(|plug| of(plug)).map(|plug| plug.id.topic.as_str()).collect();
+        topics.dedup();
+        topics
+    }
+
+    fn context(&self, call: Call) -> Result<HookContext, Failure> {
+        let control = Some(self.runtime.control_socket(&call.own.name)?);
+        Ok(HookContext { call, secrets: self.state.secrets(), control })
+    }
+}
+
+impl From<HookError> for Failure {
+    fn from(error: HookError) -> Self {
+        Self { hints: error.hint.into_iter().collect(), ..Self::new(error.what) }
+    }
+}

@@ -1,0 +1,120 @@
+//! `resilmesh watch`: see what flows, without taking it from anybody.
+
+use clap::{Args, ValueEnum};
+use futures::StreamExt;
+
+use super::failure::{Failure, Kind};
+use super::plug::ModeArg;
+use super::running::Running;
+use super::{Context, block_on};
+use crate::hooks::{self, From, HookContext, Run};
+use crate::mesh::model::{Mode, Role};
+
+/// Print what flows of a topic at an instance, an event a line; nothing is taken away
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// The topic, such as `enriched_events`
+    topic: String,
+    /// Where to look
+    instance: String,
+    /// Only what crosses the plug from INSTANCE to this one
+    destination: Option<String>,
+    /// The plug's mode, if there are two
+    #[arg(short, long)]
+    mode: Option<ModeArg>,
+    /// From when on
+    #[arg(long, value_enum, default_value_t)]
+    from: When,
+    /// End after so many events
+    #[arg(short = 'n', long, value_name = "N")]
+    count: Option<usize>,
+}
+
+/// From when on events are shown.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum When {
+    /// From now on
+    #[default]
+    Now,
+    /// From the oldest that is kept
+    Start,
+}
+
+/// Watches until enough was seen, or Ctrl-C.
+///
+/// # Errors
+/// When there is nothing to watch, or it ends.
+pub fn run(cx: &Context, args: WatchArgs) -> Result<(), Failure> {
+    let running = Running::open(cx)?;
+    let (hook, context) = hook(&running, &args)?;
+    let from = match args.from {
+        When::Now => From::Now,
+        When::Start => From::Start,
+    };
+    block_on(async {
+        let Run::Watch(watch) = hook.run else { return Err(Failure::new("the hook found is none for watching")) };
+        let mut events = watch(&context, from).await?;
+        cx.ui.progress(format!("watching `{}` at `{}`; Ctrl-C ends it", args.topic, context.call.own.name));
+        let mut left = args.count.unwrap_or(usize::MAX);
+        while left > 0 {
+            tokio::select! {
+                event = events.next() => match event {
+                    None => return Ok(()),
+                    Some(event) => cx.ui.line(event?.to_string()),
+                },
+                _ = tokio::signal::ctrl_c() => {
+                    return Err(Failure { kind: Kind::Interrupted, ..Failure::new("interrupted") });
+                }
+            }
+            left -= 1;
+        }
+        Ok(())
+    })
+}
+
+/// The hook to watch with. Of a plug, the end where its events can be seen: where they arrive, else
+/// where they leave.
+fn hook(running: &Running, args: &WatchArgs) -> Result<(&'static hooks::BuiltinHook, HookContext), Failure> {
+    let places = match &args.destination {
+        Some(destination) => {
+            let plug = running.plug(&args.topic, &args.instance, destination, args.mode.map(Mode::from))?;
+            vec![running.at_plug(plug, false)?, running.at_plug(plug, true)?]
+        }
+        None => {
+            let instance = running.instance(&args.instance)?;
+            let roles = [Role::Consumer, Role::Producer];
+            let known: Vec<Role> = roles.into_iter().filter(|role| carries(running, args, *role)).collect();
+            if known.is_empty() {
+                return Err(unknown_topic(running, args));
+            }
+            let places = known.into_iter().map(|role| running.at_instance(instance, Some(&args.topic), Some(role)));
+            places.collect::<Result<_, _>>()?
+        }
+    };
+    places.into_iter().find_map(|context| Some((hooks::find(hooks::Kind::Watch, &context.call)?, context))).ok_or_else(
+        || {
+            Failure::new(format!("`{}` cannot show what flows there", args.instance))
+                .hint("look at the bus or the store instead; `resilmesh list plugs` shows where the topic goes")
+        },
+    )
+}
+
+/// What is rejected of a topic has a topic of its own beside it.
+fn carries(running: &Running, args: &WatchArgs, role: Role) -> bool {
+    let topics = running.topics(&args.instance, role);
+    let topic = args.topic.strip_suffix(".rejected");
+    topics.contains(&args.topic.as_str()) || topic.is_some_and(|_| role == Role::Consumer && !topics.is_empty())
+}
+
+fn unknown_topic(running: &Running, args: &WatchArgs) -> Failure {
+    let mut topics = running.topics(&args.instance, Role::Consumer);
+    topics.extend(running.topics(&args.instance, Role::Producer));
+    topics.sort_unstable();
+    topics.dedup();
+    let failure = Failure::new(format!("no topic `{}` passes `{}`", args.topic, args.instance));
+    if topics.is_empty() {
+        failure.hint("nothing is plugged into it")
+    } else {
+        failure.hint(format!("topics there: {}", topics.join(", ")))
+    }
+}

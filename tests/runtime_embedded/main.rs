@@ -1,0 +1,13 @@
+//! The embedded runtime keeps what `docs/specs/runtime.md` promises.
+//!
+//! | module | what it tries |
+//! |---|---|
+//! | `suite` | what every runtime promises |
+//! | `supervision` | what the embedded one promises besides: its supervisor, `status`, `logs` |
+//! | `programs` | where programs come from |
+#![allow(clippy::expect_used, clippy::panic, reason = "what fails here fails the test")]
+
+mod programs;
+mod suite;
+mod supervision;
+mod support;
