@@ -135,6 +135,9 @@ fn the_indexer_says_in_yaml_what_the_contract_says() {
 #[test]
 fn the_enrichment_says_in_yaml_what_the_contract_says() {
     let expected = json!({
+        "name": "enrichment", "inbox_prefix": "_INBOX_enrichment", "data_dir": "../../data/enrichment",
+        "risk_threshold": 50,
+        "silentpush": {"api_key_file": "../../secrets/enrichment/api_key", "daily_budget": 10000},
         "input": {
             "url": "nats://127.0.0.1:4222", "user": "enrichment",
             "password_file": "../../secrets/enrichment/bus_password", "stream": "ecs_events", "consumer": "enrichment",

@@ -18,7 +18,9 @@ fn program(instance: &str, path: &str) -> Program {
         let text = vrl::diagnostic::Formatter::new(source, found).to_string();
         panic!("`{path}` does not compile:\n{text}")
     });
-    assert!(result.warnings.is_empty(), "`{path}`: {}", vrl::diagnostic::Formatter::new(source, result.warnings));
+    // 620: an `!` that this version does not need, but others do.
+    let warnings: Vec<_> = result.warnings.into_iter().filter(|warning| warning.code != 620).collect();
+    assert!(warnings.is_empty(), "`{path}`: {warnings:?}");
     result.program
 }
 

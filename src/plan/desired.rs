@@ -10,6 +10,7 @@ use super::journal::setup_key;
 use super::paths::StateFolder;
 use super::ports::{self, Ports};
 use super::render::{self, Files, Rendered};
+use super::secrets::Secrets;
 use super::step::{Launch, Setup};
 use super::{calls, digest_of};
 use crate::hooks::{self, Call, Kind};
@@ -77,6 +78,8 @@ pub struct Machine<'a> {
     pub ports: &'a Ports,
     /// Programs by instance.
     pub programs: &'a BTreeMap<String, Program>,
+    /// Secrets; a changed one makes its service start anew.
+    pub secrets: &'a Secrets,
 }
 
 /// What the mesh wants on this machine.
@@ -176,7 +179,15 @@ fn spec(
         stop_within: STOP_WITHIN,
         files_digest: files.digest(),
     };
-    Ok((spec, digest_of(&(&instance.settings, &program.identity))))
+    let typed: Vec<Option<String>> = typed_secrets(mesh, instance)
+        .map(|key| machine.secrets.get(name, key).map(|secret| digest_of(&secret)))
+        .collect();
+    Ok((spec, digest_of(&(&instance.settings, &program.identity, typed))))
+}
+
+/// Keys of the secrets that the product of an instance asks its user for.
+pub(super) fn typed_secrets<'a>(mesh: &'a Mesh, instance: &Instance) -> impl Iterator<Item = &'a str> {
+    mesh.product_of(instance).settings.iter().filter(|setting| setting.secret).map(|setting| setting.name.as_str())
 }
 
 fn args(templates: &[String], files: &Path, data: &Path, control: &Path) -> Result<Vec<String>, String> {

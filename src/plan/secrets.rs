@@ -1,4 +1,5 @@
-//! Generated passwords: this machine's state, `.resilmesh/secrets/<instance>/<key>`.
+//! Generated passwords, and typed secrets that services need: this machine's state,
+//! `.resilmesh/secrets/<instance>/<key>`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -59,6 +60,17 @@ impl Secrets {
             return known.clone();
         }
         self.made().entry(place).or_insert_with(new_password).clone()
+    }
+
+    /// The secret of an instance under a key, if there is one.
+    pub fn get(&self, instance: &str, key: &str) -> Option<String> {
+        let place = (names::id(instance), key.to_owned());
+        self.made().get(&place).or_else(|| self.known.get(&place)).cloned()
+    }
+
+    /// Takes a secret that the user gave, in place of one that may be there.
+    pub fn put(&self, instance: &str, key: &str, value: &str) {
+        self.made().insert((names::id(instance), key.to_owned()), value.to_owned());
     }
 
     /// Puts one in that is known already.

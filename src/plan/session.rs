@@ -16,6 +16,7 @@ use super::secrets::Secrets;
 use super::step::Plan;
 use super::trouble::Trouble;
 use crate::mesh::model::Mesh;
+use crate::project::names;
 use crate::runtime::embedded::{Embedded, Supervision};
 use crate::runtime::{Runtime, ServiceStatus};
 
@@ -63,13 +64,28 @@ pub async fn plan(
     let ports = ports(&state, mesh, &services)?;
     let folder = state.secrets();
     let secrets = Arc::new(Secrets::load(&folder).map_err(|error| Trouble::io(&folder, &error))?);
+    take_typed(mesh, &secrets);
     let rendered = render::render(mesh, &ports, &secrets)?;
     let programs = programs.find(mesh).await?;
-    let machine = Machine { state: &state, ports: &ports, programs: &programs };
+    let machine = Machine { state: &state, ports: &ports, programs: &programs, secrets: &secrets };
     let desired = desired::desired(mesh, &machine, rendered)?;
     let observed = Observed { supervised, ..observe(&state, journal, services, &desired).await };
     let plan = reconcile::up(&desired, &observed)?;
     Ok(Session { state, ports, secrets, desired, observed, plan })
+}
+
+/// Takes secrets from the environment: that of a product's setting is `<PRODUCT>_<SETTING>`, such as
+/// `SILENTPUSH_API_KEY`.
+fn take_typed(mesh: &Mesh, secrets: &Secrets) {
+    for (instance, _) in mesh.services() {
+        for key in desired::typed_secrets(mesh, instance) {
+            let variable = names::id(&format!("{}_{key}", instance.product)).to_ascii_uppercase();
+            let given = std::env::var(variable).ok().filter(|given| !given.trim().is_empty());
+            if let Some(given) = given.filter(|given| secrets.get(&instance.name, key).as_ref() != Some(given)) {
+                secrets.put(&instance.name, key, given.trim());
+            }
+        }
+    }
 }
 
 /// Chooses port numbers.

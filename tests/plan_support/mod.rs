@@ -108,6 +108,7 @@ pub fn wanted(mesh: &Mesh) -> Desired {
         })
         .collect();
     let state = StateFolder::of(Path::new("/project"));
-    let machine = Machine { state: &state, ports: &ports, programs: &programs };
+    let secrets = passwords(mesh);
+    let machine = Machine { state: &state, ports: &ports, programs: &programs, secrets: &secrets };
     desired::desired(mesh, &machine, rendered(mesh)).expect("a mesh that can run")
 }

@@ -19,7 +19,7 @@ pub(super) const HOOKS: &[BuiltinHook] = &[
     takes("compare the index template and the index", Run::Check(|cx| Box::pin(index::check(cx)))),
     takes("keep the index with its documents", Run::Teardown(|cx| Box::pin(index::keep(cx)))),
     takes("put a document into the index", Run::Produce(|cx| Box::pin(produce::open(cx)))),
-    takes("follow new documents", Run::Watch(|cx, from| Box::pin(watch::follow(cx, from)))),
+    BuiltinHook { mode: None, ..takes("follow new documents", Run::Watch(|cx, from| Box::pin(watch::follow(cx, from)))) },
     BuiltinHook { role: None, mode: None, ..takes("find documents", Run::Search(|cx, query| Box::pin(search::find(cx, query)))) },
     BuiltinHook { role: None, mode: None, ..takes("count documents", Run::Stats(|cx| Box::pin(stats::read(cx)))) },
 ];

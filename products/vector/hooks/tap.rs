@@ -27,8 +27,11 @@ pub(super) async fn follow(cx: &HookContext, from: From) -> Result<Events, HookE
     let told = cx.call.own.name.clone();
     tokio::spawn(async move {
         // One who reads too slowly sees gaps: the pipeline never waits for a watcher.
-        let show = |event: Value| {
-            let _ = to.try_send(Ok(event));
+        let show = |mut seen: Value| {
+            let rejected = seen["component"].as_str().is_some_and(|component| component.ends_with(".dropped"));
+            if !rejected {
+                let _ = to.try_send(Ok(seen["event"].take()));
+            }
         };
         if let Err(error) = client.ask_each("tap", question, show).await {
             let _ = to.send(Err(HookError::new(format!("watching `{told}` ended: {error}")))).await;

@@ -45,6 +45,12 @@ impl Graph {
         self.nodes.get(node).is_some_and(|entry| entry.needed.is_some())
     }
 
+    /// Whether the service of an instance is started, so that what it had only in memory is gone.
+    pub(super) fn starts(&self, instance: &str) -> bool {
+        let needed = self.nodes.get(&Node::Start(instance.to_owned())).and_then(|entry| entry.needed.as_ref());
+        needed.is_some_and(|(action, _)| !matches!(action, Action::Reload(_)))
+    }
+
     /// The needed nodes, in the order of the longest way to each, then by name.
     pub(super) fn plan(self) -> Result<Plan, Ring> {
         let depth = self.depths()?;

@@ -131,7 +131,8 @@ fn passive(plug: &PlugId) -> &str {
 fn ready(graph: &mut Graph, instance: &str, seen: &Observed) {
     let start = Node::Start(instance.to_owned());
     let cause = match seen.services.get(instance) {
-        _ if graph.needs(&start) => Some("it starts"),
+        _ if graph.starts(instance) => Some("it starts"),
+        _ if graph.needs(&start) => Some("it reloads"),
         Some(status) if status.state == State::Ready => None,
         Some(_) => Some("it is not ready yet"),
         None => None,
@@ -145,7 +146,7 @@ fn setup(graph: &mut Graph, key: &str, setup: &DesiredSetup, wanted: &Desired, s
     let cause = match seen.journal.setups.get(key) {
         None => Some("new".to_owned()),
         Some(done) if done.digest != setup.setup.digest => Some("changed".to_owned()),
-        Some(_) if graph.needs(&Node::Start(own.clone())) => Some(format!("{own} starts")),
+        Some(_) if graph.starts(own) => Some(format!("{own} starts")),
         Some(_) => seen.drift.get(key).cloned(),
     };
     let mut after: BTreeSet<Node> = [Node::Ready(own.clone())].into();

@@ -3,6 +3,7 @@
 //! | function | answer |
 //! |---|---|
 //! | `endpoint(instance, port)` | `host:port` at which others on this machine reach it |
+//! | `listen(port)` | `address:port` on which this instance listens, as its setting `listen` says |
 //! | `port(name)` | a port number of this plug, else of this instance |
 //! | `generated(instance, key)` | a generated password |
 //! | `generated_file(instance, key)` | where it lies, relative to a rendered folder |
@@ -96,6 +97,17 @@ impl Answers {
         known.ok_or_else(|| invalid(format!("instance `{instance}` has no port `{port}`")))
     }
 
+    fn listen(&self, state: &State<'_, '_>, name: &str) -> Result<String, Error> {
+        let number = self.port(state, name)?;
+        let listen = state.lookup("instance").and_then(|own| own.get_attr("settings").ok()?.get_attr("listen").ok());
+        let listen = listen.and_then(|listen| listen.as_str().map(str::to_owned)).unwrap_or_default();
+        Ok(match listen.as_str() {
+            "" | "localhost" => format!("127.0.0.1:{number}"),
+            address if address.contains(':') && !address.starts_with('[') => format!("[{address}]:{number}"),
+            address => format!("{address}:{number}"),
+        })
+    }
+
     fn port(&self, state: &State<'_, '_>, name: &str) -> Result<Value, Error> {
         let of_plug =
             state.lookup("plug").and_then(|plug| plug.get_attr("ports").ok()).and_then(|p| p.get_attr(name).ok());
@@ -126,6 +138,8 @@ fn environment(
     environment.add_function("incomplete", |why: String| Err::<Value, _>(stop(Stop::Incomplete(why))));
     let known = answers.clone();
     environment.add_function("endpoint", move |instance: &str, port: &str| known.endpoint(instance, port));
+    let known = answers.clone();
+    environment.add_function("listen", move |state: &State<'_, '_>, name: &str| known.listen(state, name));
     let known = answers.clone();
     environment.add_function("port", move |state: &State<'_, '_>, name: &str| known.port(state, name));
     let passwords = secrets.clone();

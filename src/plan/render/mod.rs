@@ -67,6 +67,7 @@ pub fn render(mesh: &Mesh, ports: &Ports, secrets: &Arc<Secrets>) -> Result<Rend
         contexts: Contexts::new(mesh, ports),
         rendered: Rendered::default(),
         found: Vec::new(),
+        refused: Vec::new(),
     };
     for (instance, service) in mesh.services() {
         round.rendered.instances.entry(instance.name.clone()).or_default();
@@ -81,6 +82,10 @@ pub fn render(mesh: &Mesh, ports: &Ports, secrets: &Arc<Secrets>) -> Result<Rend
             }
         }
     }
+    // An instance that cannot run yet is left out anyway, with what does not work in it.
+    let works =
+        |instance: &String| round.rendered.instances.get(instance).is_none_or(|files| files.incomplete.is_none());
+    round.found.extend(round.refused.into_iter().filter(|(instance, _)| works(instance)).map(|(_, found)| found));
     round.found.sort();
     round.found.dedup();
     if round.found.is_empty() { Ok(round.rendered) } else { Err(round.found) }
@@ -91,6 +96,8 @@ struct Round<'a> {
     contexts: Contexts<'a>,
     rendered: Rendered,
     found: Vec<Diagnostic>,
+    /// What templates refuse, by the instance that the file is for.
+    refused: Vec<(String, Diagnostic)>,
 }
 
 impl Round<'_> {
@@ -142,7 +149,7 @@ impl Round<'_> {
                     Some(plug) => format!("plug `{}` cannot work: {why}", plug.id),
                     None => format!("`{}` cannot work: {why}", instance.name),
                 };
-                self.found.push(Diagnostic::error(at, message));
+                self.refused.push((target.to_owned(), Diagnostic::error(at, message)));
             }
             Err(Stop::Broken(why)) => {
                 let message = format!("template `{}` of product `{}`: {why}", file.template, file.product);
