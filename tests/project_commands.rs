@@ -56,7 +56,7 @@ fn init_makes_a_project_that_git_can_keep() {
     let project = TestProject::empty_folder();
     assert_snapshot!(project.run(&["init", "soc"]), @"
     -- stderr
-    made project `./soc`
+    made project `soc`
     -- exit 0
     ");
     let files: Vec<String> = project.files().into_keys().collect();
@@ -68,7 +68,7 @@ fn init_makes_a_project_that_git_can_keep() {
     assert!(project.read("soc/.gitignore").contains("/.resilmesh/\n"));
     assert_snapshot!(project.run(&["init", "soc"]), @"
     -- stderr
-    `./soc` is a project already
+    `soc` is a project already
     -- exit 0
     ");
 }

@@ -1,5 +1,7 @@
 //! Files that are odd in other ways than what they say.
 
+#![allow(clippy::expect_used, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use common::TestProject;
@@ -80,4 +82,18 @@ fn a_product_of_the_project_goes_before_a_built_in_one() {
     let project = TestProject::with(&[("products/nats/definition.yaml", "vendor: me\ntags: [mine]\n")]);
     project.must(&["add", "nats"]);
     assert!(project.run(&["list", "products"]).contains("nats  mine"));
+}
+
+#[test]
+fn nothing_is_written_or_deleted_through_a_link_out_of_the_project() {
+    let project = TestProject::with(&[TENANT, ("resilmesh.yaml", "version: 1\n")]);
+    let outside = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(outside.path().join("notes.txt"), "mine").expect("writable");
+    std::fs::create_dir_all(project.root().join("instances")).expect("writable");
+    std::os::unix::fs::symlink(outside.path(), project.root().join("instances/edr")).expect("links can be made");
+    let (code, _, err) = project.output(&["add", "edr", "e"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("a symbolic link leads out of the project"), "{err}");
+    let left: Vec<_> = std::fs::read_dir(outside.path()).expect("readable").collect();
+    assert_eq!(left.len(), 1, "{left:?}");
 }

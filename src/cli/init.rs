@@ -28,7 +28,8 @@ pub struct InitArgs {
 /// When the folder holds something else, or the example does not exist.
 pub fn run(cx: &Context, args: InitArgs) -> Result<(), Failure> {
     let root = args.path.map_or_else(|| cx.directory.clone(), |path| cx.directory.join(path));
-    let shown = root.display().to_string();
+    let shown =
+        root.strip_prefix(".").ok().filter(|path| *path != Path::new("")).unwrap_or(&root).display().to_string();
     let example = args.from.as_deref().map(|name| scaffold::example(name).ok_or_else(|| unknown(name))).transpose()?;
     match content(&root)? {
         Content::Project if example.is_none() => {

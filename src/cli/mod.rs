@@ -53,15 +53,11 @@ struct Cli {
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// The project's folder
-    #[arg(
-        short = 'C',
-        long = "directory",
-        visible_short_alias = 'p',
-        visible_alias = "path",
-        value_name = "DIR",
-        default_value = "."
-    )]
+    #[arg(short = 'C', long, global = true, value_name = "DIR", default_value = ".")]
     pub directory: PathBuf,
+    /// The same, as Meshroom calls it; before the command only
+    #[arg(short, long, value_name = "DIR", conflicts_with = "directory")]
+    pub path: Option<PathBuf>,
     /// Print data as JSON
     #[arg(long, global = true)]
     pub json: bool,
@@ -125,8 +121,12 @@ pub fn main() -> ExitCode {
     clap_complete::CompleteEnv::with_factory(command).complete();
     let cli = Cli::parse();
     let ui = Ui::new(cli.global.json, cli.global.quiet, cli.global.color);
-    let context =
-        Context { directory: cli.global.directory, ui: ui.clone(), yes: cli.global.yes, verbose: cli.global.verbose };
+    let context = Context {
+        directory: cli.global.path.unwrap_or(cli.global.directory),
+        ui: ui.clone(),
+        yes: cli.global.yes,
+        verbose: cli.global.verbose,
+    };
     match run(&context, cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -167,14 +167,6 @@ fn command() -> clap::Command {
     Cli::command()
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn no_two_options_are_the_same() {
-        super::command().debug_assert();
-    }
-}
-
 /// Runs `work` to its end on an asynchronous runtime of two threads.
 ///
 /// # Errors
@@ -186,4 +178,12 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
         .build()
         .map_err(|error| Failure::new(format!("cannot start the asynchronous runtime: {error}")))?
         .block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_two_options_are_the_same() {
+        super::command().debug_assert();
+    }
 }

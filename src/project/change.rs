@@ -98,8 +98,15 @@ impl Change {
     /// Makes the change on disk, in the project at `root`.
     ///
     /// # Errors
-    /// When the disk refuses; the file is then as it was.
+    /// When the disk refuses, or a link leads out of the project; the file is then as it was.
     pub fn make(&self, root: &Path) -> io::Result<()> {
+        let folder = match self {
+            Self::WriteInstance { product, name, .. } | Self::DeleteInstance { product, name } => {
+                instance_folder(product, name)
+            }
+            Self::WritePlug { product, id, .. } | Self::DeletePlug { product, id } => plug_path(product, id),
+        };
+        stays_inside(root, &root.join(folder))?;
         match self {
             Self::WriteInstance { product, name, text } => {
                 write::replace(&root.join(instance_folder(product, name)).join(CONFIG), text)
@@ -119,6 +126,15 @@ impl Change {
                 Ok(())
             }
         }
+    }
+}
+
+/// What is there of the way to `path` must not lead out of `root`.
+fn stays_inside(root: &Path, path: &Path) -> io::Result<()> {
+    let there = path.ancestors().find_map(|part| part.canonicalize().ok());
+    match there {
+        Some(real) if real.starts_with(root.canonicalize()?) => Ok(()),
+        _ => Err(io::Error::other(format!("a symbolic link leads out of the project at `{}`", path.display()))),
     }
 }
 

@@ -40,8 +40,11 @@ async fn nothing_is_left_of_the_supervisor_when_finished() {
     let workshop = Workshop::new();
     let runtime = embedded(&workshop);
     runtime.prepare().await.expect("prepare");
+    assert_eq!(workshop.supervisor(), None, "there is nothing to supervise yet");
+    runtime.start(&workshop.command("sleep", "sleep", &["1000"])).await.expect("start");
     let (supervisor, sockets) = (workshop.supervisor().expect("a supervisor"), workshop.sockets());
     assert!(runs(supervisor) && sockets.join("supervisor.sock").exists());
+    runtime.stop("sleep").await.expect("stop");
     runtime.finish().await.expect("finish");
     assert!(!runs(supervisor), "the supervisor still runs");
     assert!(!sockets.exists(), "its sockets are left");
@@ -152,8 +155,6 @@ async fn a_supervisor_of_another_build_is_replaced_and_the_services_run_on() {
 async fn two_at_once_make_one_supervisor() {
     let workshop = Workshop::new();
     let (one, other) = (embedded(&workshop), embedded(&workshop));
-    let (first, second) = tokio::join!(one.prepare(), other.prepare());
-    first.and(second).expect("both succeed");
     let spec = workshop.web("web", "");
     let (first, second) = tokio::join!(one.start(&spec), other.start(&spec));
     first.and(second).expect("both succeed");
@@ -234,7 +235,7 @@ async fn a_state_that_somebody_else_wrote_starts_nothing() {
 async fn a_log_that_is_a_link_is_not_written_to() {
     let workshop = Workshop::new();
     let runtime = embedded(&workshop);
-    runtime.prepare().await.expect("prepare");
+    std::fs::create_dir_all(workshop.project().join(".resilmesh/logs")).expect("folder");
     let target = workshop.project().join("precious");
     std::fs::write(&target, "mine").expect("write");
     let log = workshop.project().join(".resilmesh/logs/echo.log");

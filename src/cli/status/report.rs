@@ -164,7 +164,7 @@ mod tests {
         let stopped = Row::stopped("store".to_owned(), "elasticsearch".to_owned(), "resilmesh engine store".to_owned());
         let rows = vec![Row::of(bus(), Numbers::default()), stopped];
         let seen = serde_json::to_value(Report::new("soapa".to_owned(), Supervision::Present, rows)).expect("json");
-        let numbers = json!({"in_rate": null, "out_rate": null, "lag": null, "dropped": null, "dropped_because": {}});
+        let numbers = json!({"in_rate": null, "out_rate": null, "lag": null, "errors": null, "counts": {}, "dropped": null, "dropped_because": {}});
         let with = |mut service: serde_json::Value| {
             let fields = service.as_object_mut().expect("object");
             fields.extend(numbers.as_object().expect("object").clone());

@@ -13,6 +13,7 @@ use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
 use super::layout::{Layout, build_of};
+use super::process::Process;
 use super::protocol::{self, Hello, PROTOCOL};
 use super::seat::{Lock, Seat};
 use super::{Embedded, launch, rotate, tail};
@@ -40,6 +41,11 @@ impl Supervisor {
             Err(AskError::Connection { .. }) => Ok(None),
             Err(error) => Err(RuntimeError::new(format!("the supervisor does not say who it is: {error}"))),
         }
+    }
+
+    /// Its process; none = it has ended.
+    pub(super) fn process(&self) -> Option<Process> {
+        Process::of(self.hello.pid)
     }
 
     /// Asks a question.
@@ -142,17 +148,17 @@ impl Embedded {
             ours => format!("resilmesh {theirs}, and this is {ours}"),
         };
         (self.notice)(&format!("the supervisor is {what}: replacing it; the services keep running"));
-        let layout = self.layout()?;
+        let process = supervisor.process();
         supervisor.ask_last::<Value>(protocol::HAND_OVER).await?;
-        self.until_unlocked(&layout).await
+        self.until_ended(process).await
     }
 
-    /// Waits until the supervisor has ended.
-    pub(super) async fn until_unlocked(&self, layout: &Layout) -> Result<(), RuntimeError> {
+    /// Waits until the supervisor has ended. Its lock is free then.
+    pub(super) async fn until_ended(&self, supervisor: Option<Process>) -> Result<(), RuntimeError> {
         let deadline = Instant::now() + WITHIN;
-        while held(layout)? {
+        while supervisor.as_ref().is_some_and(Process::is_alive) {
             if Instant::now() > deadline {
-                return Err(self.silent(layout));
+                return Err(self.silent(&self.layout()?));
             }
             sleep(PAUSE).await;
         }

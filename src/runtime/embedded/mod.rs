@@ -151,8 +151,13 @@ impl Embedded {
 
 #[async_trait]
 impl Runtime for Embedded {
+    /// Without anything to take over, a supervisor is started only by the first service: an `up`
+    /// that fails before that leaves none behind.
     async fn prepare(&self) -> Result<(), RuntimeError> {
-        self.ensure().await.map(drop)
+        match self.supervision().await? {
+            Supervision::NotNeeded => Ok(()),
+            Supervision::Present | Supervision::Gone => self.ensure().await.map(drop),
+        }
     }
 
     async fn observe(&self) -> Result<Vec<ServiceStatus>, RuntimeError> {
@@ -191,9 +196,10 @@ impl Runtime for Embedded {
     async fn finish(&self) -> Result<(), RuntimeError> {
         let layout = self.layout()?;
         if let Some(supervisor) = self.reach_compatible().await? {
+            let process = supervisor.process();
             match supervisor.ask_last::<Finished>(protocol::FINISH).await? {
                 Some(finished) if !finished.left.is_empty() => return Ok(()),
-                _ => return self.until_unlocked(&layout).await,
+                _ => return self.until_ended(process).await,
             }
         }
         if Record::load_all(&layout).is_empty() {

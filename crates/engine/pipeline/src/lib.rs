@@ -35,6 +35,7 @@ use resilmesh_service::{Lifecycle, RunOptions, Stats, control};
 
 pub use config::ConfigError;
 use config::{Config, SecretMode, Section};
+use topology::build::Parts;
 use topology::run::Environment;
 use topology::tap::{TapVerb, Taps};
 
@@ -97,8 +98,7 @@ pub struct Summary {
 /// # Errors
 /// Every mistake that can be told from the others.
 pub fn validate(config: &Path) -> Result<Summary, Vec<ConfigError>> {
-    let config = config::load(config, SecretMode::Leave)?;
-    let parts = topology::build::build(&config, &Stats::new())?;
+    let (config, parts) = checked(config, SecretMode::Leave, &Stats::new())?;
     let count = |section| config.components.iter().filter(|c| c.options.section == section).count();
     Ok(Summary {
         sources: count(Section::Source),
@@ -124,11 +124,7 @@ pub async fn run(config: &Path, options: RunOptions) -> Result<(), RunError> {
 /// # Errors
 /// As [`run`].
 pub async fn run_with(config: &Path, options: RunOptions, lifecycle: Lifecycle, stats: Stats) -> Result<(), RunError> {
-    let config = config::load(config, SecretMode::PutIn).map_err(RunError::Config)?;
-    let hide = |errors: Vec<ConfigError>| {
-        RunError::Config(errors.into_iter().map(|error| config.secrets.hide_in(error)).collect())
-    };
-    let parts = topology::build::build(&config, &stats).map_err(hide)?;
+    let (config, parts) = checked(config, SecretMode::PutIn, &stats).map_err(RunError::Config)?;
     for warning in &parts.warnings {
         tracing::warn!("{warning}");
     }
@@ -146,6 +142,19 @@ pub async fn run_with(config: &Path, options: RunOptions, lifecycle: Lifecycle, 
     };
     let environment = Environment { lifecycle, stats, taps, data_dir, engine: config.engine };
     topology::run::run(parts, &environment).await
+}
+
+/// Loads and builds, and tells all mistakes of both.
+fn checked(path: &Path, secrets: SecretMode, stats: &Stats) -> Result<(Config, Parts), Vec<ConfigError>> {
+    let (config, mut errors) = config::load(path, secrets);
+    match topology::build::build(&config, stats) {
+        Ok(parts) if errors.is_empty() => Ok((config, parts)),
+        Ok(_) => Err(errors),
+        Err(mistakes) => {
+            errors.extend(mistakes.into_iter().map(|error| config.secrets.hide_in(error)));
+            Err(errors)
+        }
+    }
 }
 
 /// The folder for state, locked. Without `data_dir` nothing is kept: only components that keep

@@ -60,7 +60,8 @@ impl Running {
     fn start_in(yaml: &str, given: Vec<Event>, folder: tempfile::TempDir, data: &Path) -> Self {
         let file = folder.path().join("vector.yaml");
         std::fs::write(&file, yaml).unwrap();
-        let config = config::load(&file, SecretMode::PutIn).unwrap_or_else(|errors| panic!("{errors:#?}"));
+        let (config, errors) = config::load(&file, SecretMode::PutIn);
+        assert!(errors.is_empty(), "{errors:#?}");
         let (lifecycle, stats, taps) = (Lifecycle::new(), Stats::new(), Taps::default());
         let (sender, events) = mpsc::unbounded_channel();
         let given = Arc::new(Mutex::new(given));

@@ -24,6 +24,8 @@ pub struct Config {
     pub engine_file: PathBuf,
     /// All components.
     pub components: Vec<Component>,
+    /// The ids of components that could not be read: what they give is not known.
+    pub broken: Vec<String>,
     /// The secrets that were put in.
     pub secrets: Secrets,
 }
@@ -56,11 +58,9 @@ pub enum SecretMode {
 }
 
 /// Loads a configuration: a folder that holds `vector/` (and perhaps `engine.yaml`), a plain
-/// Vector folder, or one file with everything.
-///
-/// # Errors
-/// Every mistake that can be told from the others. None of them shows the value of a secret.
-pub fn load(path: &Path, secrets: SecretMode) -> Result<Config, Vec<ConfigError>> {
+/// Vector folder, or one file with everything. Beside what could be read come all mistakes that
+/// can be told from one another; none of them shows the value of a secret.
+pub fn load(path: &Path, secrets: SecretMode) -> (Config, Vec<ConfigError>) {
     let mut files = Files::default();
     let (folder, engine_file) = if path.join("vector").is_dir() {
         (path.join("vector"), path.join("engine.yaml"))
@@ -71,9 +71,6 @@ pub fn load(path: &Path, secrets: SecretMode) -> Result<Config, Vec<ConfigError>
         files.folder(&folder);
     } else {
         files.root(&folder);
-    }
-    if !files.errors.is_empty() {
-        return Err(files.errors);
     }
     let engine_file = if path.join("vector").is_dir() { Some(engine_file) } else { None };
     files.config(&folder, engine_file, secrets)
@@ -161,12 +158,15 @@ impl Files {
         }
     }
 
-    fn config(self, root: &Path, engine_file: Option<PathBuf>, mode: SecretMode) -> Result<Config, Vec<ConfigError>> {
+    fn config(self, root: &Path, engine_file: Option<PathBuf>, mode: SecretMode) -> (Config, Vec<ConfigError>) {
+        let mut errors = self.errors.clone();
         let secrets = match mode {
             SecretMode::Leave => Secrets::default(),
-            SecretMode::PutIn => self.secrets()?,
+            SecretMode::PutIn => self.secrets().unwrap_or_else(|missing| {
+                errors.extend(missing);
+                Secrets::default()
+            }),
         };
-        let mut errors = Vec::new();
         let mut config = Config {
             root: self.roots.first().map_or_else(|| root.to_owned(), |(file, _)| file.clone()),
             secrets: secrets.clone(),
@@ -181,7 +181,10 @@ impl Files {
         for (file, text, section) in &self.components {
             match yaml::parse(file, &secrets.put_in(text)) {
                 Ok(document) => component_file(file, *section, &document, &mut config, &mut errors),
-                Err(error) => errors.push(error),
+                Err(error) => {
+                    config.broken.push(id_of(file));
+                    errors.push(error);
+                }
             }
         }
         if let Some(file) = engine_file {
@@ -193,11 +196,8 @@ impl Files {
         }
         check_ids(&config, &mut errors);
         check_sections(&config, &mut errors);
-        if errors.is_empty() {
-            Ok(config)
-        } else {
-            Err(errors.into_iter().map(|error| secrets.hide_in(error)).collect())
-        }
+        let errors = errors.into_iter().map(|error| secrets.hide_in(error)).collect();
+        (config, errors)
     }
 
     fn secrets(&self) -> Result<Secrets, Vec<ConfigError>> {
@@ -246,6 +246,11 @@ fn root_file(file: &Path, document: &Document, config: &mut Config, errors: &mut
     }
 }
 
+/// The id of the component in a file of its own.
+fn id_of(file: &Path) -> String {
+    file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
 fn component_file(
     file: &Path,
     section: Section,
@@ -253,8 +258,7 @@ fn component_file(
     config: &mut Config,
     errors: &mut Vec<ConfigError>,
 ) {
-    let id = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    add(file, section, &id, &document.value, &document.places, None, config, errors);
+    add(file, section, &id_of(file), &document.value, &document.places, None, config, errors);
 }
 
 #[allow(clippy::too_many_arguments, reason = "called twice, each time with all it knows of the place")]
@@ -271,17 +275,19 @@ fn add(
     let component = format!("{section} `{id}`");
     let mistake = |message: String, at: Option<Position>| ConfigError::new(file, message).at(at).of(&component);
     let Value::Mapping(mapping) = value else {
-        errors.push(mistake("must be a mapping of options".to_owned(), own));
-        return;
+        config.broken.push(id.to_owned());
+        return errors.push(mistake("must be a mapping of options".to_owned(), own));
     };
     let mut mapping: Mapping = mapping.clone();
     let kind = match mapping.remove("type") {
         Some(Value::String(kind)) => kind,
         Some(_) => {
+            config.broken.push(id.to_owned());
             let at = places.get("type").map(|place| place.key);
             return errors.push(mistake("`type` must be a text".to_owned(), at));
         }
         None => {
+            config.broken.push(id.to_owned());
             let mut error = mistake("missing `type`".to_owned(), own);
             if mapping.contains_key(section.key()) {
                 error =

@@ -88,7 +88,7 @@ pub(crate) fn build_with(config: &Config, stats: &Stats, makers: &Makers) -> Res
         }
     }
     errors.extend(graph::check_refused(config));
-    match graph::connect(&config.components, &outputs, &mut warnings) {
+    match graph::connect(&config.components, &outputs, &config.broken, &mut warnings) {
         Ok(graph) if errors.is_empty() => Ok(Parts { sources, transforms, sinks, graph, warnings }),
         Ok(_) => Err(errors),
         Err(mistakes) => {

@@ -23,14 +23,15 @@ pub struct Graph {
     pub takers: BTreeMap<String, Vec<String>>,
 }
 
-/// Connects `components`, whose outputs are `outputs` (in the same order). What is only doubtful
-/// is added to `warnings`.
+/// Connects `components`, whose outputs are `outputs` (in the same order); `broken` are further
+/// ones that could not be read. What is only doubtful is added to `warnings`.
 ///
 /// # Errors
 /// Every input that no component has, and every cycle.
 pub fn connect(
     components: &[Component],
     outputs: &[Outputs],
+    broken: &[String],
     warnings: &mut Vec<ConfigError>,
 ) -> Result<Graph, Vec<ConfigError>> {
     let known: Vec<&str> = outputs
@@ -45,6 +46,7 @@ pub fn connect(
         .zip(outputs)
         .filter(|(_, outputs)| **outputs == Outputs::Unknown)
         .map(|(component, _)| component.options.id.as_str())
+        .chain(broken.iter().map(String::as_str))
         .collect();
     let mut graph = Graph { takers: known.iter().map(|output| ((*output).to_owned(), Vec::new())).collect() };
     let mut errors = Vec::new();
@@ -223,7 +225,7 @@ mod tests {
     fn connected(components: &[Component]) -> Result<(Graph, Vec<String>), Vec<String>> {
         let mut warnings = Vec::new();
         let texts = |errors: &[ConfigError]| errors.iter().map(ToString::to_string).collect::<Vec<_>>();
-        match connect(components, &outputs(components), &mut warnings) {
+        match connect(components, &outputs(components), &[], &mut warnings) {
             Ok(graph) => Ok((graph, texts(&warnings))),
             Err(errors) => Err(texts(&errors)),
         }
@@ -277,7 +279,10 @@ mod tests {
             component(Section::Sink, "out", &["t.anything", "t*"]),
         ];
         let outputs = [Outputs::Known(vec!["src".into()]), Outputs::Unknown, Outputs::Known(vec![])];
-        assert!(connect(&components, &outputs, &mut Vec::new()).is_ok());
+        assert!(connect(&components, &outputs, &[], &mut Vec::new()).is_ok());
+        let known = [Outputs::Known(vec!["src".into()]), Outputs::Known(vec![])];
+        let [source, _, sink] = components;
+        assert!(connect(&[source, sink], &known, &["t".to_owned()], &mut Vec::new()).is_ok());
     }
 
     #[test]

@@ -125,7 +125,7 @@ impl Pending {
         Ok(())
     }
 
-    fn fail(&mut self, error: &ApiError) {
+    pub(super) fn fail(&mut self, error: &ApiError) {
         tracing::error!(index = self.index.name, %error, "cannot write to the index; what was accepted is safe in the log and is written again later");
         self.lost = true;
         self.writer = None;

@@ -15,7 +15,7 @@ use tantivy::{
     TERMINATED, TantivyError, Term,
 };
 
-use super::schema::{Fields, SEQ, Stored, VERSION, register_tokenizers, schema};
+use super::schema::{Fields, SEQ, STORED_AT, Stored, VERSION, register_tokenizers, schema};
 use crate::disk;
 use crate::error::ApiError;
 use crate::mapping::Mapping;
@@ -165,6 +165,15 @@ impl IndexHandle {
         let limit = self.settings.get("index.mapping.total_fields.limit");
         let limit = limit.and_then(|limit| limit.as_u64().or_else(|| limit.as_str()?.parse().ok()));
         Rules { total_fields: limit.unwrap_or(1000) as usize, lenient }
+    }
+
+    /// When the newest document was stored, in milliseconds since 1970; 0 without documents.
+    pub(crate) fn newest(&self) -> Result<i64, ApiError> {
+        let mut newest = 0;
+        for segment in self.searcher().segment_readers() {
+            newest = newest.max(segment.fast_fields().i64(STORED_AT)?.max_value());
+        }
+        Ok(newest)
     }
 
     /// Bytes on disk.

@@ -16,6 +16,8 @@ pub(crate) mod retention;
 pub(crate) mod schema;
 pub(crate) mod store;
 pub(crate) mod template;
+#[cfg(test)]
+pub(crate) mod tests;
 pub(crate) mod tokenizer;
 pub(crate) mod write;
 

@@ -52,7 +52,8 @@ impl Store {
         let docs: u64 = indices.iter().map(|index| index.searcher().num_docs()).sum();
         let excess = (docs as f64 * (1.0 - max_size as f64 * (1.0 - SLACK) / total)).ceil() as usize;
         // The smallest moment before which enough documents were stored.
-        let (mut low, mut high) = (0i64, chrono::Utc::now().timestamp_millis() + 1);
+        let newest = indices.iter().map(|index| index.newest()).collect::<Result<Vec<_>, _>>()?;
+        let (mut low, mut high) = (0i64, newest.into_iter().max().unwrap_or_default() + 1);
         while low < high {
             let middle = low + (high - low) / 2;
             let before: Result<usize, ApiError> = indices.iter().map(|index| count_before(index, middle)).sum();

@@ -44,10 +44,12 @@ pub(crate) const VERSION: &str = "_version";
 pub(crate) const STORED_AT: &str = "_stored";
 const COLUMNS: &str = "columns";
 
-/// The schema and its fields.
+/// The schema and its fields. Lengths of texts are not kept (one length would stand for all paths
+/// together), so a score counts how rare and how frequent a word is, and nothing else.
 pub(crate) fn schema() -> (Schema, Fields) {
-    let indexing =
-        |tokenizer: &str, option| TextFieldIndexing::default().set_tokenizer(tokenizer).set_index_option(option);
+    let indexing = |tokenizer: &str, option| {
+        TextFieldIndexing::default().set_tokenizer(tokenizer).set_index_option(option).set_fieldnorms(false)
+    };
     let mut builder = Schema::builder();
     let fields = Fields {
         id: builder.add_text_field("_id", STRING | STORED),

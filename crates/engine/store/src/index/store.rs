@@ -58,7 +58,7 @@ pub(crate) enum OpenError {
     #[error(transparent)]
     Log(#[from] WalError),
     #[error("data folder {path}: {reason}")]
-    Index { path: PathBuf, reason: ApiError },
+    Index { path: PathBuf, reason: Box<ApiError> },
 }
 
 /// The indices of a data folder. One process may have it open.
@@ -92,7 +92,7 @@ impl Store {
     /// Opens a data folder, and applies what its write-ahead log holds.
     pub(crate) fn open(data: &Path, options: Options, disk: Arc<dyn Disk>, meters: Meters) -> Result<Self, OpenError> {
         let io = |source| OpenError::Io { path: data.to_owned(), source };
-        let failed = |reason| OpenError::Index { path: data.to_owned(), reason };
+        let failed = |reason: ApiError| OpenError::Index { path: data.to_owned(), reason: Box::new(reason) };
         std::fs::create_dir_all(data.join("indices")).map_err(io)?;
         let lock = File::options().create(true).truncate(false).write(true).open(data.join("lock")).map_err(io)?;
         match lock.try_lock() {
@@ -111,6 +111,8 @@ impl Store {
                 None => std::fs::remove_dir_all(&folder).map_err(io)?,
             }
         }
+        let newest = indices.values().map(|index| index.newest()).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        let last_stored = newest.into_iter().max().unwrap_or_default();
         let store = Self {
             data: data.to_owned(),
             options,
@@ -119,7 +121,7 @@ impl Store {
             writing: Mutex::new(Writing {
                 wal: Wal::open(&data.join("log"), disk.clone())?,
                 next_seq: indices.values().map(|index| index.committed_seq() + 1).max().unwrap_or(1),
-                last_stored: 0,
+                last_stored,
                 pending: HashMap::new(),
             }),
             disk,

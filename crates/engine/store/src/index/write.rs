@@ -93,12 +93,21 @@ enum SourceAt {
     Nowhere,
 }
 
+/// A change to be made once it is in the log.
+struct Staged {
+    index: Arc<IndexHandle>,
+    change: Change,
+    /// Where the source is in the batch; none for a deletion.
+    source: Option<(usize, usize)>,
+    version: u64,
+}
+
 /// A request on its way through: nothing of it is in force until it is in the log.
 struct Staging<'s> {
     store: &'s Store,
     writing: &'s mut Writing,
     batch: Batch,
-    changes: Vec<(Arc<IndexHandle>, Change, Option<(usize, usize)>, u64)>,
+    changes: Vec<Staged>,
     /// Documents that earlier operations of the request concerned.
     touched: HashMap<uuid::Uuid, HashMap<String, Present>>,
     readers: HashMap<uuid::Uuid, IdReader>,
@@ -154,11 +163,11 @@ impl Store {
         &self,
         writing: &mut Writing,
         batch: &Batch,
-        changes: Vec<(Arc<IndexHandle>, Change, Option<(usize, usize)>, u64)>,
+        changes: Vec<Staged>,
         mappings: HashMap<uuid::Uuid, (Arc<IndexHandle>, Arc<Mapping>)>,
     ) -> Result<(), ApiError> {
         let places: Vec<_> =
-            changes.iter().map(|(_, _, source, _)| source.map(|source| writing.wal.place_of(source))).collect();
+            changes.iter().map(|staged| staged.source.map(|source| writing.wal.place_of(source))).collect();
         writing.wal.append(batch).map_err(|error| {
             self.meters.stored.error();
             tracing::warn!(%error, "cannot write to the write-ahead log; the request is refused");
@@ -174,7 +183,7 @@ impl Store {
             }
         }
         let mut stored = 0;
-        for ((index, change, _, version), source) in changes.into_iter().zip(places) {
+        for (Staged { index, change, version, .. }, source) in changes.into_iter().zip(places) {
             let (id, seq) = match &change {
                 Change::Put { document, .. } => {
                     stored += 1;
@@ -315,7 +324,12 @@ impl Staging<'_> {
             stored,
             indexed,
         });
-        self.changes.push((index.clone(), Change::Put { document, replaces: present.is_some() }, Some(place), version));
+        self.changes.push(Staged {
+            index: index.clone(),
+            change: Change::Put { document, replaces: present.is_some() },
+            source: Some(place),
+            version,
+        });
         self.touch(index, id, Present { seq, version, source: SourceAt::Batch(place) });
         let effected = if alive.is_some() { Effected::Updated } else { Effected::Created };
         Ok(Done { effected, seq, version })
@@ -325,7 +339,12 @@ impl Staging<'_> {
         let seq = self.take_seq();
         let stored = self.now;
         self.batch.push(&Record { effect: Effect::Delete, index: index.uuid, seq, version, stored, id, source: b"" });
-        self.changes.push((index.clone(), Change::Delete { id: id.to_owned(), seq }, None, version));
+        self.changes.push(Staged {
+            index: index.clone(),
+            change: Change::Delete { id: id.to_owned(), seq },
+            source: None,
+            version,
+        });
         self.touch(index, id, Present { seq, version, source: SourceAt::Nowhere });
         Done { effected, seq, version }
     }

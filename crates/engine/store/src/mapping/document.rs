@@ -61,22 +61,6 @@ impl Indexed {
         self.texts.push_str(text);
         self.entries.push((path.clone(), role, Piece::Text(from, self.texts.len())));
     }
-
-    /// The values with a role.
-    #[cfg(test)]
-    pub(crate) fn of(&self, wanted: Role) -> Vec<(String, String)> {
-        self.entries
-            .iter()
-            .filter(|(_, role, _)| role.holds(wanted))
-            .map(|(path, _, piece)| {
-                let value = match piece {
-                    Piece::Number(number) => number.to_string(),
-                    Piece::Text(from, to) => self.texts[*from..*to].to_owned(),
-                };
-                (path.to_string(), value)
-            })
-            .collect()
-    }
 }
 
 /// How documents are taken apart.

@@ -29,7 +29,7 @@ impl fmt::Debug for DocsQuery {
 }
 
 impl DocsQuery {
-    fn new(
+    fn boxed(
         name: &'static str,
         find: impl Fn(&SegmentReader) -> tantivy::Result<Vec<DocId>> + Send + Sync + 'static,
     ) -> Box<dyn Query> {
@@ -80,7 +80,7 @@ pub(crate) fn text_column(segment: &SegmentReader, path: &str) -> tantivy::Resul
 /// Documents with a number in a range.
 pub(crate) fn numbers(path: &str, range: RangeInclusive<i64>) -> Box<dyn Query> {
     let path = path.to_owned();
-    DocsQuery::new("numbers", move |segment| {
+    DocsQuery::boxed("numbers", move |segment| {
         let mut docs = Vec::new();
         if let Some(column) = number_column(segment, &path)?
             && *range.start() <= column.max_value()
@@ -98,7 +98,7 @@ pub(crate) type TextEnd = Option<(String, bool)>;
 /// Documents with a text in a range, by the column.
 pub(crate) fn texts(path: &str, lower: TextEnd, upper: TextEnd) -> Box<dyn Query> {
     let path = path.to_owned();
-    DocsQuery::new("texts", move |segment| {
+    DocsQuery::boxed("texts", move |segment| {
         let mut docs = Vec::new();
         let Some(column) = text_column(segment, &path)? else { return Ok(docs) };
         let first = match &lower {
@@ -133,7 +133,7 @@ pub(crate) fn first_at_or_after(column: &StrColumn, text: &str, after: bool) -> 
 /// Documents that have a value in the column.
 pub(crate) fn present(path: &str) -> Box<dyn Query> {
     let path = path.to_owned();
-    DocsQuery::new("present", move |segment| {
+    DocsQuery::boxed("present", move |segment| {
         let mut docs = Vec::new();
         for handle in segment.fast_fields().dynamic_column_handles(&column_name(&path))? {
             let column = handle.open()?;
@@ -146,7 +146,7 @@ pub(crate) fn present(path: &str) -> Box<dyn Query> {
 
 /// Documents with one of the terms.
 pub(crate) fn any_of(terms: Vec<Term>) -> Box<dyn Query> {
-    DocsQuery::new("any_of", move |segment| {
+    DocsQuery::boxed("any_of", move |segment| {
         let mut docs = Vec::new();
         for term in &terms {
             let index = segment.inverted_index(term.field())?;
@@ -174,7 +174,7 @@ pub(crate) fn terms_matching(
 ) -> Box<dyn Query> {
     let path_bytes = term(field, path, "").serialized_value_bytes().to_vec();
     let start = term(field, path, prefix).serialized_value_bytes().to_vec();
-    DocsQuery::new("terms_matching", move |segment| {
+    DocsQuery::boxed("terms_matching", move |segment| {
         let mut docs = Vec::new();
         let index = segment.inverted_index(field)?;
         let mut stream = index.terms().range().ge(&start).into_stream()?;

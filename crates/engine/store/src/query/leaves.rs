@@ -90,7 +90,8 @@ impl OnField<'_> {
         if let Leaf::Exists = leaf {
             return self.exists();
         }
-        if !field.indexed && !(field.doc_values && field.kind.has_column()) {
+        let searchable = field.indexed || (field.doc_values && field.kind.has_column());
+        if !searchable {
             return Err(ApiError::query(format!(
                 "Cannot search on field [{}] since it is not indexed nor has doc values.",
                 field.path

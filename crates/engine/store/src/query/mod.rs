@@ -16,3 +16,5 @@ pub(crate) mod docs;
 pub(crate) mod dsl;
 pub(crate) mod leaves;
 pub(crate) mod lucene;
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
+use super::search::query_of;
 use super::{Answer, Api, Body, Request};
 use crate::error::ApiError;
-use crate::query::ast::Query;
 use crate::search::count as count_matches;
 
 /// A table: names of columns, and rows.
@@ -157,7 +157,8 @@ pub(crate) fn count(api: &Api, request: Request, names: &[&str]) -> Result<Answe
     api.store.before_search();
     let indices = api.store.matching(names.first().copied().unwrap_or_default(), false)?;
     let now = chrono::Utc::now();
-    let count = count_matches(&indices, &Query::All, now.timestamp_millis())?;
+    let query = query_of(&request.json()?)?;
+    let count = count_matches(&indices, &query, now.timestamp_millis())?;
     let row = vec![now.timestamp().to_string(), now.format("%H:%M:%S").to_string(), count.to_string()];
     Table { columns: &["epoch", "timestamp", "count"], rows: vec![row] }.answer(request)
 }

@@ -16,6 +16,8 @@ pub(crate) mod params;
 pub(crate) mod routes;
 pub(crate) mod search;
 pub(crate) mod server;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -72,8 +72,8 @@ fn find<'a>(segments: &[&'a str]) -> Option<(Routes, Vec<&'a str>)> {
         ["_cat", "indices"] => (&[(GET, cat::indices)], vec![""]),
         ["_cat", "indices", index] => (&[(GET, cat::indices)], vec![index]),
         ["_cat", "health"] => (&[(GET, cat::health)], vec![]),
-        ["_cat", "count"] => (&[(GET, cat::count)], vec![""]),
-        ["_cat", "count", index] => (&[(GET, cat::count)], vec![index]),
+        ["_cat", "count"] => (&[(GET, cat::count), (POST, cat::count)], vec![""]),
+        ["_cat", "count", index] => (&[(GET, cat::count), (POST, cat::count)], vec![index]),
         [index] if *index == "_all" || !index.starts_with('_') => (
             &[(GET, indices::get), (HEAD, indices::exists), (PUT, indices::create), (DELETE, indices::delete)],
             vec![index],

@@ -113,17 +113,20 @@ fn answer(started: Instant, shards: usize, hits: &str, scroll: Option<&str>) -> 
     )
 }
 
+/// The query of a body that may hold nothing else.
+pub(crate) fn query_of(body: &Value) -> Result<Query, ApiError> {
+    if let Some(key) = body.as_object().and_then(|body| body.keys().find(|key| *key != "query")) {
+        return Err(ApiError::parsing(format!("request does not support [{key}]")));
+    }
+    body.get("query").map_or(Ok(Query::All), dsl::parse)
+}
+
 /// `POST /{index}/_count`.
 pub(crate) fn count(api: &Api, mut request: Request, names: &[&str]) -> Result<Answer, ApiError> {
     let indices = indices(api, &mut request.params, names.first().copied().unwrap_or_default())?;
     let body = request.json()?;
-    if let Some(key) = body.as_object().and_then(|body| body.keys().find(|key| *key != "query")) {
-        return Err(ApiError::parsing(format!("request does not support [{key}]")));
-    }
-    let query = match query_param(&mut request.params)? {
-        Some(query) => query,
-        None => body.get("query").map_or(Ok(Query::All), dsl::parse)?,
-    };
+    let of_body = query_of(&body)?;
+    let query = query_param(&mut request.params)?.unwrap_or(of_body);
     request.params.ignore(&["preference", "routing"]);
     request.done()?;
     api.store.before_search();
