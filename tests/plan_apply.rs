@@ -1,6 +1,6 @@
 //! Carrying plans out on a runtime that only writes down what it is told.
 
-#![allow(clippy::expect_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod plan_support;
 

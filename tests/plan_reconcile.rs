@@ -1,6 +1,6 @@
 //! Plans as text: the same mesh on machines in different states.
 
-#![allow(clippy::expect_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod plan_support;
 

@@ -1,6 +1,6 @@
 //! The files that the example is rendered to, and what templates say about other meshes.
 
-#![allow(clippy::expect_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod plan_support;
 

@@ -1,6 +1,6 @@
 //! The normalisation of the catalogue: raw lines to ECS events, run with the real VRL compiler.
 
-#![allow(clippy::expect_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod plan_support;
 

@@ -43,7 +43,8 @@ impl Events for Reporter {
             self.ui.line(event.to_string());
             return;
         }
-        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        // The rest of a long reason comes with the error in the end.
+        let why = why.and_then(|why| why.lines().next().map(|first| format!(": {first}"))).unwrap_or_default();
         let line = match ended {
             Ended::Done(_) => format!("  {:>6.3} s  {step}{why}", took.as_secs_f64()),
             _ => format!("  {word:<8}  {step}{why}"),

@@ -112,9 +112,9 @@ mod tests {
 
     #[test]
     fn a_check_is_about_the_checked_folder_and_opens_no_socket() {
-        let args = ["engine", "pipeline", "--config", "/p/rendered/a/vector", "--control", "/run/a.sock"];
+        let args = ["engine", "pipeline", "--config", "/p/rendered/a", "--control", "/run/a.sock"];
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
         let checked = arguments(&args, Path::new("/p/rendered/a"), Path::new("/p/check/a"));
-        assert_eq!(checked, ["engine", "pipeline", "--config", "/p/check/a/vector", "--validate"]);
+        assert_eq!(checked, ["engine", "pipeline", "--config", "/p/check/a", "--validate"]);
     }
 }

@@ -18,12 +18,13 @@ pub(super) async fn setup(cx: &HookContext) -> Result<Outcome, HookError> {
         Outcome::Changed(what) => vec![what],
         Outcome::Unchanged => Vec::new(),
     };
-    if let (true, Drift::Differs(why)) = (is_durable(cx)?, difference(cx, &jetstream).await?) {
+    if let (true, Some(difference)) = (is_durable(cx)?, difference(cx, &jetstream).await?) {
         let made = jetstream.create_consumer_on_stream(wanted(cx)?, cx.topic_id()?).await;
         made.map_err(|error| {
             HookError::new(format!("nats-server refuses consumer `{}`: {error}", name(cx).unwrap_or_default()))
         })?;
-        done.push(format!("made it so: {why}"));
+        let verb = if difference == Difference::Missing { "created" } else { "changed" };
+        done.push(format!("{verb} consumer `{}` of stream `{}`", name(cx)?, cx.topic_id()?));
     }
     peer_is_let_in(cx).await?;
     Ok(if done.is_empty() { Outcome::Unchanged } else { Outcome::Changed(done.join(", ")) })
@@ -33,9 +34,16 @@ pub(super) async fn setup(cx: &HookContext) -> Result<Outcome, HookError> {
 pub(super) async fn check(cx: &HookContext) -> Result<Drift, HookError> {
     let jetstream = jetstream(cx).await?;
     match stream::compare(&jetstream, &stream::rejected(cx, [])?).await? {
-        Drift::AsDeclared if is_durable(cx)? => difference(cx, &jetstream).await,
-        found => Ok(found),
+        Drift::AsDeclared if is_durable(cx)? => {}
+        found => return Ok(found),
     }
+    Ok(match difference(cx, &jetstream).await? {
+        None => Drift::AsDeclared,
+        Some(difference) => {
+            let word = if difference == Difference::Missing { "missing" } else { "different" };
+            Drift::Differs(format!("consumer `{}` of stream `{}` is {word}", name(cx)?, cx.topic_id()?))
+        }
+    })
 }
 
 /// Teardown: without its owner it would only fill the stream.
@@ -70,15 +78,19 @@ fn wanted(cx: &HookContext) -> Result<pull::Config, HookError> {
     })
 }
 
-async fn difference(cx: &HookContext, jetstream: &Context) -> Result<Drift, HookError> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Difference {
+    Missing,
+    Other,
+}
+
+async fn difference(cx: &HookContext, jetstream: &Context) -> Result<Option<Difference>, HookError> {
     let (stream, wanted) = (cx.topic_id()?, wanted(cx)?);
     let name = name(cx)?;
     let found = jetstream.get_consumer_from_stream::<pull::Config, _, _>(&name, &stream).await;
     let found = match found {
         Ok(found) => found,
-        Err(error) if is_gone(&error.kind()) => {
-            return Ok(Drift::Differs(format!("consumer `{name}` of stream `{stream}` is missing")));
-        }
+        Err(error) if is_gone(&error.kind()) => return Ok(Some(Difference::Missing)),
         Err(error) => {
             return Err(HookError::new(format!("consumer `{name}` of stream `{stream}` cannot be looked up: {error}")));
         }
@@ -88,11 +100,7 @@ async fn difference(cx: &HookContext, jetstream: &Context) -> Result<Drift, Hook
         && has.ack_wait == wanted.ack_wait
         && has.max_ack_pending == wanted.max_ack_pending
         && has.max_deliver == wanted.max_deliver;
-    Ok(if same {
-        Drift::AsDeclared
-    } else {
-        Drift::Differs(format!("consumer `{name}` of stream `{stream}` is different"))
-    })
+    Ok((!same).then_some(Difference::Other))
 }
 
 fn is_gone(kind: &ConsumerErrorKind) -> bool {
