@@ -1,6 +1,8 @@
 //! Every command that the documentation shows is run: the `console` blocks of a page are one
 //! session of a shell in a folder of its own, and each command must succeed.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 use std::path::Path;
 use std::process::Command;
 

@@ -96,15 +96,14 @@ fn what_is_produced_into_a_plug_is_seen_by_watch_and_stored() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("watch runs");
-    for line in ["<85>Jan  5 16:27:46 login[821]: pam_unix(login:auth): check pass; user unknown"] {
-        let mut produce = mesh
-            .command(&mesh.project, &["produce", "logs", "senders", "collector"])
-            .stdin(Stdio::piped())
-            .spawn()
-            .expect("produce runs");
-        writeln!(produce.stdin.take().expect("stdin"), "{line}").expect("write");
-        assert!(produce.wait().expect("ends").success());
-    }
+    let line = "<85>Jan  5 16:27:46 login[821]: pam_unix(login:auth): check pass; user unknown";
+    let mut produce = mesh
+        .command(&mesh.project, &["produce", "logs", "senders", "collector"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("produce runs");
+    writeln!(produce.stdin.take().expect("stdin"), "{line}").expect("write");
+    assert!(produce.wait().expect("ends").success());
     let mut produce = mesh
         .command(&mesh.project, &["produce", "ecs_events", "collector", "bus"])
         .stdin(Stdio::piped())

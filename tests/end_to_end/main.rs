@@ -1,6 +1,8 @@
 //! The whole mesh with real programs: what a user sees of `up`, of a flow of logs, and of faults.
 //! Each test reads as intent, step, observable state.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 mod clients;
 mod delivery;
 mod faults;
