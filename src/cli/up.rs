@@ -17,6 +17,7 @@ use crate::plan::programs::OnThisMachine;
 use crate::plan::session::{self, Session};
 use crate::plan::trouble::Trouble;
 use crate::plan::validate::validate;
+use crate::runtime::Runtime;
 use crate::runtime::embedded::Embedded;
 
 /// Bring the mesh up, or to what has been declared since
@@ -49,6 +50,8 @@ async fn up(cx: &Context, project: &Path, mesh: &Mesh, runtime: &Embedded, patie
     let state = StateFolder::of(project);
     state.make().map_err(|error| Trouble::io(state.root(), &error))?;
     let _lock = Lock::take(&state.lock(), "up").map_err(Trouble::from)?;
+    // A supervisor of another build is replaced before anything is asked of it.
+    runtime.prepare().await?;
     let ui = cx.ui.clone();
     let programs = OnThisMachine { runtime, fetch: true, notice: &move |text| ui.progress(text) };
     let session = session::plan(project, mesh, runtime, &programs).await?;

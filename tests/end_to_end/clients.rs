@@ -28,6 +28,7 @@ fn nats_py_as_an_instance_of_nats_client_receives_ecs_events() {
     mesh.up();
     let credentials: serde_json::Value =
         serde_json::from_str(&mesh.expect(&["show", "lab", "--credentials", "--json"])).expect("JSON");
+    let credentials = &credentials["credentials"][0];
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/end_to_end/nats_client.py");
     let mut client = Command::new(python())
         .arg(script)

@@ -10,19 +10,19 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// How long anything may take on a loaded machine before a test gives up.
-pub const PATIENCE: Duration = Duration::from_secs(240);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Two `up`s at the same moment could choose the same free port.
 static UP: Mutex<()> = Mutex::new(());
 
-pub struct Mesh {
+pub(crate) struct Mesh {
     home: tempfile::TempDir,
-    pub project: PathBuf,
+    pub(crate) project: PathBuf,
 }
 
 impl Mesh {
     /// The soapa example, with a file of this test as what `packages` reads.
-    pub fn soapa() -> Self {
+    pub(crate) fn soapa() -> Self {
         let home = tempfile::Builder::new().prefix("rm-").tempdir().expect("temporary folder");
         let mesh = Self { project: home.path().join("soc"), home };
         mesh.expect_in(mesh.home.path(), &["init", "soc", "--from", "soapa"]);
@@ -32,15 +32,15 @@ impl Mesh {
     }
 
     /// The file that `packages` reads.
-    pub fn log_file(&self) -> PathBuf {
+    pub(crate) fn log_file(&self) -> PathBuf {
         self.home.path().join("packages.log")
     }
 
-    pub fn home(&self) -> &Path {
+    pub(crate) fn home(&self) -> &Path {
         self.home.path()
     }
 
-    pub fn command(&self, directory: &Path, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, directory: &Path, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_resilmesh"));
         command
             .args(args)
@@ -55,12 +55,12 @@ impl Mesh {
         command
     }
 
-    pub fn run(&self, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
         self.command(&self.project, args).output().expect("resilmesh runs")
     }
 
     /// Runs a command that must succeed; gives what it printed.
-    pub fn expect(&self, args: &[&str]) -> String {
+    pub(crate) fn expect(&self, args: &[&str]) -> String {
         self.expect_in(&self.project.clone(), args)
     }
 
@@ -77,13 +77,13 @@ impl Mesh {
         String::from_utf8(output.stdout).expect("UTF-8 output")
     }
 
-    pub fn up(&self) {
+    pub(crate) fn up(&self) {
         let _alone = UP.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         self.expect(&["up", "--wait-timeout", "120"]);
     }
 
     /// Every service's log, for the message of a failed test.
-    pub fn logs(&self) -> String {
+    pub(crate) fn logs(&self) -> String {
         let Ok(files) = std::fs::read_dir(self.project.join(".resilmesh/logs")) else { return String::new() };
         let mut text = String::new();
         for file in files.flatten() {
@@ -95,25 +95,25 @@ impl Mesh {
         text
     }
 
-    pub fn status(&self) -> Value {
+    pub(crate) fn status(&self) -> Value {
         let output = self.run(&["status", "--json"]);
         serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
     }
 
-    pub fn service(&self, instance: &str) -> Value {
+    pub(crate) fn service(&self, instance: &str) -> Value {
         let status = self.status();
         let services = status["services"].as_array().expect("services").clone();
         services.into_iter().find(|service| service["instance"] == instance).expect("service is listed")
     }
 
-    pub fn port(&self, instance: &str, name: &str) -> u16 {
+    pub(crate) fn port(&self, instance: &str, name: &str) -> u16 {
         let port = self.service(instance)["ports"][name].as_u64().expect("port");
         u16::try_from(port).expect("port number")
     }
 
     /// The process that looks after this mesh's services.
-    pub fn supervisor(&self) -> Option<nix::unistd::Pid> {
+    pub(crate) fn supervisor(&self) -> Option<nix::unistd::Pid> {
         let project = self.project.to_string_lossy().into_owned();
         std::fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
             let pid = entry.file_name().to_string_lossy().parse().ok()?;
@@ -123,21 +123,21 @@ impl Mesh {
         })
     }
 
-    pub fn kill(&self, instance: &str) {
+    pub(crate) fn kill(&self, instance: &str) {
         let pid = self.service(instance)["pid"].as_u64().expect("pid");
         let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).expect("pid"));
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).expect("kill");
     }
 
     /// The answer of the store to a GET or, with a body, a POST.
-    pub fn store(&self, path: &str, body: Option<&Value>) -> Value {
+    pub(crate) fn store(&self, path: &str, body: Option<&Value>) -> Value {
         let (status, answer) = http(self.port("store", "http"), path, body).expect("the store answers");
         assert!((200..300).contains(&status), "{path}: {status} {answer}");
         serde_json::from_str(&answer).expect("JSON")
     }
 
     /// How many documents are searchable; 0 while the store does not answer.
-    pub fn count(&self, port: u16) -> u64 {
+    pub(crate) fn count(&self, port: u16) -> u64 {
         http(port, "/resilmesh-processed-events/_count", None)
             .ok()
             .filter(|(status, _)| *status == 200)
@@ -146,7 +146,7 @@ impl Mesh {
     }
 
     /// Waits until so many documents are searchable.
-    pub fn wait_for_count(&self, at_least: u64) {
+    pub(crate) fn wait_for_count(&self, at_least: u64) {
         let port = self.port("store", "http");
         let start = Instant::now();
         while self.count(port) < at_least {
@@ -162,7 +162,7 @@ impl Mesh {
     }
 
     /// Waits until something is so.
-    pub fn wait_for(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+    pub(crate) fn wait_for(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let start = Instant::now();
         while !holds(self) {
             assert!(start.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}\n{}", self.logs());
@@ -171,7 +171,7 @@ impl Mesh {
     }
 
     /// The `message` of every stored document, in no order.
-    pub fn messages(&self) -> Vec<String> {
+    pub(crate) fn messages(&self) -> Vec<String> {
         let mut all = Vec::new();
         let mut after: Option<Value> = None;
         loop {
@@ -190,7 +190,7 @@ impl Mesh {
     }
 
     /// Sends lines to the collector over TCP, newline-framed.
-    pub fn send_syslog<'a>(&self, lines: impl Iterator<Item = &'a [u8]>) {
+    pub(crate) fn send_syslog<'a>(&self, lines: impl Iterator<Item = &'a [u8]>) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port("collector", "syslog"))).expect("connect");
         for line in lines {
             stream.write_all(line).expect("send");
@@ -211,7 +211,7 @@ impl Drop for Mesh {
 }
 
 /// The real nats-server: what `make test` installed, else the one on PATH.
-pub fn nats_server() -> PathBuf {
+pub(crate) fn nats_server() -> PathBuf {
     if let Some(path) = std::env::var_os("RESILMESH_NATS_SERVER") {
         return path.into();
     }
@@ -223,7 +223,7 @@ pub fn nats_server() -> PathBuf {
 }
 
 /// The Python that has the official clients.
-pub fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     std::env::var_os("RESILMESH_TEST_PYTHON").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-tools/python/bin/python"),
         PathBuf::from,
@@ -231,7 +231,7 @@ pub fn python() -> PathBuf {
 }
 
 /// One HTTP/1.1 exchange on loopback.
-pub fn http(port: u16, path: &str, body: Option<&Value>) -> std::io::Result<(u16, String)> {
+pub(crate) fn http(port: u16, path: &str, body: Option<&Value>) -> std::io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     let text = body.map(Value::to_string).unwrap_or_default();

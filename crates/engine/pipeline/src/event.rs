@@ -59,8 +59,10 @@ pub struct Ack(Option<Arc<Shared>>);
 
 struct Shared {
     worst: AtomicU8,
-    tell: Mutex<Option<Box<dyn FnOnce(Fate) + Send>>>,
+    tell: Mutex<Option<Tell>>,
 }
+
+type Tell = Box<dyn FnOnce(Fate) + Send>;
 
 impl Ack {
     /// Calls `tell` with the fate of the event and of everything made from it, once, when the last

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::RunError;
+use crate::config::globals::Engine;
 use crate::config::{self, SecretMode};
 use crate::event::{Ack, Event, Input};
 use crate::sink::{Sink, SinkContext, SinkError};
@@ -81,15 +82,25 @@ impl Running {
             stats: stats.clone(),
             taps: taps.clone(),
             data_dir: Some(PathBuf::from(data)),
-            engine: config.engine,
+            engine: Engine { inbox_prefix: Some("_INBOX_indexer".to_owned()), ..config.engine },
         };
-        let task = tokio::spawn(async move { run(parts, &environment).await });
+        let task = tokio::spawn(async move {
+            let ended = run(parts, &environment).await;
+            if let Err(error) = &ended {
+                eprintln!("{error}");
+            }
+            ended
+        });
         Self { lifecycle, stats, taps, events, task, _folder: folder }
     }
 
     /// Waits until all components are ready.
     pub(crate) async fn ready(&self) {
-        wait_for(|| self.lifecycle.unready_because().is_none()).await;
+        wait_for(|| {
+            assert!(!self.task.is_finished(), "it has ended before it was ready");
+            self.lifecycle.unready_because().is_none()
+        })
+        .await;
     }
 
     /// The next event that comes out.
@@ -148,10 +159,13 @@ pub(crate) async fn wait_for(mut condition: impl FnMut() -> bool) {
 
 /// A port that nothing uses at this moment.
 pub(crate) fn free_port() -> u16 {
-    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    let port = socket.local_addr().unwrap().port();
-    drop(std::net::TcpListener::bind(("127.0.0.1", port)));
-    port
+    loop {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = socket.local_addr().unwrap().port();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 struct HandOver(mpsc::UnboundedSender<(String, Event)>);

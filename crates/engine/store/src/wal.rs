@@ -58,6 +58,9 @@ pub(crate) struct Place {
     length: usize,
 }
 
+/// Takes a record of the log, and where its source lies.
+type Each<'a> = dyn FnMut(Record<'_>, Place) -> Result<(), io::Error> + 'a;
+
 /// Why the log cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WalError {
@@ -156,8 +159,9 @@ pub(crate) struct Wal {
 }
 
 impl Wal {
-    /// Opens the log in a folder, and begins a new file. What earlier files hold is given to
-    /// [`Wal::replay`]. A torn end of the last file is cut off.
+    /// Opens the log in a folder, and goes on in its last file: a full disk does not keep a store
+    /// from starting. What the files hold is given to [`Wal::replay`]. A torn end of the last file
+    /// is cut off.
     pub(crate) fn open(folder: &Path, disk: Arc<dyn Disk>) -> Result<Self, WalError> {
         let io_at = |path: &Path| {
             let path = path.to_owned();
@@ -165,34 +169,39 @@ impl Wal {
         };
         std::fs::create_dir_all(folder).map_err(io_at(folder))?;
         let generations = generations(folder).map_err(io_at(folder))?;
-        let mut files = BTreeMap::new();
-        let mut older = 0;
+        let mut wal = Self {
+            folder: folder.to_owned(),
+            disk,
+            files: BTreeMap::new(),
+            generation: 0,
+            length: 0,
+            older: 0,
+            torn: false,
+            unsynced: false,
+        };
         for generation in &generations {
             let path = path_of(folder, *generation);
             let file = OpenOptions::new().read(true).write(true).open(&path).map_err(io_at(&path))?;
-            let intact = scan(&path, &file, &mut |_| Ok(()))?;
+            let intact = scan(&path, *generation, &file, &mut |_, _| Ok(()))?;
             let length = file.metadata().map_err(io_at(&path))?.len();
+            let last = Some(generation) == generations.last();
             if intact < length {
-                if Some(generation) != generations.last() {
+                if !last {
                     return Err(WalError::Damaged { path, offset: intact });
                 }
                 tracing::warn!(file = %path.display(), bytes = length - intact, "cutting off what was being written when the store ended");
                 file.set_len(intact).map_err(io_at(&path))?;
             }
-            older += intact;
-            files.insert(*generation, Arc::new(file));
+            // A file without a header was begun when the store ended, and is begun anew.
+            if intact >= HEADER_BYTES {
+                wal.files.insert(*generation, Arc::new(file));
+                wal.older += wal.length;
+                (wal.generation, wal.length) = (*generation, intact);
+            }
         }
-        let mut wal = Self {
-            folder: folder.to_owned(),
-            disk,
-            files,
-            generation: generations.last().copied().unwrap_or_default(),
-            length: 0,
-            older,
-            torn: false,
-            unsynced: false,
-        };
-        wal.begin_file().map_err(io_at(folder))?;
+        if wal.files.is_empty() {
+            wal.begin_file().map_err(io_at(folder))?;
+        }
         Ok(wal)
     }
 
@@ -216,9 +225,9 @@ impl Wal {
     }
 
     /// Gives all records to `each`, oldest first.
-    pub(crate) fn replay(&self, each: &mut dyn FnMut(Record<'_>) -> Result<(), io::Error>) -> Result<(), WalError> {
+    pub(crate) fn replay(&self, each: &mut Each<'_>) -> Result<(), WalError> {
         for (generation, file) in &self.files {
-            scan(&path_of(&self.folder, *generation), file, each)?;
+            scan(&path_of(&self.folder, *generation), *generation, file, each)?;
         }
         Ok(())
     }
@@ -317,7 +326,7 @@ fn generations(folder: &Path) -> io::Result<Vec<u64>> {
 }
 
 /// Gives the records of a file to `each`; returns how many bytes are intact.
-fn scan(path: &Path, file: &File, each: &mut dyn FnMut(Record<'_>) -> Result<(), io::Error>) -> Result<u64, WalError> {
+fn scan(path: &Path, generation: u64, file: &File, each: &mut Each<'_>) -> Result<u64, WalError> {
     let failed = |source| WalError::Io { path: path.to_owned(), source };
     let length = file.metadata().map_err(failed)?.len();
     let mut reader = BufReader::with_capacity(256 << 10, file);
@@ -343,8 +352,9 @@ fn scan(path: &Path, file: &File, each: &mut dyn FnMut(Record<'_>) -> Result<(),
                 let Some(record) = decode(&content) else {
                     return Err(WalError::Damaged { path: path.to_owned(), offset });
                 };
-                each(record).map_err(failed)?;
+                let length = record.source.len();
                 offset += size;
+                each(record, Place { generation, offset: offset - length as u64, length }).map_err(failed)?;
             }
             None if intact_record_after(file, offset, length).map_err(failed)? => {
                 return Err(WalError::Damaged { path: path.to_owned(), offset });
@@ -425,8 +435,9 @@ mod tests {
 
     fn all(wal: &Wal) -> Vec<(u64, String)> {
         let mut found = Vec::new();
-        wal.replay(&mut |record| {
+        wal.replay(&mut |record, place| {
             assert_eq!(record.id, record.seq.to_string());
+            assert_eq!(wal.read(place).expect("read"), record.source);
             found.push((record.seq, String::from_utf8_lossy(record.source).into_owned()));
             Ok(())
         })

@@ -20,13 +20,13 @@ pub struct ConfigError {
     /// Where in the file, if known.
     pub at: Option<Position>,
     /// The component, such as ``sink `out` ``; none for what concerns the whole.
-    pub component: Option<String>,
+    pub component: Option<Box<str>>,
     /// What is wrong.
     pub message: String,
     /// What to do about it.
-    pub hint: Option<String>,
+    pub hint: Option<Box<str>>,
     /// The place drawn in the source text, several lines.
-    pub snippet: Option<String>,
+    pub snippet: Option<Box<str>>,
 }
 
 impl ConfigError {
@@ -37,7 +37,7 @@ impl ConfigError {
 
     /// The same, with what to do about it.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn hint(mut self, hint: impl Into<Box<str>>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -51,7 +51,7 @@ impl ConfigError {
 
     /// The same, with the component it concerns.
     #[must_use]
-    pub fn of(mut self, component: impl Into<String>) -> Self {
+    pub fn of(mut self, component: impl Into<Box<str>>) -> Self {
         self.component = Some(component.into());
         self
     }

@@ -273,7 +273,7 @@ fn add(
     errors: &mut Vec<ConfigError>,
 ) {
     let component = format!("{section} `{id}`");
-    let mistake = |message: String, at: Option<Position>| ConfigError::new(file, message).at(at).of(&component);
+    let mistake = |message: String, at: Option<Position>| ConfigError::new(file, message).at(at).of(component.as_str());
     let Value::Mapping(mapping) = value else {
         config.broken.push(id.to_owned());
         return errors.push(mistake("must be a mapping of options".to_owned(), own));

@@ -113,7 +113,7 @@ impl Options {
                     errors.push(self.mistake(&path, &message, unknown));
                     // Go on without the unknown option, to find the next mistake.
                     let top_level = unknown.and_then(|(name, _)| (path == name || path == ".").then_some(name));
-                    if !top_level.is_some_and(|name| values.remove(name).is_some()) {
+                    if top_level.is_none_or(|name| values.remove(name).is_none()) {
                         return Err(errors);
                     }
                 }

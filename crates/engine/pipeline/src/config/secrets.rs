@@ -97,8 +97,8 @@ impl Secrets {
     /// The error with every value replaced by its reference.
     pub fn hide_in(&self, mut error: ConfigError) -> ConfigError {
         error.message = self.hide(&error.message);
-        error.hint = error.hint.map(|hint| self.hide(&hint));
-        error.snippet = error.snippet.map(|snippet| self.hide(&snippet));
+        error.hint = error.hint.map(|hint| self.hide(&hint).into());
+        error.snippet = error.snippet.map(|snippet| self.hide(&snippet).into());
         error
     }
 }

@@ -2,9 +2,11 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::net::{UdpSocket, UnixDatagram};
+use tokio::time::{Instant, timeout};
 
 use super::intake::{Intake, Peer};
 use super::net::{PermitOrigin, SocketFile, host};
@@ -14,6 +16,11 @@ use crate::event::{Ack, Batch, MAX_BATCH_BYTES, MAX_BATCH_EVENTS};
 
 /// The largest datagram there is; a Unix one may be larger where the system allows it.
 const LARGEST: usize = 256 * 1024;
+
+/// At a stop: how long what the kernel has taken already is read on, at most.
+const DRAIN: Duration = Duration::from_secs(2);
+/// At a stop: how long nothing must come for the socket to count as drained.
+const QUIET: Duration = Duration::from_millis(20);
 
 /// Where datagrams come from.
 #[derive(Debug)]
@@ -48,12 +55,16 @@ pub async fn serve(
             return Ok(());
         }
     }
-    loop {
-        let batch = reader.batch();
-        if batch.is_empty() || context.output.send(batch).await.is_err() {
-            return Ok(());
+    // What has come already; whether something has is known only after asking the system.
+    let until = Instant::now() + DRAIN;
+    while Instant::now() < until
+        && let Ok(Ok(())) = timeout(QUIET, reader.readable()).await
+    {
+        if context.output.send(reader.batch()).await.is_err() {
+            break;
         }
     }
+    Ok(())
 }
 
 struct Reader {

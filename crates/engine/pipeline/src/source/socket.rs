@@ -18,58 +18,61 @@ use crate::codec::framing::{Framer, FramingOptions};
 use crate::config::{ConfigError, Options};
 
 #[derive(Debug, Deserialize)]
-#[serde(tag = "mode", rename_all = "snake_case", deny_unknown_fields)]
-enum SocketOptions {
-    Tcp {
-        address: ListenAddress,
-        #[serde(default)]
-        permit_origin: PermitOrigin,
-        receive_buffer_bytes: Option<usize>,
-        connection_limit: Option<usize>,
-        max_length: Option<usize>,
-        host_key: Option<FieldKey>,
-        port_key: Option<FieldKey>,
-        framing: Option<FramingOptions>,
-        #[serde(default)]
-        decoding: DecodingOptions,
-    },
-    Udp {
-        address: ListenAddress,
-        #[serde(default)]
-        permit_origin: PermitOrigin,
-        #[serde(default)]
-        multicast_groups: Vec<Ipv4Addr>,
-        receive_buffer_bytes: Option<usize>,
-        max_length: Option<usize>,
-        host_key: Option<FieldKey>,
-        port_key: Option<FieldKey>,
-        framing: Option<FramingOptions>,
-        #[serde(default)]
-        decoding: DecodingOptions,
-    },
-    UnixStream {
-        path: PathBuf,
-        socket_file_mode: Option<u32>,
-        max_length: Option<usize>,
-        host_key: Option<FieldKey>,
-        framing: Option<FramingOptions>,
-        #[serde(default)]
-        decoding: DecodingOptions,
-    },
-    UnixDatagram {
-        path: PathBuf,
-        socket_file_mode: Option<u32>,
-        max_length: Option<usize>,
-        host_key: Option<FieldKey>,
-        framing: Option<FramingOptions>,
-        #[serde(default)]
-        decoding: DecodingOptions,
-    },
+#[serde(deny_unknown_fields)]
+struct SocketOptions {
+    mode: Mode,
+    address: Option<ListenAddress>,
+    path: Option<PathBuf>,
+    permit_origin: Option<PermitOrigin>,
+    multicast_groups: Option<Vec<Ipv4Addr>>,
+    receive_buffer_bytes: Option<usize>,
+    connection_limit: Option<usize>,
+    socket_file_mode: Option<u32>,
+    max_length: Option<usize>,
+    host_key: Option<FieldKey>,
+    port_key: Option<FieldKey>,
+    framing: Option<FramingOptions>,
+    #[serde(default)]
+    decoding: DecodingOptions,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Mode {
+    Tcp,
+    Udp,
+    UnixStream,
+    UnixDatagram,
 }
 
 /// Options that Vector has here and this engine does not.
 const REFUSED: [&str; 5] =
     ["tls", "keepalive", "shutdown_timeout_secs", "max_connection_duration_secs", "log_namespace"];
+
+/// Options that have no meaning for a Unix socket.
+pub const NOT_UNIX: [&str; 6] =
+    ["address", "permit_origin", "multicast_groups", "receive_buffer_bytes", "connection_limit", "port_key"];
+
+/// Refuses options that have no meaning in this mode.
+///
+/// # Errors
+/// One for each that is given.
+pub fn refuse_of_other_modes(options: &Options, mode: &str, others: &[&str]) -> Result<(), Vec<ConfigError>> {
+    let errors: Vec<_> = others
+        .iter()
+        .filter(|option| options.get(option).is_some())
+        .map(|option| options.error(option, format!("`{option}` has no meaning in mode `{mode}`")))
+        .collect();
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+/// The value of an option that this mode needs.
+///
+/// # Errors
+/// When it is not given.
+pub fn needed<T>(options: &Options, mode: &str, option: &str, value: Option<T>) -> Result<T, Vec<ConfigError>> {
+    value.ok_or_else(|| vec![options.error("", format!("missing `{option}`, which mode `{mode}` needs"))])
+}
 
 /// Vector's limit for one message, in bytes.
 pub const MAX_LENGTH: usize = 100 * 1024;
@@ -138,38 +141,28 @@ pub enum Open {
 /// Everything that is wrong with the options.
 pub fn build(options: &Options) -> Result<Box<dyn Source>, Vec<ConfigError>> {
     let socket: SocketOptions = options.parse(&REFUSED)?;
-    let (place, max_length, host_key, port_key, framing, decoding) = match socket {
-        SocketOptions::Tcp {
-            address,
-            permit_origin: permit,
-            receive_buffer_bytes: receive_buffer,
-            connection_limit: limit,
-            max_length,
-            host_key,
-            port_key,
-            framing,
-            decoding,
-        } => (Place::Tcp { address, permit, limit, receive_buffer }, max_length, host_key, port_key, framing, decoding),
-        SocketOptions::Udp {
-            address,
-            permit_origin: permit,
-            multicast_groups: groups,
-            receive_buffer_bytes: receive_buffer,
-            max_length,
-            host_key,
-            port_key,
-            framing,
-            decoding,
-        } => {
-            (Place::Udp { address, permit, groups, receive_buffer }, max_length, host_key, port_key, framing, decoding)
-        }
-        SocketOptions::UnixStream { path, socket_file_mode, max_length, host_key, framing, decoding } => {
-            (Place::UnixStream(path, socket_file_mode), max_length, host_key, None, framing, decoding)
-        }
-        SocketOptions::UnixDatagram { path, socket_file_mode, max_length, host_key, framing, decoding } => {
-            (Place::UnixDatagram(path, socket_file_mode), max_length, host_key, None, framing, decoding)
-        }
+    let (mode, others): (_, &[&str]) = match socket.mode {
+        Mode::Tcp => ("tcp", &["path", "socket_file_mode", "multicast_groups"]),
+        Mode::Udp => ("udp", &["path", "socket_file_mode", "connection_limit"]),
+        Mode::UnixStream => ("unix_stream", &NOT_UNIX),
+        Mode::UnixDatagram => ("unix_datagram", &NOT_UNIX),
     };
+    refuse_of_other_modes(options, mode, others)?;
+    let permit = socket.permit_origin.unwrap_or_default();
+    let receive_buffer = socket.receive_buffer_bytes;
+    let place = match socket.mode {
+        Mode::Tcp => {
+            let address = needed(options, mode, "address", socket.address)?;
+            Place::Tcp { address, permit, limit: socket.connection_limit, receive_buffer }
+        }
+        Mode::Udp => {
+            let address = needed(options, mode, "address", socket.address)?;
+            Place::Udp { address, permit, groups: socket.multicast_groups.unwrap_or_default(), receive_buffer }
+        }
+        Mode::UnixStream => Place::UnixStream(needed(options, mode, "path", socket.path)?, socket.socket_file_mode),
+        Mode::UnixDatagram => Place::UnixDatagram(needed(options, mode, "path", socket.path)?, socket.socket_file_mode),
+    };
+    let SocketOptions { max_length, host_key, port_key, framing, decoding, .. } = socket;
     let max_length = max_length.unwrap_or(MAX_LENGTH);
     let framing = framing.unwrap_or_else(|| match place {
         Place::Tcp { .. } | Place::UnixStream(..) => FramingOptions::lines(),

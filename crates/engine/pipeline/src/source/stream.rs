@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use futures::FutureExt;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
@@ -90,7 +89,7 @@ pub async fn serve(
         });
     }
     // Who has been let in by the kernel may have sent already.
-    while let Some(Ok(accepted)) = listener.accept().now_or_never() {
+    while let Ok(Ok(accepted)) = timeout(QUIET, listener.accept()).await {
         if let Some((stream, peer)) = accepted {
             connections.spawn(connection(peer).read(stream));
         }

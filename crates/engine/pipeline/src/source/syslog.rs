@@ -10,74 +10,68 @@ use super::Source;
 use super::fields::FieldKey;
 use super::intake::{Decorate, Peer};
 use super::net::{ListenAddress, PermitOrigin};
-use super::socket::{Listening, MAX_LENGTH, Place};
+use super::socket::{Listening, MAX_LENGTH, NOT_UNIX, Place, needed, refuse_of_other_modes};
 use crate::codec::decode::{DecodingOptions, Lossy};
 use crate::codec::framing::{Framer, Method};
 use crate::config::{ConfigError, Options};
 
 #[derive(Debug, Deserialize)]
-#[serde(tag = "mode", rename_all = "snake_case", deny_unknown_fields)]
-enum SyslogOptions {
-    Tcp {
-        address: ListenAddress,
-        #[serde(default)]
-        permit_origin: PermitOrigin,
-        receive_buffer_bytes: Option<usize>,
-        connection_limit: Option<usize>,
-        max_length: Option<usize>,
-        host_key: Option<FieldKey>,
-    },
-    Udp {
-        address: ListenAddress,
-        #[serde(default)]
-        permit_origin: PermitOrigin,
-        receive_buffer_bytes: Option<usize>,
-        /// Taken for the sake of Vector, which does not look at it either: a datagram is short.
-        #[serde(rename = "max_length")]
-        _max_length: Option<usize>,
-        host_key: Option<FieldKey>,
-    },
-    Unix {
-        path: PathBuf,
-        socket_file_mode: Option<u32>,
-        max_length: Option<usize>,
-        host_key: Option<FieldKey>,
-    },
+#[serde(deny_unknown_fields)]
+struct SyslogOptions {
+    mode: Mode,
+    address: Option<ListenAddress>,
+    path: Option<PathBuf>,
+    permit_origin: Option<PermitOrigin>,
+    receive_buffer_bytes: Option<usize>,
+    connection_limit: Option<usize>,
+    socket_file_mode: Option<u32>,
+    /// Over UDP it is not looked at, nor does Vector: a datagram is short.
+    max_length: Option<usize>,
+    host_key: Option<FieldKey>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Mode {
+    Tcp,
+    Udp,
+    Unix,
 }
 
 /// Options that Vector has here and this engine does not.
-const REFUSED: [&str; 5] = ["tls", "keepalive", "disconnect_mode", "decoding", "log_namespace"];
+const REFUSED: [&str; 6] = ["tls", "keepalive", "disconnect_mode", "framing", "decoding", "log_namespace"];
 
 /// Makes a `syslog` source.
 ///
 /// # Errors
 /// Everything that is wrong with the options.
 pub fn build(options: &Options) -> Result<Box<dyn Source>, Vec<ConfigError>> {
-    let (place, max_length, host_key) = match options.parse(&REFUSED)? {
-        SyslogOptions::Tcp {
-            address,
-            permit_origin: permit,
-            receive_buffer_bytes: receive_buffer,
-            connection_limit: limit,
-            max_length,
-            host_key,
-        } => (Place::Tcp { address, permit, limit, receive_buffer }, max_length, host_key),
-        SyslogOptions::Udp {
-            address,
-            permit_origin: permit,
-            receive_buffer_bytes: receive_buffer,
-            host_key,
-            _max_length: _,
-        } => (Place::Udp { address, permit, groups: Vec::new(), receive_buffer }, Some(usize::MAX), host_key),
-        SyslogOptions::Unix { path, socket_file_mode, max_length, host_key } => {
-            (Place::UnixStream(path, socket_file_mode), max_length, host_key)
+    let syslog: SyslogOptions = options.parse(&REFUSED)?;
+    let (mode, others): (_, &[&str]) = match syslog.mode {
+        Mode::Tcp => ("tcp", &["path", "socket_file_mode"]),
+        Mode::Udp => ("udp", &["path", "socket_file_mode", "connection_limit"]),
+        Mode::Unix => ("unix", &NOT_UNIX),
+    };
+    refuse_of_other_modes(options, mode, others)?;
+    let permit = syslog.permit_origin.unwrap_or_default();
+    let receive_buffer = syslog.receive_buffer_bytes;
+    let place = match syslog.mode {
+        Mode::Tcp => {
+            let address = needed(options, mode, "address", syslog.address)?;
+            Place::Tcp { address, permit, limit: syslog.connection_limit, receive_buffer }
         }
+        Mode::Udp => {
+            let address = needed(options, mode, "address", syslog.address)?;
+            Place::Udp { address, permit, groups: Vec::new(), receive_buffer }
+        }
+        Mode::Unix => Place::UnixStream(needed(options, mode, "path", syslog.path)?, syslog.socket_file_mode),
     };
-    let max_length = max_length.unwrap_or(MAX_LENGTH);
-    let framer = match place {
-        Place::Udp { .. } => Framer::new(Method::Bytes, max_length),
-        _ => Framer::new(Method::OctetCounting, max_length),
+    let (method, max_length) = match syslog.mode {
+        Mode::Udp => (Method::Bytes, usize::MAX),
+        Mode::Tcp | Mode::Unix => (Method::OctetCounting, syslog.max_length.unwrap_or(MAX_LENGTH)),
     };
+    let framer = Framer::new(method, max_length);
+    let host_key = syslog.host_key;
     let host_key = host_key.unwrap_or_else(|| FieldKey::at("host"));
     let decorate: Decorate = Box::new(move |record, peer| add_origin(record, peer, &host_key));
     let decoding = DecodingOptions::Syslog { syslog: Lossy::default() };

@@ -13,5 +13,7 @@ pub mod graph;
 pub mod output;
 pub mod run;
 pub mod tap;
+#[cfg(test)]
+mod tests;
 
 pub use output::Output;

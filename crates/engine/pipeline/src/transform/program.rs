@@ -97,7 +97,7 @@ fn explain(options: &Options, text: Text<'_>, source: &str, diagnostic: Diagnost
             error.at(at)
         }
     };
-    error.snippet = Some(snippet.trim_start_matches('\n').to_owned());
+    error.snippet = Some(snippet.trim_start_matches('\n').into());
     error
 }
 

@@ -40,13 +40,13 @@ async fn outcome(case: &Case) -> Map<String, Value> {
     let sinks: Map<String, Value> = case
         .outputs
         .keys()
-        .map(|output| (output.replace('.', "__"), json!({"type": "any", "inputs": [output]})))
+        .map(|output| (format!("to-{}", output.replace('.', "__")), json!({"type": "any", "inputs": [output]})))
         .collect();
     let config = json!({"sources": {"in": {"type": "given"}}, "transforms": case.transforms, "sinks": sinks});
     let mut outputs: Map<String, Value> = case.outputs.keys().map(|output| (output.clone(), json!([]))).collect();
     let running = Running::start(&config.to_string(), case.input.iter().map(given).collect());
     for out in running.end().await {
-        outputs[&out.sink.replace("__", ".")].as_array_mut().unwrap().push(out.value);
+        outputs[&out.sink["to-".len()..].replace("__", ".")].as_array_mut().unwrap().push(out.value);
     }
     outputs
 }

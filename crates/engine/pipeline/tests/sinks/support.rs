@@ -25,15 +25,15 @@ use tokio_util::sync::CancellationToken;
 use vrl::value::Value;
 
 /// How long anything may take on a machine that is busy with other tests.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// What `future` gives, which must be before long.
-pub async fn soon<T>(future: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, future).await.expect("it should have come by now")
 }
 
 /// Waits until `is` holds.
-pub async fn until(mut is: impl FnMut() -> bool) {
+pub(crate) async fn until(mut is: impl FnMut() -> bool) {
     soon(async {
         while !is() {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -43,23 +43,23 @@ pub async fn until(mut is: impl FnMut() -> bool) {
 }
 
 /// A sink at work.
-pub struct Running {
-    pub sender: mpsc::Sender<Batch>,
+pub(crate) struct Running {
+    pub(crate) sender: mpsc::Sender<Batch>,
     /// What the sink hands over as refused.
-    pub refused: Input,
-    pub stop: CancellationToken,
-    pub lifecycle: Lifecycle,
+    pub(crate) refused: Input,
+    pub(crate) stop: CancellationToken,
+    pub(crate) lifecycle: Lifecycle,
     stats: Stats,
     task: JoinHandle<()>,
 }
 
 /// Starts the sink of type `kind` that `yaml` describes.
-pub fn start(kind: &str, yaml: &str) -> Running {
+pub(crate) fn start(kind: &str, yaml: &str) -> Running {
     start_with(kind, yaml, true, None)
 }
 
 /// As [`start`]; `hand_over` = refused events go to [`Running::refused`].
-pub fn start_with(kind: &str, yaml: &str, hand_over: bool, inbox_prefix: Option<&str>) -> Running {
+pub(crate) fn start_with(kind: &str, yaml: &str, hand_over: bool, inbox_prefix: Option<&str>) -> Running {
     let values = serde_yaml::from_str(yaml).expect("YAML");
     let options = Options::new(Path::new("test.yaml"), Section::Sink, "out", kind, values, BTreeMap::new(), None);
     let sink = match sink::build(&options).expect("a known type") {
@@ -83,19 +83,19 @@ pub fn start_with(kind: &str, yaml: &str, hand_over: bool, inbox_prefix: Option<
 
 impl Running {
     /// Sends events; gives what tells their fates.
-    pub async fn send(&self, values: Vec<Value>) -> Vec<AckReceiver> {
+    pub(crate) async fn send(&self, values: Vec<Value>) -> Vec<AckReceiver> {
         let (acks, told): (Vec<_>, Vec<_>) = values.iter().map(|_| Ack::pair()).unzip();
         let batch = values.into_iter().zip(acks).map(|(value, ack)| Event::new(value, ack)).collect();
         self.sender.send(batch).await.expect("the sink takes events");
         told
     }
 
-    pub fn counters(&self) -> ComponentSnapshot {
+    pub(crate) fn counters(&self) -> ComponentSnapshot {
         self.stats.snapshot().components["out"].clone()
     }
 
     /// Ends the input and waits until the sink has ended; gives its counters.
-    pub async fn finish(self) -> ComponentSnapshot {
+    pub(crate) async fn finish(self) -> ComponentSnapshot {
         drop(self.sender);
         soon(self.task).await.expect("the sink does not panic");
         self.stats.snapshot().components["out"].clone()
@@ -103,20 +103,20 @@ impl Running {
 }
 
 /// The fates of all.
-pub async fn fates(told: Vec<AckReceiver>) -> Vec<Fate> {
+pub(crate) async fn fates(told: Vec<AckReceiver>) -> Vec<Fate> {
     soon(futures::future::join_all(told)).await
 }
 
 /// A nats-server of our own, killed at the end.
-pub struct Nats {
-    pub port: u16,
+pub(crate) struct Nats {
+    pub(crate) port: u16,
     dir: tempfile::TempDir,
     child: Child,
 }
 
 impl Nats {
     /// Starts one with JetStream; `more` is further configuration.
-    pub async fn start(more: &str) -> Self {
+    pub(crate) async fn start(more: &str) -> Self {
         let dir = tempfile::tempdir().expect("temporary folder");
         // Free now; nobody else is likely to take it before the server does.
         let port = TcpListener::bind("127.0.0.1:0").await.expect("port").local_addr().expect("address").port();
@@ -154,41 +154,41 @@ impl Nats {
         .await;
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
     /// Kills it without a word and starts it again on what it had stored.
-    pub async fn kill_and_restart(&mut self) {
+    pub(crate) async fn kill_and_restart(&mut self) {
         self.child.kill().await.expect("kill");
         self.child = Self::spawn(self.dir.path());
         self.ready().await;
     }
 
     /// A client.
-    pub async fn client(&self) -> async_nats::Client {
+    pub(crate) async fn client(&self) -> async_nats::Client {
         soon(async_nats::connect(self.url())).await.expect("connect")
     }
 }
 
 /// What an HTTP server was asked.
 #[derive(Debug, Clone)]
-pub struct Asked {
-    pub method: Method,
-    pub path: String,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
+pub(crate) struct Asked {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Asked {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.body.clone()).expect("text")
     }
 }
 
 /// How an HTTP server answers.
 #[derive(Debug, Clone)]
-pub enum Reply {
+pub(crate) enum Reply {
     /// With this.
     With(u16, String),
     /// Takes everything: a bulk answer without errors.
@@ -198,8 +198,8 @@ pub enum Reply {
 }
 
 /// An HTTP server that answers requests with a body as told, one reply each, then [`Reply::Fine`].
-pub struct Web {
-    pub port: u16,
+pub(crate) struct Web {
+    pub(crate) port: u16,
     state: Arc<Mutex<WebState>>,
     task: JoinHandle<()>,
 }
@@ -212,12 +212,12 @@ struct WebState {
 }
 
 impl Web {
-    pub async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
+    pub(crate) async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
         Self::start_as(r#"{"version":{"number":"8.11.0"}}"#, 0, replies).await
     }
 
     /// `about` = the answer to `GET /`; `port` 0 = any.
-    pub async fn start_as(about: &str, port: u16, replies: impl IntoIterator<Item = Reply>) -> Self {
+    pub(crate) async fn start_as(about: &str, port: u16, replies: impl IntoIterator<Item = Reply>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("port");
         let port = listener.local_addr().expect("address").port();
         let state = WebState { replies: replies.into_iter().collect(), asked: Vec::new(), about: about.to_owned() };
@@ -230,17 +230,17 @@ impl Web {
         Self { port, state, task }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// What was sent to it, in order.
-    pub fn sent(&self) -> Vec<Asked> {
+    pub(crate) fn sent(&self) -> Vec<Asked> {
         self.state.lock().asked.iter().filter(|asked| asked.method != Method::GET).cloned().collect()
     }
 
     /// The paths of what it was asked besides.
-    pub fn looked_at(&self) -> Vec<String> {
+    pub(crate) fn looked_at(&self) -> Vec<String> {
         let state = self.state.lock();
         state.asked.iter().filter(|asked| asked.method == Method::GET).map(|asked| asked.path.clone()).collect()
     }

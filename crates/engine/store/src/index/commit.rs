@@ -29,6 +29,8 @@ const SEARCHED_LATELY: Duration = Duration::from_secs(30);
 /// Commit when so many operations or bytes have gathered.
 const MAX_PENDING: usize = 200_000;
 const MAX_LOG_BYTES: u64 = 128 << 20;
+/// A commit that failed is tried again after this time.
+const RETRY: Duration = Duration::from_secs(2);
 /// A writer that had nothing to do for so long is closed, to give its memory back.
 const IDLE: Duration = Duration::from_secs(60);
 
@@ -60,11 +62,6 @@ impl std::fmt::Debug for Pending {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} documents of {}", self.docs.len(), self.index.name)
     }
-}
-
-pub(super) enum ReplayError {
-    Log(WalError),
-    Index(ApiError),
 }
 
 /// Something to be done to an index.
@@ -169,7 +166,7 @@ impl Pending {
 
 impl Store {
     /// Applies what the log holds and the indices do not.
-    pub(super) fn replay(&self) -> Result<(), ReplayError> {
+    pub(super) fn replay(&self) -> Result<(), WalError> {
         let mut writing = self.writing.lock();
         let writing = &mut *writing;
         let mut next_seq = writing.next_seq;
@@ -178,28 +175,30 @@ impl Store {
         let indices: HashMap<uuid::Uuid, Arc<IndexHandle>> =
             self.all().into_iter().map(|index| (index.uuid, index)).collect();
         let mut count = 0u64;
-        writing
-            .wal
-            .replay(&mut |record| {
-                next_seq = next_seq.max(record.seq + 1);
-                last_stored = last_stored.max(record.stored);
-                // The index was deleted, or has it already.
-                let Some(index) = indices.get(&record.index).filter(|index| record.seq > index.committed_seq()) else {
-                    return Ok(());
-                };
-                count += 1;
-                let pending = pending.entry(index.uuid).or_insert_with(|| Pending::new(index.clone()));
-                reapply(pending, &record);
-                Ok(())
-            })
-            .map_err(ReplayError::Log)?;
+        writing.wal.replay(&mut |record, place| {
+            next_seq = next_seq.max(record.seq + 1);
+            last_stored = last_stored.max(record.stored);
+            // The index was deleted, or has it already.
+            let Some(index) = indices.get(&record.index).filter(|index| record.seq > index.committed_seq()) else {
+                return Ok(());
+            };
+            count += 1;
+            let pending = pending.entry(index.uuid).or_insert_with(|| Pending::new(index.clone()));
+            reapply(pending, &record, place);
+            Ok(())
+        })?;
         writing.next_seq = next_seq;
         writing.last_stored = last_stored;
         writing.pending = pending;
         if count > 0 {
             tracing::info!(operations = count, "read from the write-ahead log");
         }
-        self.commit_locked(writing).map_err(ReplayError::Index)
+        if let Err(error) = self.commit_locked(writing) {
+            // As on a full disk: what was accepted is in the log, and is there for whoever asks by id.
+            tracing::warn!(%error, "cannot commit what the write-ahead log holds yet; it is tried again");
+            *self.dirty_since.lock() = Some(Instant::now());
+        }
+        Ok(())
     }
 
     /// Makes all operations until now durable and searchable.
@@ -232,9 +231,9 @@ impl Store {
             pending.lost = false;
             pending.mapping_changed = true;
             let index = pending.index.clone();
-            let replayed = wal.replay(&mut |record| {
+            let replayed = wal.replay(&mut |record, place| {
                 if record.index == index.uuid && record.seq > index.committed_seq() {
-                    reapply(pending, &record);
+                    reapply(pending, &record, place);
                 }
                 Ok(())
             });
@@ -255,11 +254,18 @@ impl Store {
         let Some(since) = *self.dirty_since.lock() else { return };
         let searched = self.last_search.lock().is_some_and(|last| last.elapsed() < SEARCHED_LATELY);
         let due = if searched { REFRESH } else { REFRESH_UNSEARCHED };
-        if since.elapsed() >= due
-            && let Err(error) = self.refresh()
-        {
-            self.meters.stored.error();
-            tracing::warn!(%error, "cannot commit yet; what was accepted is in the log, and it is tried again");
+        if since.elapsed() < due || self.failed_at.lock().is_some_and(|failed| failed.elapsed() < RETRY) {
+            return;
+        }
+        match self.refresh() {
+            Ok(()) => *self.failed_at.lock() = None,
+            Err(error) => {
+                self.meters.stored.error();
+                // Once is enough to know: the next one is said when it works again.
+                if self.failed_at.lock().replace(Instant::now()).is_none() {
+                    tracing::warn!(%error, "cannot commit yet; what was accepted is in the log, and it is tried every few seconds");
+                }
+            }
         }
     }
 
@@ -319,7 +325,9 @@ impl Store {
 
 /// Applies an operation of the log. It was accepted before, so whatever does not fit the mapping
 /// is only left out of the index.
-fn reapply(pending: &mut Pending, record: &Record<'_>) {
+fn reapply(pending: &mut Pending, record: &Record<'_>, place: Place) {
+    let source = (record.effect == Effect::Put).then_some(place);
+    pending.docs.insert(record.id.to_owned(), PendingDoc { seq: record.seq, version: record.version, source });
     if record.effect == Effect::Delete {
         pending.apply(Change::Delete { id: record.id.to_owned(), seq: record.seq });
         return;

@@ -75,6 +75,8 @@ pub(crate) struct Store {
     /// Since when there are operations that cannot be searched yet.
     pub(super) dirty_since: Mutex<Option<Instant>>,
     pub(super) last_search: Mutex<Option<Instant>>,
+    /// When a commit failed; none when the last one did not.
+    pub(super) failed_at: Mutex<Option<Instant>>,
     _lock: File,
 }
 
@@ -128,12 +130,10 @@ impl Store {
             indices: RwLock::new(indices),
             dirty_since: Mutex::new(None),
             last_search: Mutex::new(None),
+            failed_at: Mutex::new(None),
             _lock: lock,
         };
-        store.replay().map_err(|error| match error {
-            super::commit::ReplayError::Log(error) => OpenError::Log(error),
-            super::commit::ReplayError::Index(reason) => failed(reason),
-        })?;
+        store.replay()?;
         Ok(store)
     }
 

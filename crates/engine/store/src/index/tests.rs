@@ -202,6 +202,23 @@ fn a_full_disk_refuses_writes_and_loses_nothing() {
 }
 
 #[test]
+fn a_store_that_starts_on_a_full_disk_answers_and_recovers() {
+    let folder = tempfile::tempdir().expect("folder");
+    write(&open(folder.path()), &[operation("a", Action::Create(b"{\"n\":1}"))]);
+    let disk = Arc::new(TestDisk::default());
+    disk.full.store(true, SeqCst);
+    disk.fail_commits.store(true, SeqCst);
+    let store = try_open(folder.path(), options(), &disk).expect("it starts");
+    assert_eq!(document(&store, "a"), Some(json!({"n": 1})));
+    assert_eq!(store.write(&[operation("b", Action::Create(b"{}"))]).expect_err("full").status, 429);
+    disk.full.store(false, SeqCst);
+    let again = write(&store, &[operation("a", Action::Create(b"{}")), operation("b", Action::Create(b"{}"))]);
+    assert_eq!(again.iter().map(effected).collect::<Vec<_>>(), [Err(409), Ok(Effected::Created)]);
+    disk.fail_commits.store(false, SeqCst);
+    assert_eq!(count(&store), 2);
+}
+
+#[test]
 fn a_failed_commit_is_made_good_later() {
     let folder = tempfile::tempdir().expect("folder");
     let disk = Arc::new(TestDisk::default());

@@ -109,12 +109,12 @@ async fn settle(
     let mut fates = Vec::new();
     let work = async {
         loop {
-            let client = clients.borrow().clone();
             tokio::select! {
                 count = told.recv_many(&mut fates, 1000) => {
                     if count == 0 {
                         break;
                     }
+                    let client = clients.borrow().clone();
                     for (sequence, fate) in fates.drain(..) {
                         let reply = shared.window.lock().settle(sequence);
                         if let (Some(client), Some(reply)) = (&client, reply) {
@@ -126,6 +126,7 @@ async fn settle(
                 _ = second.tick() => {
                     let long = *shared.ack_wait.lock() / 3;
                     let silent = shared.window.lock().silent_for(long, std::time::Instant::now());
+                    let client = clients.borrow().clone();
                     for reply in silent {
                         if let Some(client) = &client {
                             // A lost connection is made again, and the next tick tells anew.
