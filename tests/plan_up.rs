@@ -18,7 +18,8 @@ const OUT_OF: &str = "src_instance: bus\ndst_instance: lab\ntopic: events\nmode:
 /// A project whose mesh is taken down when the test ends.
 struct Place {
     folder: tempfile::TempDir,
-    path: Option<std::ffi::OsString>,
+    /// Where programs are looked for; none = where this test's are.
+    path: Option<&'static str>,
 }
 
 impl Drop for Place {
@@ -30,7 +31,7 @@ impl Drop for Place {
 impl Place {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let place = Self { folder, path: std::env::var_os("PATH") };
+        let place = Self { folder, path: None };
         std::fs::create_dir_all(place.root().join("products")).expect("folder");
         std::fs::create_dir(place.folder.path().join("run")).expect("folder");
         let private = std::fs::Permissions::from_mode(0o700);
@@ -58,9 +59,14 @@ impl Place {
         let mut command = Command::new(env!("CARGO_BIN_EXE_resilmesh"));
         command.args(args).current_dir(self.root()).env_clear().stdin(Stdio::null());
         command.env("HOME", self.folder.path()).env("XDG_RUNTIME_DIR", self.folder.path().join("run"));
-        command.envs(self.path.as_ref().map(|path| ("PATH", path)));
-        if let (Some(server), Some(_)) = (std::env::var_os("NATS_SERVER"), &self.path) {
-            command.env("RESILMESH_NATS_SERVER", server);
+        match self.path {
+            Some(path) => {
+                command.env("PATH", path);
+            }
+            None => {
+                command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+                command.envs(std::env::var_os("NATS_SERVER").map(|server| ("RESILMESH_NATS_SERVER", server)));
+            }
         }
         let output = command.output().expect("the program starts");
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
@@ -133,7 +139,7 @@ fn a_port_that_is_asked_for_and_taken_is_named_with_its_holder() {
 #[test]
 fn a_program_that_is_not_to_be_had_is_an_error_before_anything_starts() {
     let mut place = Place::new();
-    place.path = None;
+    place.path = Some("/nowhere");
     let (code, _, err) = place.run(&["up"]);
     assert_eq!(code, 1);
     assert!(err.contains("`nats-server` is not to be had"), "{err}");
@@ -150,4 +156,33 @@ fn a_damaged_journal_is_an_error_that_says_what_to_do() {
         assert!(err.contains("is damaged") && err.contains("journal.json.damaged"), "{command}: {err}");
     }
     std::fs::remove_file(place.root().join(".resilmesh/journal.json")).expect("remove");
+}
+
+#[test]
+fn what_a_pipeline_cannot_run_is_shown_with_its_place_before_anything_starts() {
+    let place = Place::new();
+    let settings = "settings: {max_line_bytes: -5}";
+    place.write("instances/vector/collector/config.yaml", &format!("name: collector\nproduct: vector\n{settings}\n"));
+    place.write("instances/syslog/senders/config.yaml", "name: senders\nproduct: syslog\n");
+    for (path, plug) in [
+        (
+            "vector/collector/plugs/bus/ecs_events.yaml",
+            "src_instance: collector\ndst_instance: bus\ntopic: ecs_events\n",
+        ),
+        ("syslog/senders/plugs/collector/logs.yaml", "src_instance: senders\ndst_instance: collector\ntopic: logs\n"),
+        (
+            "nats/bus/plugs/lab/ecs_events_pull.yaml",
+            "src_instance: bus\ndst_instance: lab\ntopic: ecs_events\nmode: pull\n",
+        ),
+    ] {
+        place.write(&format!("instances/{path}"), plug);
+    }
+    let (code, _, err) = place.run(&["up"]);
+    assert_eq!(code, 1, "{err}");
+    for part in ["configuration of `collector` is wrong", "src_logs__senders.yaml", "`-5`", "nothing was started"] {
+        assert!(err.contains(part), "{part}: {err}");
+    }
+    assert!(!place.root().join(".resilmesh/journal.json").exists(), "nothing was begun");
+    let left: Vec<_> = std::fs::read_dir(place.root().join(".resilmesh")).expect("list").flatten().collect();
+    assert!(!left.iter().any(|entry| entry.file_name().to_string_lossy().starts_with("check-")), "{left:?}");
 }

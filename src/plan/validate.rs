@@ -92,6 +92,7 @@ async fn check(
     }
     let text = [output.stderr, output.stdout].concat();
     let text = String::from_utf8_lossy(&text).trim().replace(&own.display().to_string(), &real.display().to_string());
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
     Err(format!("the configuration of `{}` is wrong:\n{text}", spec.instance))
 }
 

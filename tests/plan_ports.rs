@@ -1,0 +1,94 @@
+//! Which port numbers services get.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod plan_support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use plan_support::soapa;
+use resilmesh::mesh::model::Mesh;
+use resilmesh::plan::ports::probe::{Machine, Protocols};
+use resilmesh::plan::ports::{Claims, Ports, allocate};
+
+/// A machine on which some numbers are taken.
+struct Taken(&'static [u16]);
+
+impl Machine for Taken {
+    fn can_listen(&self, _: &str, number: u16, _: Protocols) -> io::Result<()> {
+        if self.0.contains(&number) { Err(io::ErrorKind::AddrInUse.into()) } else { Ok(()) }
+    }
+
+    fn any_free(&self, _: &str, _: Protocols) -> Option<u16> {
+        (40000..50000).find(|number| !self.0.contains(number))
+    }
+
+    fn holder(&self, number: u16) -> Option<String> {
+        Some(format!("process {number}1 (other)"))
+    }
+}
+
+fn given(mesh: &Mesh, taken: &'static [u16], remembered: &Ports, held: &[(&str, u16)]) -> Result<Ports, Vec<String>> {
+    let mut by_instance: BTreeMap<String, BTreeSet<u16>> = BTreeMap::new();
+    for (instance, number) in held {
+        by_instance.entry((*instance).to_owned()).or_default().insert(*number);
+    }
+    let claims = Claims { mesh, remembered, held: &by_instance };
+    allocate(&claims, &Taken(taken)).map_err(|found| found.into_iter().map(|found| found.message).collect())
+}
+
+const FIREWALLS: [(&str, Option<&str>); 2] = [
+    ("instances/syslog/firewalls/config.yaml", Some("name: firewalls\nproduct: syslog\n")),
+    (
+        "instances/syslog/firewalls/plugs/collector/logs.yaml",
+        Some("src_instance: firewalls\ndst_instance: collector\ntopic: logs\nmode: push\nformat: syslog\n"),
+    ),
+];
+
+#[test]
+fn the_default_is_taken_if_it_is_free_and_another_one_is_remembered() {
+    let mesh = soapa(&[]);
+    let ports = given(&mesh, &[9200], &Ports::default(), &[]).expect("ports");
+    assert_eq!(ports.of_service("bus", "client"), Some(4222));
+    assert_eq!(ports.of_service("store", "http"), Some(40000));
+    let later = given(&mesh, &[], &ports, &[]).expect("ports");
+    assert_eq!(later.of_service("store", "http"), Some(40000), "it stays where clients know it");
+    let moved = given(&mesh, &[40000], &ports, &[]).expect("ports");
+    assert_eq!(moved.of_service("store", "http"), Some(9200));
+    let own = given(&mesh, &[40000], &ports, &[("store", 40000)]).expect("ports");
+    assert_eq!(own.of_service("store", "http"), Some(40000), "our own service holds it");
+}
+
+#[test]
+fn a_new_sender_moves_no_old_one_though_its_name_comes_first() {
+    let before = given(&soapa(&[]), &[], &Ports::default(), &[]).expect("ports");
+    assert_eq!(before.shown(&soapa(&[]), "collector"), [("syslog".to_owned(), 5514)].into());
+    let mesh = soapa(&FIREWALLS);
+    let after = given(&mesh, &[], &before, &[]).expect("ports");
+    let shown = [("syslog".to_owned(), 40000), ("syslog_senders".to_owned(), 5514)];
+    assert_eq!(after.shown(&mesh, "collector"), shown.into());
+}
+
+#[test]
+fn a_number_that_is_asked_for_is_given_or_refused_with_its_holder() {
+    let with = |settings: &str| {
+        let config = format!("name: bus\nproduct: nats\nsettings: {{{settings}}}\n");
+        soapa(&[("instances/nats/bus/config.yaml", Some(&config))])
+    };
+    let ports = given(&with("port: 9200, monitor_port: 1234"), &[], &Ports::default(), &[]).expect("ports");
+    assert_eq!(ports.of_service("bus", "client"), Some(9200));
+    assert_eq!(ports.of_service("bus", "monitor"), Some(1234));
+    assert_eq!(ports.of_service("store", "http"), Some(40000), "who asks for it comes first");
+    let refused =
+        given(&with("port: 5555, monitor_port: 70000"), &[5555], &Ports::default(), &[]).expect_err("refused");
+    assert_eq!(
+        refused,
+        [
+            "port 5555, which setting `port` of `bus` asks for, is taken by process 55551 (other)",
+            "setting `monitor_port` of `bus` is 70000, which is no port number",
+        ]
+    );
+    let twice = given(&with("port: 5555, monitor_port: 5555"), &[], &Ports::default(), &[]).expect_err("refused");
+    assert_eq!(twice, ["port 5555, which setting `monitor_port` of `bus` asks for, is taken by instance `bus`"]);
+}
