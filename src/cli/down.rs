@@ -49,7 +49,7 @@ fn state_without_project(cx: &Context) -> Option<std::path::PathBuf> {
 
 async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs) -> Result<(), Failure> {
     let state = StateFolder::of(project);
-    if !state.root().is_dir() {
+    if !state.root().is_dir() && runtime.observe().await?.is_empty() {
         cx.ui.progress("nothing to do");
         return Ok(());
     }

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use crate::project::names;
 
+/// The name of the state folder.
+const STATE: &str = ".resilmesh";
+
 /// The `.resilmesh` folder of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateFolder(PathBuf);
@@ -14,7 +17,7 @@ pub struct StateFolder(PathBuf);
 impl StateFolder {
     /// That of the project in this folder; nothing is made.
     pub fn of(project: &Path) -> Self {
-        Self(project.join(".resilmesh"))
+        Self(project.join(STATE))
     }
 
     /// The folder itself.
@@ -73,7 +76,21 @@ impl StateFolder {
 /// # Errors
 /// When it cannot be made.
 pub fn make_folder(folder: &Path) -> io::Result<()> {
+    refuse_links(folder)?;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// A cloned project may bring a state folder with links in it: nothing is written, or removed,
+/// through them.
+fn refuse_links(folder: &Path) -> io::Result<()> {
+    let inside = |place: &&Path| place.components().any(|part| part.as_os_str() == STATE);
+    for place in folder.ancestors().take_while(inside) {
+        if fs::symlink_metadata(place).is_ok_and(|found| found.is_symlink()) {
+            let what = format!("`{}` is a symbolic link; remove it", place.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
+    }
+    Ok(())
 }
 
 /// Writes a file that only its owner can read, whole or not at all.
@@ -104,6 +121,17 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        let (project, elsewhere) = (tempfile::tempdir().expect("folder"), tempfile::tempdir().expect("folder"));
+        let state = StateFolder::of(project.path());
+        state.make().expect("make");
+        std::os::unix::fs::symlink(elsewhere.path(), state.root().join("rendered")).expect("link");
+        let refused = write_file(&state.rendered("bus").join("nats.conf"), b"x").expect_err("a link");
+        assert!(refused.to_string().contains("is a symbolic link"), "{refused}");
+        assert_eq!(fs::read_dir(elsewhere.path()).expect("list").count(), 0);
+    }
 
     #[test]
     fn what_is_written_is_for_its_owner_only() {

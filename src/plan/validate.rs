@@ -50,8 +50,11 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn make(session: &Session) -> Result<Self, Trouble> {
-        let folder = Self(session.state.root().join(format!("check-{}", std::process::id())));
-        let made = session.state.make().and_then(|()| paths::make_folder(&folder.0));
+        let folder = Self(session.state.root().join("check"));
+        let made = session.state.make().and_then(|()| match fs::remove_dir_all(&folder.0) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => paths::make_folder(&folder.0),
+        });
         let made = made.and_then(|()| session.secrets.save_all(&folder.0.join("secrets")));
         made.map_err(|error| Trouble::io(&folder.0, &error))?;
         Ok(folder)

@@ -143,18 +143,32 @@ fn environment(
     let known = answers.clone();
     environment.add_function("port", move |state: &State<'_, '_>, name: &str| known.port(state, name));
     let passwords = secrets.clone();
-    environment.add_function("generated", move |instance: &str, key: &str| passwords.generated(instance, key));
+    environment.add_function("generated", move |instance: &str, key: &str| {
+        plain(key).map(|key| passwords.generated(instance, key))
+    });
     let passwords = secrets.clone();
     environment.add_function("generated_file", move |instance: &str, key: &str| {
-        passwords.generated(instance, key);
-        format!("../../secrets/{}/{key}", names::id(instance))
+        plain(key).map(|key| {
+            passwords.generated(instance, key);
+            format!("../../secrets/{}/{key}", names::id(instance))
+        })
     });
     let passwords = secrets.clone();
     environment.add_function("generated_key", move |instance: &str, key: &str| {
-        passwords.generated(instance, key);
-        key.to_owned()
+        plain(key).map(|key| {
+            passwords.generated(instance, key);
+            key.to_owned()
+        })
     });
     environment
+}
+
+/// A key is the name of a file: nothing in it may lead elsewhere.
+fn plain(key: &str) -> Result<&str, Error> {
+    if !key.is_empty() && names::id(key) == key {
+        return Ok(key);
+    }
+    Err(invalid(format!("`{key}` cannot be the name of a secret: only letters, digits, `_` and `-` can")))
 }
 
 fn json(value: &Value) -> Result<String, Error> {

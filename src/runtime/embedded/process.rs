@@ -214,11 +214,14 @@ impl Family {
                 }
                 handles.extend(watch(handle));
             }
-            if timeout_at(deadline, join_all(handles.iter().map(ended))).await.is_err() {
+            let late = timeout_at(deadline, join_all(handles.iter().map(ended))).await.is_err();
+            if late || Instant::now() >= deadline {
                 return Err(members);
             }
-            // A member whose handle was not to be had is about to vanish; let others run meanwhile.
-            tokio::task::yield_now().await;
+            // A member whose handle was not to be had is about to vanish, or cannot be watched here.
+            if handles.is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
         }
     }
 }

@@ -44,10 +44,11 @@ pub const CHANNEL_BATCHES: usize = 4;
 pub enum Fate {
     /// Stored by every sink it went to, or left out on purpose.
     Delivered = 0,
-    /// Not stored; the source should offer it again.
-    Errored = 1,
     /// Refused for good; offering it again is useless.
-    Rejected = 2,
+    Rejected = 1,
+    /// Not stored; the source should offer it again. Worse than refused: what was made from one input may be refused
+    /// in part, and the rest must come again all the same.
+    Errored = 2,
 }
 
 /// A share in the fate of what an event came from. Cloned for every copy. When the last share is
@@ -119,8 +120,8 @@ impl Drop for Shared {
         }
         let fate = match self.worst.load(Ordering::Acquire) {
             0 => Fate::Delivered,
-            1 => Fate::Errored,
-            _ => Fate::Rejected,
+            1 => Fate::Rejected,
+            _ => Fate::Errored,
         };
         if let Some(tell) = self.tell.get_mut().take() {
             tell(fate);
@@ -198,7 +199,7 @@ mod tests {
         assert!(futures::poll!(&mut told).is_pending());
         two.errored();
         drop(two);
-        assert_eq!(told.await, Fate::Rejected);
+        assert_eq!(told.await, Fate::Errored);
     }
 
     #[tokio::test]

@@ -149,6 +149,9 @@ impl Pending {
             self.fail(&error);
             return Err(error);
         }
+        // Also without a writer: a commit may have succeeded whose documents no reader has seen yet, and an id is
+        // known by `docs` or by the reader.
+        self.index.reload()?;
         self.docs = HashMap::new();
         self.last_seq = None;
         Ok(())

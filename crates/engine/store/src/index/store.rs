@@ -222,8 +222,9 @@ impl Store {
     pub(crate) fn delete_index(&self, index: &IndexHandle) -> Result<(), ApiError> {
         let mut writing = self.writing.lock();
         let mut indices = self.indices.write();
-        writing.pending.remove(&index.uuid);
+        // An index that cannot be removed lives on, with what is not committed yet.
         index.remove()?;
+        writing.pending.remove(&index.uuid);
         indices.remove(&index.name);
         tracing::info!(index = index.name, "index deleted");
         Ok(())

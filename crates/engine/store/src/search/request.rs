@@ -145,10 +145,11 @@ impl SearchRequest {
     }
 
     fn finish(mut self) -> Result<Self, ApiError> {
-        if self.from + self.size > MAX_WINDOW {
+        let window = self.from.saturating_add(self.size);
+        if window > MAX_WINDOW {
             return Err(ApiError::illegal(format!(
                 "Result window is too large, from + size must be less than or equal to: [{MAX_WINDOW}] but was [{}]. See the scroll api for a more efficient way to request large data sets. This limit can be set by changing the [index.max_result_window] index level setting.",
-                self.from + self.size
+                window
             )));
         }
         if let Some(after) = &self.search_after {

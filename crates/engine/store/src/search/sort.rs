@@ -95,9 +95,12 @@ impl SortKey {
             None => {}
             Some(text @ Value::String(_)) => key.descending = order(text)?,
             Some(Value::Object(options)) => {
+                if let Some(value) = options.get("order") {
+                    key.descending = order(value)?;
+                }
                 for (option, value) in options {
                     match (option.as_str(), &mut key.by) {
-                        ("order", _) => key.descending = order(value)?,
+                        ("order", _) => {}
                         ("missing", By::Field { missing_first, .. }) if value == "_first" || value == "_last" => {
                             *missing_first = value == "_first";
                         }
