@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tantivy::IndexWriter;
 
 use super::handle::IndexHandle;
-use super::schema::Stored;
+use super::schema::{Queue, Stored};
 use super::store::{Store, Writing};
 use crate::error::ApiError;
 use crate::json::Json;
@@ -39,6 +39,7 @@ pub(super) struct Pending {
     pub(super) index: Arc<IndexHandle>,
     /// None until something is written, and after a failure.
     writer: Option<IndexWriter<Stored>>,
+    queue: Arc<Queue>,
     /// The newest state of each document that an operation since the last commit concerned.
     pub(super) docs: HashMap<String, PendingDoc>,
     /// The last operation; none since the last commit = nothing to commit.
@@ -75,6 +76,7 @@ impl Pending {
         Self {
             index,
             writer: None,
+            queue: Arc::default(),
             docs: HashMap::new(),
             last_seq: None,
             mapping_changed: false,
@@ -109,10 +111,11 @@ impl Pending {
             empty => empty.insert(self.index.writer()?),
         };
         match change {
-            Change::Put { document, replaces } => {
+            Change::Put { mut document, replaces } => {
                 if replaces {
                     writer.delete_term(self.index.id_term(&document.id));
                 }
+                document.turn = Some(self.queue.enter());
                 writer.add_document(*document)?;
             }
             Change::Delete { id, .. } => {
@@ -355,6 +358,7 @@ fn reapply(pending: &mut Pending, record: &Record<'_>, place: Place) {
         version: record.version,
         stored: record.stored,
         indexed,
+        turn: None,
     });
     pending.apply(Change::Put { document, replaces: true });
 }

@@ -22,7 +22,7 @@ use crate::mapping::Mapping;
 use crate::mapping::document::Rules;
 
 /// Memory an index may gather before it writes a segment.
-const WRITER_BYTES: usize = 30_000_000;
+const WRITER_BYTES: usize = 20_000_000;
 /// Segments with more documents are not merged any more, unless much in them is deleted.
 const MAX_MERGE_DOCS: usize = 2_000_000;
 /// A segment with a greater share of deleted documents is rewritten.

@@ -13,7 +13,9 @@
 //! scaled number) is known from the mapping alone.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex};
 use tantivy::schema::document::{Document, ReferenceValue, ReferenceValueLeaf, Value};
 use tantivy::schema::{
     BytesOptions, FAST, Field, IndexRecordOption, JsonObjectOptions, STORED, STRING, Schema, TextFieldIndexing,
@@ -102,6 +104,46 @@ pub(crate) struct Stored {
     pub(crate) version: u64,
     pub(crate) stored: i64,
     pub(crate) indexed: Indexed,
+    /// Its place in the queue before the index writer, once it stands in it.
+    pub(crate) turn: Option<Turn>,
+}
+
+/// Documents that wait for the index writer. Its own queue holds ten thousand of them, whatever
+/// their size; this one is shorter, and keeps the memory of a busy store small.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    waiting: Mutex<usize>,
+    left: Condvar,
+}
+
+/// Most documents that may wait.
+const MAX_WAITING: usize = 1000;
+/// A writer that takes nothing for so long has failed: the next call to it says so.
+const STUCK: Duration = Duration::from_secs(60);
+
+/// A place in the queue, given back when the document is indexed or given up.
+#[derive(Debug)]
+pub(crate) struct Turn(Arc<Queue>);
+
+impl Queue {
+    /// Waits until there is a place.
+    pub(crate) fn enter(self: &Arc<Self>) -> Turn {
+        let mut waiting = self.waiting.lock();
+        while *waiting >= MAX_WAITING {
+            if self.left.wait_for(&mut waiting, STUCK).timed_out() {
+                break;
+            }
+        }
+        *waiting += 1;
+        Turn(self.clone())
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *self.0.waiting.lock() -= 1;
+        self.0.left.notify_one();
+    }
 }
 
 /// A part of such a document, as tantivy walks it.
@@ -127,7 +169,7 @@ impl<'a> Iterator for Paths<'a> {
         let (path, _, piece) = self.entries.find(|(_, has, _)| has.holds(role))?;
         let leaf = match piece {
             Piece::Number(number) => ReferenceValueLeaf::I64(*number),
-            Piece::Text(from, to) => ReferenceValueLeaf::Str(&self.texts[*from..*to]),
+            Piece::Text(from, to) => ReferenceValueLeaf::Str(&self.texts[*from as usize..*to as usize]),
         };
         Some((path, Part::Leaf(leaf)))
     }

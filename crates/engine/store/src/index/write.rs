@@ -323,6 +323,7 @@ impl Staging<'_> {
             version,
             stored,
             indexed,
+            turn: None,
         });
         self.changes.push(Staged {
             index: index.clone(),

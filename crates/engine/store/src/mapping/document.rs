@@ -45,7 +45,7 @@ impl Role {
 pub(crate) enum Piece {
     Number(i64),
     /// From and to, in [`Indexed::texts`].
-    Text(usize, usize),
+    Text(u32, u32),
 }
 
 /// What is indexed of one document.
@@ -57,9 +57,10 @@ pub(crate) struct Indexed {
 
 impl Indexed {
     fn text(&mut self, path: &Arc<str>, role: Role, text: &str) {
-        let from = self.texts.len();
+        // A body has less than 4 GiB, so its texts have too.
+        let from = self.texts.len() as u32;
         self.texts.push_str(text);
-        self.entries.push((path.clone(), role, Piece::Text(from, self.texts.len())));
+        self.entries.push((path.clone(), role, Piece::Text(from, self.texts.len() as u32)));
     }
 }
 

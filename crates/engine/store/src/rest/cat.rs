@@ -15,17 +15,11 @@ struct Table {
 
 impl Table {
     fn answer(self, mut request: Request) -> Result<Answer, ApiError> {
-        request.params.ignore(&[
-            "s",
-            "bytes",
-            "time",
-            "ts",
-            "local",
-            "master_timeout",
-            "expand_wildcards",
-            "include_unloaded_segments",
-        ]);
-        if let Some(key) = ["health", "pri", "help"].into_iter().find(|key| request.params.take(key).is_some()) {
+        request.params.ignore(&["local", "master_timeout", "expand_wildcards", "include_unloaded_segments"]);
+        if let Some(key) = ["health", "pri", "help", "s", "bytes", "time", "ts"]
+            .into_iter()
+            .find(|key| request.params.take(key).is_some())
+        {
             return Err(ApiError::unsupported(format_args!("[{key}] of a table")));
         }
         let header = request.params.flag("v")?.unwrap_or(false);
