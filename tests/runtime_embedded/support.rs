@@ -106,12 +106,16 @@ impl Drop for Workshop {
         if !std::thread::panicking() {
             return;
         }
-        self.supervisor().into_iter().for_each(|pid| signal(pid, Signal::SIGKILL));
+        // What has ended meanwhile is as good.
+        let end = |pid: u32| {
+            let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
+        };
+        self.supervisor().into_iter().for_each(end);
         let records = std::fs::read_dir(self.project().join(".resilmesh/run")).into_iter().flatten().flatten();
         for record in records.filter_map(|entry| std::fs::read(entry.path()).ok()) {
             let record: serde_json::Value = serde_json::from_slice(&record).unwrap_or_default();
             if let Some(pid) = record["record"]["process"]["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()) {
-                signal(pid, Signal::SIGKILL);
+                end(pid);
             }
         }
         for entry in std::fs::read_dir(self.project().join("work")).into_iter().flatten().flatten() {
