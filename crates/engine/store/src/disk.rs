@@ -12,6 +12,11 @@ pub(crate) trait Disk: Send + Sync + std::fmt::Debug {
     /// Writes at the end of a file, all or an error.
     fn append(&self, file: &mut File, bytes: &[u8]) -> io::Result<()>;
 
+    /// Makes what is in a file survive a power loss.
+    fn sync(&self, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
+
     /// Called before an index writes a segment; an error makes that fail.
     fn before_commit(&self) -> io::Result<()> {
         Ok(())
@@ -65,10 +70,12 @@ pub(crate) fn size_of(folder: &Path) -> u64 {
 #[cfg(test)]
 #[derive(Debug, Default)]
 pub(crate) struct TestDisk {
-    /// Bytes that may still be appended; negative = no limit.
     pub(crate) full: std::sync::atomic::AtomicBool,
     pub(crate) fail_commits: std::sync::atomic::AtomicBool,
     pub(crate) low: std::sync::atomic::AtomicBool,
+    pub(crate) fail_syncs: std::sync::atomic::AtomicBool,
+    /// How often a sync succeeded.
+    pub(crate) synced: std::sync::atomic::AtomicUsize,
 }
 
 #[cfg(test)]
@@ -84,6 +91,14 @@ impl Disk for TestDisk {
             return Err(io::ErrorKind::StorageFull.into());
         }
         file.write_all(bytes)
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        if self.fail_syncs.load(std::sync::atomic::Ordering::SeqCst) {
+            return Err(io::Error::other("a test"));
+        }
+        self.synced.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        file.sync_data()
     }
 
     fn before_commit(&self) -> io::Result<()> {

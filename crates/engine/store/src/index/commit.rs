@@ -278,7 +278,7 @@ impl Store {
     /// Called once a second: what was written until now survives a power loss.
     pub(crate) fn sync(&self) {
         let Some(file) = self.writing.lock().wal.take_unsynced() else { return };
-        if let Err(error) = file.sync_data() {
+        if let Err(error) = self.disk.sync(&file) {
             self.writing.lock().wal.still_unsynced();
             tracing::warn!(%error, "cannot sync the write-ahead log");
         }

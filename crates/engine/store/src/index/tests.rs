@@ -219,6 +219,21 @@ fn a_store_that_starts_on_a_full_disk_answers_and_recovers() {
 }
 
 #[test]
+fn with_durability_always_nothing_counts_as_done_before_it_is_synced() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let disk = Arc::new(TestDisk::default());
+    let store = try_open(folder.path(), Options { sync_each: true, ..options() }, &disk).expect("store");
+    disk.fail_syncs.store(true, SeqCst);
+    assert_eq!(store.write(&[operation("a", Action::Create(b"{}"))]).expect_err("not synced").status, 500);
+    // Sent again, it is there already; that may be said only once it is on the disk.
+    assert_eq!(store.write(&[operation("a", Action::Create(b"{}"))]).expect_err("not synced").status, 500);
+    disk.fail_syncs.store(false, SeqCst);
+    let again = write(&store, &[operation("a", Action::Create(b"{}"))]);
+    assert_eq!(effected(&again[0]), Err(409));
+    assert_eq!(disk.synced.load(SeqCst), 1);
+}
+
+#[test]
 fn a_failed_commit_is_made_good_later() {
     let folder = tempfile::tempdir().expect("folder");
     let disk = Arc::new(TestDisk::default());

@@ -153,8 +153,12 @@ impl Store {
         }
         let unsynced = if self.options.sync_each { writing.wal.take_unsynced() } else { None };
         drop(writing);
-        if let Some(file) = unsynced {
-            file.sync_data()?;
+        if let Some(file) = unsynced
+            && let Err(error) = self.disk.sync(&file)
+        {
+            // What the log holds may come again, and is then found there: it must be synced first.
+            self.writing.lock().wal.still_unsynced();
+            return Err(error.into());
         }
         Ok(outcomes)
     }

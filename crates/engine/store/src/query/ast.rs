@@ -48,8 +48,25 @@ pub(crate) struct Bound {
 pub(crate) enum Fields {
     /// One field. A value that it cannot hold is an error.
     One(String),
-    /// Names and patterns with boosts. A value that a field cannot hold does not match there.
-    Many(Vec<(String, f32)>),
+    /// Several.
+    Many {
+        /// Names and patterns, with boosts.
+        fields: Vec<(String, f32)>,
+        /// A value that a named field cannot hold does not match there, as it never does where a
+        /// pattern leads to the field; otherwise it is an error.
+        lenient: bool,
+    },
+}
+
+impl Fields {
+    /// One field or all that a pattern stands for.
+    pub(crate) fn named(name: &str, lenient: bool) -> Self {
+        if lenient || name.contains('*') {
+            Self::Many { fields: vec![(name.to_owned(), 1.0)], lenient }
+        } else {
+            Self::One(name.to_owned())
+        }
+    }
 }
 
 /// A query on the values of one field.

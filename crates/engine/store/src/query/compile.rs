@@ -79,10 +79,10 @@ impl<'a> Target<'a> {
     fn leaf(&self, fields: &Fields, leaf: &Leaf) -> Result<Box<dyn Compiled>, ApiError> {
         match fields {
             Fields::One(field) => leaves::compile(self, field, leaf),
-            Fields::Many(many) => {
+            Fields::Many { fields, lenient } => {
                 let mut queries = Vec::new();
-                for (name, boost) in many {
-                    let lenient = name.contains('*');
+                for (name, boost) in fields {
+                    let lenient = *lenient || name.contains('*');
                     for field in self.expand(name) {
                         match leaves::compile(self, &field, leaf) {
                             Ok(query) if *boost == 1.0 => queries.push(query),

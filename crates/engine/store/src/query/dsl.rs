@@ -256,7 +256,7 @@ fn matching(name: &str, body: &Value) -> Answer {
         operator: options.operator("operator")?,
         minimum: options.minimum()?,
     };
-    let fields = if options.flag("lenient")? { Fields::Many(vec![(field, 1.0)]) } else { Fields::One(field) };
+    let fields = if options.flag("lenient")? { Fields::named(&field, true) } else { Fields::One(field) };
     options.boosted(Query::Leaf { fields, leaf })
 }
 
@@ -322,7 +322,8 @@ fn multi_match(name: &str, body: &Value) -> Answer {
         Some(Value::String(field)) => self::fields(&[Value::String(field.clone())])?,
         Some(_) => self::fields(options.list("fields")?)?,
     };
-    options.boosted(Query::Leaf { fields: Fields::Many(fields), leaf })
+    let fields = Fields::Many { fields, lenient: options.flag("lenient")? };
+    options.boosted(Query::Leaf { fields, leaf })
 }
 
 fn term(name: &str, body: &Value) -> Answer {
@@ -437,19 +438,15 @@ fn query_string(name: &str, body: &Value) -> Answer {
         "_name",
     ];
     let options = Options::of(name, body, &allowed)?;
+    let lenient = options.flag("lenient")?;
     let default_fields = match (options.get("default_field"), options.get("fields")) {
-        (Some(Value::String(field)), None) => default_field(field),
-        (None, Some(_)) => Fields::Many(fields(options.list("fields")?)?),
-        (None, None) => default_field("*"),
+        (Some(Value::String(field)), None) => Fields::named(field, lenient),
+        (None, Some(_)) => Fields::Many { fields: fields(options.list("fields")?)?, lenient },
+        (None, None) => Fields::named("*", lenient),
         _ => return Err(ApiError::illegal("[query_string] query takes [default_field] (text) or [fields], not both")),
     };
-    let read = lucene::Options { default_fields, operator: options.operator("default_operator")? };
+    let read = lucene::Options { default_fields, operator: options.operator("default_operator")?, lenient };
     options.boosted(lucene::parse(&options.text("query")?, &read)?)
-}
-
-/// The field or fields that clauses without one go to.
-pub(crate) fn default_field(field: &str) -> Fields {
-    if field.contains('*') { Fields::Many(vec![(field.to_owned(), 1.0)]) } else { Fields::One(field.to_owned()) }
 }
 
 #[cfg(test)]

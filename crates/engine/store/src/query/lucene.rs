@@ -15,6 +15,8 @@ pub(crate) struct Options {
     /// Where clauses without a field go.
     pub(crate) default_fields: Fields,
     pub(crate) operator: Operator,
+    /// A value that a field cannot hold does not match there, and is no error.
+    pub(crate) lenient: bool,
 }
 
 /// Deepest nesting of parentheses.
@@ -146,6 +148,9 @@ impl Parser<'_> {
     }
 
     fn clause(&mut self, fields: &Fields) -> Result<Query, ApiError> {
+        if self.take_word("AND") || self.take_word("OR") || self.take("&&") || self.take("||") {
+            return Err(self.error("an operator without a clause on each side"));
+        }
         if self.take("(") {
             let query = self.clauses(fields, true)?;
             if !self.take(")") {
@@ -176,8 +181,11 @@ impl Parser<'_> {
         if name.text == "*" && name.wild && self.take("*") {
             return self.boosted(Query::All);
         }
-        let fields =
-            if name.wild { Fields::Many(vec![(name.text.clone(), 1.0)]) } else { Fields::One(name.text.clone()) };
+        let fields = if name.wild || self.options.lenient {
+            Fields::Many { fields: vec![(name.text.clone(), 1.0)], lenient: self.options.lenient }
+        } else {
+            Fields::One(name.text.clone())
+        };
         if self.take("(") {
             let query = self.clauses(&fields, true)?;
             if !self.take(")") {
@@ -218,7 +226,7 @@ impl Parser<'_> {
                 // Any document that has the field, or any at all.
                 let query = match fields {
                     Fields::One(field) => Query::leaf(field.clone(), Leaf::Exists),
-                    Fields::Many(_) => Query::All,
+                    Fields::Many { .. } => Query::All,
                 };
                 return self.boosted(query);
             }
@@ -380,7 +388,9 @@ mod tests {
             Query::Leaf { fields, leaf } => {
                 let field = match fields {
                     Fields::One(field) => field.clone(),
-                    Fields::Many(many) => many.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join("|"),
+                    Fields::Many { fields, .. } => {
+                        fields.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join("|")
+                    }
                 };
                 let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
                 let leaf = match leaf {
@@ -405,7 +415,7 @@ mod tests {
     }
 
     fn read(text: &str, operator: Operator) -> Result<String, ApiError> {
-        let options = Options { default_fields: Fields::One("d".into()), operator };
+        let options = Options { default_fields: Fields::One("d".into()), operator, lenient: false };
         parse(text, &options).map(|query| show(&query))
     }
 
@@ -469,14 +479,16 @@ mod tests {
             "/re/",
             "a^x",
             "AND a",
+            "OR",
+            "|| a",
+            "a AND OR b",
+            "a AND",
+            "(OR a)",
             "\\",
             ":x",
         ] {
             let outcome = read(text, Operator::Or);
-            if text == "AND a" {
-                // Without a clause before it, it is a word like others.
-                assert_eq!(outcome.expect(text), "(d:AND d:a)");
-            } else {
+            {
                 assert_eq!(outcome.expect_err(text).status, 400, "{text}");
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::ast::Operator;
+use super::ast::{Fields, Operator};
 use super::{dsl, lucene};
 use crate::error::ApiError;
 use crate::index::tests::open;
@@ -104,7 +104,8 @@ impl Fixture {
     }
 
     fn lucene(&self, text: &str) -> Result<String, ApiError> {
-        let options = lucene::Options { default_fields: dsl::default_field("*"), operator: Operator::Or };
+        let options =
+            lucene::Options { default_fields: Fields::named("*", false), operator: Operator::Or, lenient: false };
         self.ids(&lucene::parse(text, &options)?, &json!(["_doc"]))
     }
 }

@@ -6,7 +6,7 @@ use super::collect::Show;
 use super::filter::SourceFilter;
 use super::sort::{By, SortKey};
 use crate::error::ApiError;
-use crate::query::ast::{Operator, Query};
+use crate::query::ast::{Fields, Operator, Query};
 use crate::query::{dsl, lucene};
 use crate::rest::params::Params;
 
@@ -199,17 +199,16 @@ pub(crate) fn query_param(params: &mut Params) -> Result<Option<Query>, ApiError
         Some("and") => Operator::And,
         Some(other) => return Err(ApiError::illegal(format!("operator [{other}] must be [and] or [or]"))),
     };
-    for key in ["lenient", "analyze_wildcard"] {
-        params.flag(key)?;
-    }
+    let lenient = params.flag("lenient")?.unwrap_or_default();
+    params.flag("analyze_wildcard")?;
     if let Some(analyzer) = params.take("analyzer")
         && analyzer != "standard"
     {
         return Err(ApiError::unsupported(format_args!("analyzer [{analyzer}]")));
     }
     let Some(text) = params.take("q") else { return Ok(None) };
-    let default_fields = dsl::default_field(field.as_deref().unwrap_or("*"));
-    lucene::parse(&text, &lucene::Options { default_fields, operator }).map(Some)
+    let default_fields = Fields::named(field.as_deref().unwrap_or("*"), lenient);
+    lucene::parse(&text, &lucene::Options { default_fields, operator, lenient }).map(Some)
 }
 
 /// What is shown of documents, by parameters.
