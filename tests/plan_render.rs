@@ -92,7 +92,8 @@ fn the_collector_says_in_yaml_what_the_contract_says() {
     let conversion = collector("vector/transforms/logs_to_ecs_events.yaml");
     assert_eq!(conversion["inputs"], json!(["in_logs__*"]));
     assert_eq!((&conversion["drop_on_error"], &conversion["reroute_dropped"]), (&json!(true), &json!(true)));
-    assert_eq!(collector("engine.yaml"), json!({"inbox_prefix": "_INBOX_collector", "refused": {}}));
+    let refused = json!({"out_ecs_events__bus": "rejected_logs__bus"});
+    assert_eq!(collector("engine.yaml"), json!({"inbox_prefix": "_INBOX_collector", "refused": refused}));
 }
 
 #[test]

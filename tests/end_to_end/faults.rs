@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::mesh::Mesh;
+use crate::mesh::{Mesh, http};
 
 fn stderr_of(output: &std::process::Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -73,6 +73,26 @@ fn odd_lines_are_kept() {
     mesh.wait_for_count(4);
     let lengths: Vec<usize> = mesh.messages().iter().map(String::len).collect();
     assert!(lengths.contains(&1_000_000), "{lengths:?}");
+}
+
+#[test]
+fn of_an_event_that_the_broker_refuses_for_its_size_the_beginning_is_kept() {
+    let mesh = Mesh::soapa();
+    mesh.up();
+    // Each of these bytes takes six in JSON, and the line stands in the event twice.
+    let mut line = b"<134>Nov 21 10:00:00 gw01 app[1]: big one ".to_vec();
+    line.resize(1_000_000, 1);
+    mesh.send_syslog([line.as_slice(), b"<134>Nov 21 10:00:00 gw01 app[1]: after it"].into_iter());
+    mesh.wait_for_count(1);
+    let monitor = mesh.port("bus", "monitor");
+    mesh.wait_for("it is among the rejected", |_| {
+        let (_, streams) = http(monitor, "/jsz?streams=true", None).expect("monitoring page");
+        let streams: serde_json::Value = serde_json::from_str(&streams).expect("JSON");
+        let streams = streams["account_details"][0]["stream_detail"].as_array().expect("streams").clone();
+        streams.iter().any(|stream| stream["name"] == "logs_rejected" && stream["state"]["messages"] == 1)
+    });
+    assert_eq!(mesh.messages(), ["after it"]);
+    assert_eq!(mesh.service("collector")["dropped"], 1);
 }
 
 #[test]

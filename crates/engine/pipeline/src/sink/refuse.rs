@@ -10,6 +10,12 @@ use super::SinkContext;
 use super::owed::Owed;
 use crate::event::{Batch, Event};
 
+/// How reasons begin when the size of an event is what stands in the way.
+const TOO_LARGE: &str = "too large";
+
+/// How much of a text goes on of an event that is too large, in bytes.
+const KEPT_BYTES: usize = 16 * 1024;
+
 /// Where events go that can never be delivered.
 #[derive(Debug, Clone)]
 pub struct Refusals {
@@ -41,6 +47,10 @@ impl Refusals {
             return owed.rejected();
         };
         let mut event = Event::new(event, owed.into_ack());
+        if reason.starts_with(TOO_LARGE) {
+            // The sink that takes it would refuse it as well.
+            cut(&mut event.value);
+        }
         event.value.insert(
             path!("metadata", "dropped"),
             value!({
@@ -55,6 +65,20 @@ impl Refusals {
             tracing::warn!(sink = self.id, reason, message, "event given up: the sink for refused events has ended");
             refused.0.iter().for_each(|event| event.ack.errored());
         }
+    }
+}
+
+/// Cuts all long texts, saying so in each.
+fn cut(value: &mut Value) {
+    if let Some(text) = value.as_bytes().filter(|text| text.len() > KEPT_BYTES) {
+        let kept = String::from_utf8_lossy(&text[..KEPT_BYTES]);
+        *value = format!("{kept} [cut: {} bytes in all]", text.len()).into();
+        return;
+    }
+    match value {
+        Value::Object(object) => object.values_mut().for_each(cut),
+        Value::Array(items) => items.iter_mut().for_each(cut),
+        _ => {}
     }
 }
 
@@ -94,6 +118,19 @@ mod tests {
         assert_eq!(event.value.get(path!("metadata", "dropped", "component_id")), Some(&value!("out")));
         drop(event);
         assert_eq!(told.await, Fate::Delivered);
+    }
+
+    #[tokio::test]
+    async fn of_what_is_too_large_the_beginnings_go_on() {
+        let (sender, mut input) = channel();
+        let (ack, _told) = Ack::pair();
+        let refusals = Refusals::new("nats", &context(&Stats::new(), Some(sender)));
+        let event = value!({"id": "x", "list": [("é".repeat(KEPT_BYTES))]});
+        refusals.give_up(event, ack.into(), "too large for the server", "").await;
+        let event = input.recv().await.unwrap().remove(0);
+        assert_eq!(event.value.get(path!("id")), Some(&value!("x")));
+        let text = event.value.get(path!("list", 0)).unwrap().to_string_lossy().into_owned();
+        assert!(text.len() < KEPT_BYTES + 100 && text.ends_with(" [cut: 32768 bytes in all]"), "{} bytes", text.len());
     }
 
     #[tokio::test]

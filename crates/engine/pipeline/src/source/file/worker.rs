@@ -252,6 +252,9 @@ impl Run {
         let Some(reading) = self.files.get_mut(&key) else { return false };
         if let Some(offset) = reading.progress.rewind() {
             reading.tail.rewind(offset);
+            // A file that is gone is still open, and what failed of it can be read again. What was
+            // in one that was emptied cannot.
+            reading.over &= reading.gone.is_none();
             reading.rest_until = Some(Instant::now() + AGAIN);
         }
         let resting = reading.rest_until.is_some_and(|until| Instant::now() < until);
