@@ -232,6 +232,27 @@ async fn a_state_that_somebody_else_wrote_starts_nothing() {
 }
 
 #[tokio::test]
+async fn a_service_whose_state_was_lost_is_stopped_all_the_same() {
+    let workshop = Workshop::new();
+    let runtime = embedded(&workshop);
+    let spec = workshop.web("web", "");
+    for supervised in [false, true] {
+        start_ready(&runtime, &spec).await;
+        kill_supervisor(&workshop).await;
+        std::fs::write(workshop.project().join(".resilmesh/run/web.json"), "torn").expect("write");
+        assert!(runtime.observe().await.expect("observe").is_empty());
+        assert!(get(&spec).is_some(), "it still runs");
+        if supervised {
+            runtime.start(&workshop.command("other", "sleep", &["1000"])).await.expect("start");
+        }
+        runtime.stop("web").await.expect("stop");
+        assert_eq!(get(&spec), None);
+    }
+    runtime.stop("other").await.expect("stop");
+    runtime.finish().await.expect("finish");
+}
+
+#[tokio::test]
 async fn a_log_that_is_a_link_is_not_written_to() {
     let workshop = Workshop::new();
     let runtime = embedded(&workshop);

@@ -191,6 +191,16 @@ pub(crate) fn shared_base() -> PathBuf {
     PathBuf::from(format!("/tmp/resilmesh-{}", rustix::process::geteuid().as_raw()))
 }
 
+/// A folder that all processes of this user share, whatever their environment. It is made.
+pub(crate) fn shared_folder(name: &str) -> io::Result<PathBuf> {
+    let base = shared_base();
+    let folder = base.join(name);
+    for folder in [&base, &folder] {
+        make_private(folder).and_then(|()| check_private(folder))?;
+    }
+    Ok(folder)
+}
+
 fn hash(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }

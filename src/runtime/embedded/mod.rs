@@ -44,6 +44,7 @@ pub use program::{Resolved, resolve_program};
 pub use supervisor::supervise;
 
 use self::layout::Layout;
+pub(crate) use self::layout::shared_folder;
 use self::protocol::{Finished, Named, Wait};
 use self::record::Record;
 use self::seat::Lock;
@@ -137,13 +138,16 @@ impl Embedded {
     /// Stops what a killed supervisor left behind, without starting another one.
     async fn stop_without_supervisor(&self, instance: &str) -> Result<(), RuntimeError> {
         let layout = self.layout()?;
-        let Some(record) = Record::load(&layout, instance) else { return Ok(()) };
+        let record = Record::load(&layout, instance);
         let _lock = Lock::take(&layout)
             .map_err(|error| RuntimeError::new(format!("the supervisor's lock cannot be taken: {error}")))?
             .ok_or_else(|| RuntimeError::new("a supervisor is just starting").hint("try again"))?;
-        let ended = record.family(&layout).end(record.spec.stop_within).await;
-        ended.map_err(|left| RuntimeError::new(keeper::unendable(instance, &left)))?;
-        keeper::remove_socket(&record.spec);
+        if let Some(record) = record {
+            let ended = record.family(&layout).end(record.spec.stop_within).await;
+            ended.map_err(|left| RuntimeError::new(keeper::unendable(instance, &left)))?;
+            keeper::remove_socket(&record.spec);
+        }
+        keeper::end_unrecorded(&layout, instance).await.map_err(RuntimeError::new)?;
         Record::remove(&layout, instance)
             .map_err(|error| RuntimeError::new(format!("the state of `{instance}` cannot be removed: {error}")))
     }

@@ -264,7 +264,8 @@ impl Verbs {
     }
 
     async fn stop(&self, instance: &str) -> Result<(), String> {
-        self.keeper(instance).tell(Order::Stop).await
+        self.keeper(instance).tell(Order::Stop).await?;
+        keeper::end_unrecorded(&self.shared.layout, instance).await
     }
 
     async fn wait(&self, Wait { instance, within }: Wait) -> Result<(), String> {

@@ -10,8 +10,9 @@ use rustix::process::Signal;
 use tokio::sync::{mpsc, watch as channel};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::layout::Layout;
 use super::probe::{self, Health};
-use super::process::{self, Process};
+use super::process::{self, Family, Process};
 use super::reaper::Exit;
 use super::record::Record;
 use super::{launch, tail};
@@ -356,6 +357,12 @@ fn unstartable(spec: &ServiceSpec, error: &io::Error) -> String {
 pub(crate) fn unendable(instance: &str, left: &[Process]) -> String {
     let left: Vec<String> = left.iter().map(|process| process.pid.to_string()).collect();
     format!("process {} of `{instance}` cannot be ended, not even by SIGKILL", left.join(", "))
+}
+
+/// Ends what is left of a service of which no usable state is left: its processes carry a mark.
+pub(crate) async fn end_unrecorded(layout: &Layout, instance: &str) -> Result<(), String> {
+    let ended = Family::new(layout.mark(instance), None).end(LEFTOVERS_WITHIN).await;
+    ended.map_err(|left| unendable(instance, &left))
 }
 
 /// A killed service leaves its control socket; nothing would remove it.
