@@ -211,6 +211,15 @@ pub struct Setting {
     pub choices: Vec<Value>,
     /// Type of the items of an array; none = any.
     pub items: Option<SettingType>,
+    /// What a text must be; none = any text.
+    pub format: Option<TextFormat>,
+}
+
+/// What the text of a setting must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextFormat {
+    /// An IP address or `localhost`: what a service can listen on without asking a name server.
+    Address,
 }
 
 /// At which moment a hook is called.

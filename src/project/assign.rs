@@ -124,6 +124,7 @@ mod tests {
             required: false,
             choices: Vec::new(),
             items: None,
+            format: None,
         }
     }
 

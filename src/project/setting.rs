@@ -1,10 +1,12 @@
 //! Settings: what a product or an integration wants to be told, and values for them.
 
+use std::net::IpAddr;
+
 use serde_json::Value as Json;
 
 use super::decode::{self, Fields, Report, UnknownKeys};
 use super::yaml::{Node, Value};
-use crate::mesh::model::{Setting, SettingType};
+use crate::mesh::model::{Setting, SettingType, TextFormat};
 
 /// Reads the list of settings at `key`.
 pub(super) fn decode_list(fields: &mut Fields<'_>, key: &'static str, report: &mut Report) -> Vec<Setting> {
@@ -38,6 +40,7 @@ fn decode_one(node: &Node, report: &mut Report) -> Option<Setting> {
         required: fields.flag("required", report),
         choices: Vec::new(),
         items,
+        format: fields.get("format").and_then(|node| format(node, report)),
     };
     setting.choices = choices(&mut fields, &setting, report);
     if let Some(node) = fields.get("default") {
@@ -70,6 +73,15 @@ fn choices(fields: &mut Fields<'_>, setting: &Setting, report: &mut Report) -> V
         }
     }
     choices
+}
+
+fn format(node: &Node, report: &mut Report) -> Option<TextFormat> {
+    let said = decode::text(node, "the format of a setting", report)?;
+    match said.value.as_str() {
+        "address" => Some(TextFormat::Address),
+        // JSON Schema has many formats, and lets readers ignore those they do not know.
+        _ => None,
+    }
 }
 
 /// A type, or the first of a list of types that is not `null`.
@@ -122,7 +134,17 @@ pub fn value(setting: &Setting, node: &Node) -> Result<Json, String> {
             .collect();
         return check_choices(setting, typed?.into());
     }
+    check_format(setting, &value)?;
     check_choices(setting, value)
+}
+
+fn check_format(setting: &Setting, value: &Json) -> Result<(), String> {
+    match (setting.format, value.as_str()) {
+        (Some(TextFormat::Address), Some(text)) if text != "localhost" && text.parse::<IpAddr>().is_err() => {
+            Err(format!("setting `{}` must be an IP address or `localhost`, but is `{text}`", setting.name))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_choices(setting: &Setting, value: Json) -> Result<Json, String> {
