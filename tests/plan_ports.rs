@@ -61,13 +61,15 @@ fn the_default_is_taken_if_it_is_free_and_another_one_is_remembered() {
 }
 
 #[test]
-fn a_new_sender_moves_no_old_one_though_its_name_comes_first() {
+fn a_new_sender_takes_neither_port_nor_name_of_an_old_one_though_its_name_comes_first() {
     let before = given(&soapa(&[]), &[], &Ports::default(), &[]).expect("ports");
     assert_eq!(before.shown(&soapa(&[]), "collector"), [("syslog".to_owned(), 5514)].into());
     let mesh = soapa(&FIREWALLS);
     let after = given(&mesh, &[], &before, &[]).expect("ports");
-    let shown = [("syslog".to_owned(), 40000), ("syslog_senders".to_owned(), 5514)];
-    assert_eq!(after.shown(&mesh, "collector"), shown.into());
+    let shown = [("syslog".to_owned(), 5514), ("syslog_firewalls".to_owned(), 40000)];
+    assert_eq!(after.shown(&mesh, "collector"), shown.clone().into());
+    let later = given(&mesh, &[], &after, &[]).expect("ports");
+    assert_eq!(later.shown(&mesh, "collector"), shown.into(), "nor does it the next time");
 }
 
 #[test]

@@ -49,7 +49,7 @@ impl Bus {
         let state = StateFolder::of(folder.path());
         let mut ports = plan_support::default_ports(&mesh);
         for name in ["client", "monitor"] {
-            let number = ThisMachine.any_free("127.0.0.1", Protocols::Tcp).expect("a free port");
+            let number = ThisMachine::default().any_free("127.0.0.1", Protocols::Tcp).expect("a free port");
             ports.insert(PortId { instance: "bus".into(), plug: None, name: name.into() }, number);
         }
         let secrets = Arc::new(Secrets::default());

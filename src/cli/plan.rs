@@ -5,6 +5,7 @@ use clap::Args;
 use super::Context;
 use super::failure::Failure;
 use crate::mesh::model::Mesh;
+use crate::plan::ports::probe::ThisMachine;
 use crate::plan::programs::OnThisMachine;
 use crate::plan::session::{self, Session};
 use crate::plan::step::Plan;
@@ -28,7 +29,7 @@ pub fn run(cx: &Context, args: PlanArgs) -> Result<(), Failure> {
     let runtime = Embedded::new(&project)?;
     let session = super::block_on(async {
         let programs = OnThisMachine { runtime: &runtime, fetch: false, notice: &|_| {} };
-        Ok(session::plan(&project, &mesh, &runtime, &programs).await?)
+        Ok(session::plan(&project, &mesh, &runtime, &programs, &ThisMachine::default()).await?)
     })?;
     show(cx, &mesh, &session);
     if args.detailed_exitcode && !session.plan.is_empty() {

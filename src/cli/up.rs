@@ -13,12 +13,13 @@ use crate::plan::apply::Executor;
 use crate::plan::hook_runner::BuiltinHooks;
 use crate::plan::lock::Lock;
 use crate::plan::paths::StateFolder;
+use crate::plan::ports::probe::ThisMachine;
 use crate::plan::programs::OnThisMachine;
 use crate::plan::session::{self, Session};
 use crate::plan::trouble::Trouble;
 use crate::plan::validate::validate;
 use crate::runtime::Runtime;
-use crate::runtime::embedded::Embedded;
+use crate::runtime::embedded::{Embedded, shared_folder};
 
 /// Bring the mesh up, or to what has been declared since
 #[derive(Debug, Args)]
@@ -54,7 +55,9 @@ async fn up(cx: &Context, project: &Path, mesh: &Mesh, runtime: &Embedded, patie
     runtime.prepare().await?;
     let ui = cx.ui.clone();
     let programs = OnThisMachine { runtime, fetch: true, notice: &move |text| ui.progress(text) };
-    let session = session::plan(project, mesh, runtime, &programs).await?;
+    // Held until the services listen: another `up` at the same moment takes other ports.
+    let ports = shared_folder("ports").map(ThisMachine::reserving).unwrap_or_default();
+    let session = session::plan(project, mesh, runtime, &programs, &ports).await?;
     plan::left_out(cx, mesh, &session);
     if session.plan.is_empty() {
         cx.ui.progress("nothing to do");

@@ -16,7 +16,8 @@ use crate::runtime::embedded::{Embedded, resolve_program};
 pub struct OnThisMachine<'a> {
     /// Whose control sockets.
     pub runtime: &'a Embedded,
-    /// A program that would have to be fetched is only named: for `plan`, which changes nothing.
+    /// Without it, a program that would have to be fetched is only named, and none is asked for its
+    /// version: for `plan`, which changes and runs nothing.
     pub fetch: bool,
     /// Hears what takes long.
     pub notice: &'a (dyn Fn(&str) + Send + Sync),
@@ -47,8 +48,7 @@ impl OnThisMachine<'_> {
         let found = if self.fetch {
             resolve_program(program, setting, self.notice).await?
         } else {
-            // Without a Python nothing is fetched.
-            let finder = Finder { python: PathBuf::new(), ..Finder::from_environment() };
+            let finder = Finder { may_run: false, ..Finder::from_environment() };
             match finder.resolve(program, setting, &|_| {}).await {
                 Err(_) if setting.is_none() && program.fetch.is_some() => {
                     let path = PathBuf::from(&program.program);

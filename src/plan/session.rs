@@ -8,7 +8,7 @@ use super::desired::{self, Desired, Machine, Program};
 use super::journal::Journal;
 use super::observe::observe;
 use super::paths::StateFolder;
-use super::ports::probe::ThisMachine;
+use super::ports::probe;
 use super::ports::{self, Claims, Ports};
 use super::reconcile::{self, Observed};
 use super::render;
@@ -56,12 +56,13 @@ pub async fn plan(
     mesh: &Mesh,
     runtime: &Embedded,
     programs: &dyn Programs,
+    machine: &(dyn probe::Machine + Sync),
 ) -> Result<Session, Trouble> {
     let state = StateFolder::of(project);
     let journal = Journal::load(&state.journal())?;
     let services = runtime.observe().await?;
     let supervised = runtime.supervision().await? != Supervision::Gone;
-    let ports = ports(&state, mesh, &services)?;
+    let ports = ports(&state, mesh, &services, machine)?;
     let folder = state.secrets();
     let secrets = Arc::new(Secrets::load(&folder).map_err(|error| Trouble::io(&folder, &error))?);
     take_typed(mesh, &secrets);
@@ -89,7 +90,12 @@ fn take_typed(mesh: &Mesh, secrets: &Secrets) {
 }
 
 /// Chooses port numbers.
-fn ports(state: &StateFolder, mesh: &Mesh, services: &[ServiceStatus]) -> Result<Ports, Trouble> {
+fn ports(
+    state: &StateFolder,
+    mesh: &Mesh,
+    services: &[ServiceStatus],
+    machine: &dyn probe::Machine,
+) -> Result<Ports, Trouble> {
     let path = state.ports();
     let remembered = Ports::load(&path).map_err(|error| Trouble::io(&path, &error))?;
     let held: BTreeMap<String, BTreeSet<u16>> = services
@@ -97,7 +103,7 @@ fn ports(state: &StateFolder, mesh: &Mesh, services: &[ServiceStatus]) -> Result
         .filter(|status| status.pid.is_some())
         .map(|status| (status.spec.instance.clone(), status.spec.ports.values().copied().collect()))
         .collect();
-    Ok(ports::allocate(&Claims { mesh, remembered: &remembered, held: &held }, &ThisMachine)?)
+    Ok(ports::allocate(&Claims { mesh, remembered: &remembered, held: &held }, machine)?)
 }
 
 impl Session {

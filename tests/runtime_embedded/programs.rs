@@ -25,8 +25,13 @@ impl Machine {
         let folder = tempfile::tempdir().expect("temporary folder");
         let at = |name: &str| folder.path().join(name);
         std::fs::create_dir(at("bin")).expect("folder");
-        let finder =
-            Finder { path: at("bin").into(), cache: at("cache"), overrides: BTreeMap::new(), python: at("python") };
+        let finder = Finder {
+            path: at("bin").into(),
+            cache: at("cache"),
+            overrides: BTreeMap::new(),
+            python: at("python"),
+            may_run: true,
+        };
         Self { folder, finder }
     }
 
@@ -214,4 +219,24 @@ async fn a_real_nats_server_starts_reloads_and_stops() {
     runtime.wait_ready("bus", WITHIN).await.expect("still ready");
     runtime.stop("bus").await.expect("stop");
     runtime.finish().await.expect("finish");
+}
+
+#[tokio::test]
+async fn a_finder_that_may_run_nothing_only_looks() {
+    let mut machine = Machine::new().with_pip();
+    machine.finder.may_run = false;
+    let refused = machine.resolve(&tool(&right_hash()), None).await.expect_err("not there");
+    assert!(refused.to_string().contains("`up` fetches it"), "{refused}");
+    let ran = machine.folder.path().join("ran");
+    let path = machine.put("bin/tool", &format!("#!/bin/sh\necho > {}\necho tool 1.2.4\n", ran.display()));
+    let found = machine.resolve(&tool(&right_hash()), None).await.expect("on PATH");
+    assert_eq!((&found.path, found.label.as_str()), (&path, "tool"));
+    assert!(!ran.exists() && !machine.folder.path().join("asked").exists(), "something ran");
+
+    machine.finder.may_run = true;
+    machine.resolve(&tool(&right_hash()), None).await.expect("asked");
+    assert!(ran.exists());
+    machine.finder.may_run = false;
+    let remembered = machine.resolve(&tool(&right_hash()), None).await.expect("on PATH");
+    assert_eq!(remembered.label, "tool 1.2.4");
 }

@@ -31,8 +31,9 @@ pub struct Claims<'a> {
     pub held: &'a BTreeMap<String, BTreeSet<u16>>,
 }
 
-/// The ports that the services of a mesh need, sorted.
-pub fn claims(mesh: &Mesh) -> Vec<Claim> {
+/// The ports that the services of a mesh need. A new plug takes no name from one that has had a port
+/// before.
+pub fn claims(mesh: &Mesh, remembered: &Ports) -> Vec<Claim> {
     let mut claims = Vec::new();
     for (instance, service) in mesh.services() {
         let own = |name: &String| PortId { instance: instance.name.clone(), plug: None, name: name.clone() };
@@ -41,18 +42,20 @@ pub fn claims(mesh: &Mesh) -> Vec<Claim> {
             shown: name.clone(),
             default: *default,
         }));
-        claims.extend(of_plugs(mesh, instance));
+        claims.extend(of_plugs(mesh, instance, remembered));
     }
     claims
 }
 
-fn of_plugs(mesh: &Mesh, instance: &Instance) -> Vec<Claim> {
+fn of_plugs(mesh: &Mesh, instance: &Instance, remembered: &Ports) -> Vec<Claim> {
     let ends = mesh
         .plugs
         .iter()
         .flat_map(|plug| [(plug, &plug.destination, &plug.source), (plug, &plug.source, &plug.destination)]);
     let mut own: Vec<_> = ends.filter(|(_, end, _)| end.instance == instance.name).collect();
-    own.sort_by_key(|(plug, _, other)| (&other.instance, &plug.id));
+    own.sort_by_key(|(plug, _, other)| {
+        (remembered.age(&instance.name, &plug.id).unwrap_or(usize::MAX), &other.instance, &plug.id)
+    });
     let mut used = BTreeSet::new();
     let mut claims = Vec::new();
     for (plug, end, other) in own {
@@ -75,9 +78,15 @@ fn of_plugs(mesh: &Mesh, instance: &Instance) -> Vec<Claim> {
 /// # Errors
 /// What is wrong, such as a number that somebody else has.
 pub fn allocate(claimed: &Claims<'_>, machine: &dyn Machine) -> Result<Ports, Vec<Diagnostic>> {
-    let mut allocation =
-        Allocation { claimed, machine, given: BTreeMap::new(), ports: Ports::default(), found: Vec::new() };
-    let claims = claims(claimed.mesh);
+    let claims = claims(claimed.mesh, claimed.remembered);
+    let mut allocation = Allocation {
+        claimed,
+        machine,
+        first: first_of_each(&claims),
+        given: BTreeMap::new(),
+        ports: Ports::default(),
+        found: Vec::new(),
+    };
     // Those who ask for one number come first: nobody else is to get it by chance.
     let (asked, free): (Vec<_>, Vec<_>) = claims.into_iter().partition(|claim| allocation.asked_for(claim).is_some());
     let (known, new): (Vec<_>, Vec<_>) =
@@ -85,12 +94,22 @@ pub fn allocate(claimed: &Claims<'_>, machine: &dyn Machine) -> Result<Ports, Ve
     for claim in asked.iter().chain(&known).chain(&new) {
         allocation.give(claim);
     }
-    if allocation.found.is_empty() { Ok(allocation.ports) } else { Err(allocation.found) }
+    let Allocation { mut ports, found, .. } = allocation;
+    let age = |id: &PortId| claimed.remembered.numbers.get_index_of(id).unwrap_or(usize::MAX);
+    ports.numbers.sort_by(|a, _, b, _| age(a).cmp(&age(b)));
+    if found.is_empty() { Ok(ports) } else { Err(found) }
+}
+
+/// The first port of each instance.
+fn first_of_each(claims: &[Claim]) -> BTreeMap<String, PortId> {
+    claims.iter().rev().map(|claim| (claim.id.instance.clone(), claim.id.clone())).collect()
 }
 
 struct Allocation<'a> {
     claimed: &'a Claims<'a>,
     machine: &'a dyn Machine,
+    /// The first port of each instance.
+    first: BTreeMap<String, PortId>,
     /// Numbers given in this round, with the instance that has each.
     given: BTreeMap<u16, String>,
     ports: Ports,
@@ -106,8 +125,8 @@ impl Allocation<'_> {
     fn asked_for(&self, claim: &Claim) -> Option<(String, u64)> {
         let settings = &self.instance(claim).settings;
         let own = format!("{}_port", claim.shown);
-        let first = claims(self.claimed.mesh).into_iter().find(|other| other.id.instance == claim.id.instance);
-        let plain = first.is_some_and(|first| first.id == claim.id).then(|| "port".to_owned());
+        let is_first = self.first.get(&claim.id.instance) == Some(&claim.id);
+        let plain = is_first.then(|| "port".to_owned());
         [Some(own), plain].into_iter().flatten().find_map(|name| {
             let number = settings.get(&name)?.as_u64()?;
             Some((name, number))

@@ -10,6 +10,7 @@ mod remembered;
 
 use std::collections::BTreeMap;
 
+use indexmap::IndexMap;
 use serde_json::Value;
 
 pub use allocate::{Claim, Claims, allocate, claims};
@@ -17,7 +18,7 @@ pub use allocate::{Claim, Claims, allocate, claims};
 use crate::mesh::model::{Mesh, PlugId};
 
 /// What names a port.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PortId {
     /// The instance that listens.
     pub instance: String,
@@ -27,10 +28,10 @@ pub struct PortId {
     pub name: String,
 }
 
-/// Port numbers on this machine.
+/// Port numbers on this machine, in the order in which they were first given.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ports {
-    numbers: BTreeMap<PortId, u16>,
+    numbers: IndexMap<PortId, u16>,
 }
 
 impl Ports {
@@ -55,10 +56,15 @@ impl Ports {
         self.numbers.iter().filter(|(id, _)| of_plug(id)).map(|(id, number)| (id.name.clone(), *number)).collect()
     }
 
+    /// How many ports were given before the first one of a plug at an instance; none = it has none.
+    fn age(&self, instance: &str, plug: &PlugId) -> Option<usize> {
+        self.numbers.keys().position(|id| id.instance == instance && id.plug.as_ref() == Some(plug))
+    }
+
     /// All numbers of an instance by the names that people see: of several plugs with a port of one
-    /// name, the first (by the other end's name) has the plain name, the others `<name>_<other end>`.
+    /// name, the one that had it first has the plain name, the others `<name>_<other end>`.
     pub fn shown(&self, mesh: &Mesh, instance: &str) -> BTreeMap<String, u16> {
-        claims(mesh)
+        claims(mesh, self)
             .into_iter()
             .filter(|claim| claim.id.instance == instance)
             .filter_map(|claim| Some((claim.shown, self.get(&claim.id)?)))

@@ -1,8 +1,14 @@
 //! Is a port free, and if not, who has it? Asks the operating system; nothing stays bound.
 
-use std::fs;
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::net::{TcpListener, UdpSocket};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use fs4::{FileExt, TryLockError};
+use parking_lot::Mutex;
 
 /// Which protocols a port is used with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +33,46 @@ pub trait Machine {
 }
 
 /// This machine.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ThisMachine;
+#[derive(Debug, Default)]
+pub struct ThisMachine {
+    reserved: Option<Reserved>,
+}
+
+impl ThisMachine {
+    /// Numbers that are found free are kept for the caller until this value is dropped: another
+    /// mesh that comes up meanwhile takes others. `folder` is where all agree on them.
+    pub fn reserving(folder: PathBuf) -> Self {
+        Self { reserved: Some(Reserved { folder, numbers: Mutex::default() }) }
+    }
+}
+
+/// Numbers kept by locks on files, which end with the process that holds them.
+#[derive(Debug)]
+struct Reserved {
+    folder: PathBuf,
+    numbers: Mutex<BTreeMap<u16, File>>,
+}
+
+impl Reserved {
+    /// Keeps a number; false if somebody else does.
+    fn keep(&self, number: u16) -> bool {
+        let mut numbers = self.numbers.lock();
+        if numbers.contains_key(&number) {
+            return true;
+        }
+        let path = self.folder.join(number.to_string());
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+        // That numbers are kept is a courtesy: without the file, whoever listens first has it.
+        let Ok(file) = file else { return true };
+        match FileExt::try_lock(&file) {
+            Err(TryLockError::WouldBlock) => false,
+            Ok(()) | Err(TryLockError::Error(_)) => {
+                numbers.insert(number, file);
+                true
+            }
+        }
+    }
+}
 
 impl Machine for ThisMachine {
     fn can_listen(&self, listen: &str, number: u16, protocols: Protocols) -> io::Result<()> {
@@ -36,14 +80,19 @@ impl Machine for ThisMachine {
         if protocols == Protocols::TcpAndUdp {
             UdpSocket::bind((listen, number))?;
         }
-        Ok(())
+        match &self.reserved {
+            Some(reserved) if !reserved.keep(number) => Err(io::ErrorKind::AddrInUse.into()),
+            _ => Ok(()),
+        }
     }
 
     fn any_free(&self, listen: &str, protocols: Protocols) -> Option<u16> {
         (0..100).find_map(|_| {
             let listener = TcpListener::bind((listen, 0)).ok()?;
             let number = listener.local_addr().ok()?.port();
-            (protocols == Protocols::Tcp || UdpSocket::bind((listen, number)).is_ok()).then_some(number)
+            let ours = self.reserved.as_ref().is_none_or(|reserved| reserved.keep(number));
+            let free = protocols == Protocols::Tcp || UdpSocket::bind((listen, number)).is_ok();
+            (ours && free).then_some(number)
         })
     }
 
@@ -91,17 +140,30 @@ mod tests {
     fn a_taken_port_is_seen_with_its_holder() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let number = listener.local_addr().expect("address").port();
-        let refused = ThisMachine.can_listen("127.0.0.1", number, Protocols::Tcp).expect_err("taken");
+        let refused = ThisMachine::default().can_listen("127.0.0.1", number, Protocols::Tcp).expect_err("taken");
         assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
-        let holder = ThisMachine.holder(number).expect("we can see ourselves");
+        let holder = ThisMachine::default().holder(number).expect("we can see ourselves");
         assert!(holder.starts_with(&format!("process {} (", std::process::id())), "{holder}");
+    }
+
+    #[test]
+    fn a_number_that_is_kept_for_one_is_not_given_to_another() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let one = ThisMachine::reserving(folder.path().to_owned());
+        let other = ThisMachine::reserving(folder.path().to_owned());
+        let number = one.any_free("127.0.0.1", Protocols::Tcp).expect("a port");
+        one.can_listen("127.0.0.1", number, Protocols::Tcp).expect("its own");
+        let refused = other.can_listen("127.0.0.1", number, Protocols::Tcp).expect_err("kept");
+        assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+        drop(one);
+        other.can_listen("127.0.0.1", number, Protocols::Tcp).expect("free again");
     }
 
     #[test]
     fn a_port_taken_for_udp_only_is_not_free_for_both() {
         let socket = UdpSocket::bind(("127.0.0.1", 0)).expect("a port");
         let number = socket.local_addr().expect("address").port();
-        assert!(ThisMachine.can_listen("127.0.0.1", number, Protocols::TcpAndUdp).is_err());
-        assert!(ThisMachine.any_free("127.0.0.1", Protocols::TcpAndUdp).is_some());
+        assert!(ThisMachine::default().can_listen("127.0.0.1", number, Protocols::TcpAndUdp).is_err());
+        assert!(ThisMachine::default().any_free("127.0.0.1", Protocols::TcpAndUdp).is_some());
     }
 }
