@@ -156,15 +156,6 @@ fn what_was_changed_behind_our_back_is_mended() {
 }
 
 #[test]
-fn services_without_a_supervisor_are_taken_over() {
-    let wanted = wanted(&soapa(&[]));
-    let seen = Observed { supervised: false, ..all_up(&wanted) };
-    let plan = up(&wanted, &seen).expect("a plan");
-    let starts = plan.steps.iter().filter(|step| step.cause == "nobody looks after it").count();
-    assert_eq!(starts, 5);
-}
-
-#[test]
 fn an_unfinished_pipeline_is_left_out_with_its_plugs() {
     let wanted = wanted(&soapa(&[
         ("instances/silentpush/enrichment/plugs/bus", None),

@@ -32,7 +32,7 @@ pub fn run(cx: &Context, args: PlanArgs) -> Result<(), Failure> {
         Ok(session::plan(&project, &mesh, &runtime, &programs, &ThisMachine::default()).await?)
     })?;
     show(cx, &mesh, &session);
-    if args.detailed_exitcode && !session.plan.is_empty() {
+    if args.detailed_exitcode && !(session.plan.is_empty() && session.supervised) {
         return Err(Failure::pending());
     }
     Ok(())
@@ -41,6 +41,9 @@ pub fn run(cx: &Context, args: PlanArgs) -> Result<(), Failure> {
 /// Prints a plan, and what is left out of it.
 pub(super) fn show(cx: &Context, mesh: &Mesh, session: &Session) {
     left_out(cx, mesh, session);
+    if !session.supervised {
+        cx.ui.warning("the supervisor has ended; `up` starts another one, which takes over the services that run");
+    }
     print(cx, &session.plan);
 }
 

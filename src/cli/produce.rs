@@ -10,7 +10,7 @@ use super::{Context, block_on};
 use crate::hooks::{self, HookContext, Run};
 use crate::mesh::model::{Mode, Role};
 
-/// Send each line of standard input into a plug, the way its source would send it; ids on standard output
+/// Send each line of standard input into a plug, the way its source would send it; ids on standard output, where the other end tells them
 #[derive(Debug, Args)]
 pub struct ProduceArgs {
     /// The topic, such as `logs`

@@ -10,6 +10,7 @@ use super::failure::{Failure, Kind};
 use super::running::Running;
 use super::{Context, block_on};
 use crate::hooks::{self, BuiltinHook, Found, HookContext, Query, Run};
+use crate::project::names;
 
 /// How often is looked again with `--wait`.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -59,9 +60,9 @@ pub fn run(cx: &Context, args: SearchArgs) -> Result<(), Failure> {
     cx.ui.progress(match (found.total, shown) {
         (0, _) => "nothing found".to_owned(),
         (total, shown) if total > shown as u64 => {
-            format!("{shown} of {total} events; `--size` shows more, `--json` whole events")
+            format!("{shown} of {}; `--size` shows more, `--json` whole events", names::counted(total, "event"))
         }
-        (total, _) => format!("{total} events; `--json` shows them whole"),
+        (total, _) => format!("{}; `--json` shows all of it", names::counted(total, "event")),
     });
     Ok(())
 }

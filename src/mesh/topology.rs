@@ -47,10 +47,10 @@ fn broker_topics(mesh: &Mesh, found: &mut Vec<Diagnostic>) {
         for (topic, plug) in topics {
             if !taken.get(broker).is_some_and(|taken| taken.contains(topic)) {
                 let message = format!("`{}` puts `{topic}` into `{broker}`, but nobody takes it", plug.id.source);
-                found.push(
-                    Diagnostic::warning(plug.at.clone(), message)
-                        .with_hint(format!("`resilmesh plug {topic} {broker} DESTINATION` takes it")),
-                );
+                let wanted = taken.get(broker).into_iter().flatten().copied().filter(|wanted| *wanted != topic);
+                let hint = names::closest(topic, wanted).map(|wanted| format!("did you mean `{wanted}`?"));
+                let hint = hint.unwrap_or_else(|| format!("`resilmesh plug {topic} {broker} DESTINATION` takes it"));
+                found.push(Diagnostic::warning(plug.at.clone(), message).with_hint(hint));
             }
         }
     }

@@ -25,7 +25,7 @@ pub async fn observe(
     let on_disk = instances
         .filter_map(|instance| Some((instance.clone(), desired::digest_on_disk(&state.rendered(instance))?)))
         .collect();
-    Observed { journal, services, on_disk, drift, supervised: true }
+    Observed { journal, services, on_disk, drift }
 }
 
 async fn drift(

@@ -43,6 +43,9 @@ pub struct Session {
     pub desired: Desired,
     /// What was seen.
     pub observed: Observed,
+    /// Somebody looks after the services that run, or none runs. Otherwise the next `up` begins with
+    /// taking them over.
+    pub supervised: bool,
     /// What to do.
     pub plan: Plan,
 }
@@ -70,9 +73,9 @@ pub async fn plan(
     let programs = programs.find(mesh).await?;
     let machine = Machine { state: &state, ports: &ports, programs: &programs, secrets: &secrets };
     let desired = desired::desired(mesh, &machine, rendered)?;
-    let observed = Observed { supervised, ..observe(&state, journal, services, &desired).await };
+    let observed = observe(&state, journal, services, &desired).await;
     let plan = reconcile::up(&desired, &observed)?;
-    Ok(Session { state, ports, secrets, desired, observed, plan })
+    Ok(Session { state, ports, secrets, desired, observed, supervised, plan })
 }
 
 /// Takes secrets from the environment: that of a product's setting is `<PRODUCT>_<SETTING>`, such as

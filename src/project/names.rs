@@ -82,6 +82,11 @@ pub fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone)
     (!all.is_empty()).then(|| format!("there is {all}"))
 }
 
+/// A number of things: `1 event`, `2 events`.
+pub fn counted(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Names in backticks, sorted, each once; the tenth and further are counted only.
 pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: std::collections::BTreeSet<&str> = names.into_iter().collect();

@@ -118,7 +118,11 @@ fn services_outlive_a_killed_supervisor_and_the_next_up_takes_them_over() {
     mesh.send_syslog([b"<134>Nov 21 10:00:00 gw01 app[1]: while nobody watches".as_slice()].into_iter());
     mesh.wait_for_count(1);
 
+    let plan = mesh.run(&["plan", "--detailed-exitcode"]);
+    assert_eq!((plan.status.code(), plan.stdout.as_slice()), (Some(2), b"".as_slice()), "no service is touched");
+    assert!(stderr_of(&plan).contains("takes over the services that run"), "{}", stderr_of(&plan));
     mesh.up();
+    assert_eq!(mesh.run(&["plan", "--detailed-exitcode"]).status.code(), Some(0));
     let after = mesh.status();
     for (was, is) in
         before["services"].as_array().expect("services").iter().zip(after["services"].as_array().expect("services"))

@@ -58,7 +58,11 @@ impl Store {
         if status.is_success() {
             return Ok(answer);
         }
-        let reason = answer.pointer("/error/reason").and_then(Value::as_str).map_or_else(|| answer.to_string(), str::to_owned);
+        // That all shards failed says nothing: the cause does.
+        let reason = ["/error/root_cause/0/reason", "/error/reason"]
+            .iter()
+            .find_map(|place| answer.pointer(place).and_then(Value::as_str))
+            .map_or_else(|| answer.to_string(), str::to_owned);
         Err(HookError::new(format!("`{}` answers {method} /{path} with {status}: {reason}", self.instance)))
     }
 

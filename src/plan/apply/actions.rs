@@ -10,6 +10,7 @@ use super::{Executor, StepError};
 use crate::hooks::{HookError, Outcome};
 use crate::plan::paths;
 use crate::plan::step::Action;
+use crate::project::names;
 
 type Done = Result<Option<String>, StepError>;
 
@@ -25,7 +26,7 @@ pub(super) async fn run(executor: &Executor<'_>, action: &Action) -> Done {
         Action::Render { instance, files, .. } => {
             let folder = executor.state.rendered(instance);
             write(&folder, files).map_err(|error| file_error(&folder, "written", &error))?;
-            Ok(Some(format!("{} files", files.len())))
+            Ok(Some(names::counted(files.len() as u64, "file")))
         }
         Action::RemoveFiles(instance) => remove(&executor.state.rendered(instance)),
         Action::DeleteData(instance) => remove(&executor.state.data(instance)),

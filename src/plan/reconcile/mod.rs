@@ -19,7 +19,7 @@ use super::step::Plan;
 use crate::runtime::ServiceStatus;
 
 /// What is seen on this machine.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Observed {
     /// What was done before.
     pub journal: Journal,
@@ -29,21 +29,6 @@ pub struct Observed {
     pub on_disk: BTreeMap<String, String>,
     /// Setups that are not as declared any more, by key, with what is different.
     pub drift: BTreeMap<String, String>,
-    /// Somebody looks after the services that run.
-    pub supervised: bool,
-}
-
-impl Default for Observed {
-    /// Nothing is there.
-    fn default() -> Self {
-        Self {
-            journal: Journal::default(),
-            services: BTreeMap::new(),
-            on_disk: BTreeMap::new(),
-            drift: BTreeMap::new(),
-            supervised: true,
-        }
-    }
 }
 
 /// Some steps wait for each other in a ring.

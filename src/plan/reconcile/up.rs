@@ -50,8 +50,7 @@ fn start(graph: &mut Graph, instance: &str, service: &DesiredService, wanted: &D
         }
         Some(status) => {
             let same_identity = started.is_none_or(|started| started.identity == launch.identity);
-            let unsupervised = || (Action::Start(Box::new(launch.clone())), "nobody looks after it".to_owned());
-            change(status, launch.clone(), same_identity).or_else(|| (!seen.supervised).then(unsupervised))
+            change(status, launch, same_identity)
         }
     };
     graph.add(Node::Start(instance.to_owned()), needed, after);
