@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, value_parser};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -24,8 +24,8 @@ pub struct SearchArgs {
     /// What to look for
     query: String,
     /// How many events to print at most
-    #[arg(short = 'n', long, default_value_t = 10, value_name = "N")]
-    size: usize,
+    #[arg(short = 'n', long, default_value_t = 10, value_name = "N", value_parser = value_parser!(u16).range(0..=10_000))]
+    size: u16,
     /// Which store, if there are several
     #[arg(short, long, value_name = "INSTANCE")]
     instance: Option<String>,
@@ -44,7 +44,7 @@ pub struct SearchArgs {
 pub fn run(cx: &Context, args: SearchArgs) -> Result<(), Failure> {
     let running = Running::open(cx)?;
     let (hook, context) = store(&running, args.instance.as_deref())?;
-    let query = Query { text: args.query, size: args.size };
+    let query = Query { text: args.query, size: usize::from(args.size) };
     let found = block_on(async {
         tokio::select! {
             found = search(hook, &context, &query, args.wait.unwrap_or(0), Duration::from_secs(args.timeout)) => found,

@@ -81,7 +81,8 @@ impl ApiError {
     /// The whole body of an answer.
     pub(crate) fn body(&self) -> Value {
         let mut error = self.cause();
-        error["root_cause"] = json!([self.cause()]);
+        let cause = error.get("caused_by").unwrap_or(&error).clone();
+        error["root_cause"] = json!([cause]);
         json!({"error": error, "status": self.status})
     }
 }
