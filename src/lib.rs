@@ -6,6 +6,7 @@
 //! | [`plan`] | what to do: reconcile, apply, journal, lock |
 //! | [`hooks`] | how vendors' code runs |
 //! | [`runtime`] | where services run |
+//! | [`trust`] | whether code that others wrote may run |
 //! | [`mesh`] | what the project means: pure, no I/O, no clock |
 //! | [`project`] | what is on disk: documents to types and back |
 //!
@@ -17,3 +18,4 @@ pub mod mesh;
 pub mod plan;
 pub mod project;
 pub mod runtime;
+pub mod trust;

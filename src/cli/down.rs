@@ -75,6 +75,7 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
     }
     let reporter = Reporter::new(cx);
     let executor = Executor {
+        trusted: None,
         state: &state,
         runtime,
         hooks: &BuiltinHooks { state: &state },

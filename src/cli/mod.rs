@@ -28,8 +28,10 @@ pub mod show;
 pub mod status;
 mod steps;
 pub mod supervise;
+pub mod trust;
 pub mod ui;
 pub mod unplug;
+pub mod untrust;
 pub mod up;
 pub mod watch;
 
@@ -110,7 +112,9 @@ enum Command {
     Status(status::StatusArgs),
     #[command(hide = true)]
     Supervise(supervise::SuperviseArgs),
+    Trust(trust::TrustArgs),
     Unplug(unplug::UnplugArgs),
+    Untrust(untrust::UntrustArgs),
     Up(up::UpArgs),
     Watch(watch::WatchArgs),
 }
@@ -156,7 +160,9 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Show(args) => show::run(cx, args),
         Command::Status(args) => status::run(cx, args),
         Command::Supervise(args) => supervise::run(cx, args),
+        Command::Trust(args) => trust::run(cx, &args),
         Command::Unplug(args) => unplug::run(cx, args),
+        Command::Untrust(args) => untrust::run(cx, &args),
         Command::Up(args) => up::run(cx, args),
         Command::Watch(args) => watch::run(cx, args),
     }

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::steps::{self, Reporter};
-use super::{Context, plan};
+use super::{Context, plan, trust};
 use crate::mesh::model::Mesh;
 use crate::plan::apply::Executor;
 use crate::plan::hook_runner::BuiltinHooks;
@@ -19,6 +19,7 @@ use crate::plan::trouble::Trouble;
 use crate::plan::validate::validate;
 use crate::runtime::Runtime;
 use crate::runtime::embedded::Embedded;
+use crate::trust::Trusted;
 
 /// Bring the mesh up, or to what has been declared since
 #[derive(Debug, Args)]
@@ -40,12 +41,20 @@ pub fn run(cx: &Context, args: UpArgs) -> Result<(), Failure> {
         return plan::run(cx, plan::PlanArgs { detailed_exitcode: false });
     }
     let (project, mesh) = cx.mesh()?;
+    let trusted = trust::permit(cx, trust::used_by(&mesh))?;
     let ui = cx.ui.clone();
     let runtime = Embedded::new(&project)?.with_notice(move |text| ui.progress(text));
-    super::block_on(up(cx, &project, &mesh, &runtime, args.wait_timeout))
+    super::block_on(up(cx, &project, &mesh, &trusted, &runtime, args.wait_timeout))
 }
 
-async fn up(cx: &Context, project: &Path, mesh: &Mesh, runtime: &Embedded, patience: Duration) -> Result<(), Failure> {
+async fn up(
+    cx: &Context,
+    project: &Path,
+    mesh: &Mesh,
+    trusted: &Trusted,
+    runtime: &Embedded,
+    patience: Duration,
+) -> Result<(), Failure> {
     let since = Instant::now();
     let state = StateFolder::of(project);
     state.make().map_err(|error| Trouble::io(state.root(), &error))?;
@@ -53,7 +62,7 @@ async fn up(cx: &Context, project: &Path, mesh: &Mesh, runtime: &Embedded, patie
     // A supervisor of another build is replaced before anything is asked of it.
     runtime.prepare().await?;
     let ui = cx.ui.clone();
-    let programs = OnThisMachine { runtime, fetch: true, notice: &move |text| ui.progress(text) };
+    let programs = OnThisMachine { runtime, fetch: Some(trusted), notice: &move |text| ui.progress(text) };
     let session = session::plan(project, mesh, runtime, &programs).await?;
     plan::left_out(cx, mesh, &session);
     if session.plan.is_empty() {
@@ -64,6 +73,7 @@ async fn up(cx: &Context, project: &Path, mesh: &Mesh, runtime: &Embedded, patie
     session.save()?;
     let reporter = Reporter::new(cx);
     let executor = Executor {
+        trusted: Some(trusted),
         state: &session.state,
         runtime,
         hooks: &BuiltinHooks { state: &session.state },

