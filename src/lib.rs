@@ -8,6 +8,7 @@
 //! | [`runtime`] | where services run |
 //! | [`trust`] | whether code that others wrote may run |
 //! | [`mesh`] | what the project means: pure, no I/O, no clock |
+//! | [`redact`] | takes secret values out of what is printed |
 //! | [`project`] | what is on disk: documents to types and back |
 //!
 //! Calls go downwards only. `docs/architecture.md` is the map.
@@ -17,5 +18,6 @@ pub mod hooks;
 pub mod mesh;
 pub mod plan;
 pub mod project;
+pub mod redact;
 pub mod runtime;
 pub mod trust;

@@ -21,6 +21,7 @@ pub mod plan;
 pub mod plug;
 pub mod port;
 pub mod produce;
+pub mod relay;
 pub mod remove;
 mod running;
 pub mod search;
@@ -106,6 +107,8 @@ enum Command {
     Plug(plug::PlugArgs),
     Port(port::PortArgs),
     Produce(produce::ProduceArgs),
+    #[command(hide = true)]
+    Relay(relay::RelayArgs),
     Remove(remove::RemoveArgs),
     Search(search::SearchArgs),
     Show(show::ShowArgs),
@@ -155,6 +158,7 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Plug(args) => plug::run(cx, args),
         Command::Port(args) => port::run(cx, args),
         Command::Produce(args) => produce::run(cx, args),
+        Command::Relay(args) => relay::run(cx, &args),
         Command::Remove(args) => remove::run(cx, args),
         Command::Search(args) => search::run(cx, args),
         Command::Show(args) => show::run(cx, args),

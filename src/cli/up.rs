@@ -1,6 +1,7 @@
 //! `resilmesh up`: bring the mesh to what is declared.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -14,9 +15,11 @@ use crate::plan::hook_runner::BuiltinHooks;
 use crate::plan::lock::Lock;
 use crate::plan::paths::StateFolder;
 use crate::plan::programs::OnThisMachine;
+use crate::plan::secrets::Secrets;
 use crate::plan::session::{self, Session};
 use crate::plan::trouble::Trouble;
 use crate::plan::validate::validate;
+use crate::redact::{Redactor, too_common};
 use crate::runtime::Runtime;
 use crate::runtime::embedded::Embedded;
 use crate::trust::Trusted;
@@ -76,7 +79,7 @@ async fn up(
         trusted: Some(trusted),
         state: &session.state,
         runtime,
-        hooks: &BuiltinHooks { state: &session.state },
+        hooks: &BuiltinHooks { state: &session.state, redactor: redactor(cx, &session.secrets) },
         patience,
         events: &reporter,
         stop: steps::stop_on_signals(),
@@ -85,6 +88,17 @@ async fn up(
     steps::verdict(&session.plan, &report, "up")?;
     ways_in(cx, mesh, &session, since.elapsed());
     Ok(())
+}
+
+/// What takes secrets out of what is printed; warns of those that it cannot hide.
+fn redactor(cx: &Context, secrets: &Secrets) -> Arc<Redactor> {
+    let secrets = secrets.all();
+    for (name, value) in &secrets {
+        if let Some(why) = too_common(value) {
+            cx.ui.warning(&format!("secret `{name}` is not hidden in logs: {why}"));
+        }
+    }
+    Arc::new(Redactor::new(secrets.iter().map(|(name, value)| (name.as_str(), value.as_str()))))
 }
 
 /// Says where the services are reached, and what to do next.
