@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`cli`] | arguments in, words and exit codes out: one file per command |
 //! | [`plan`] | what to do: reconcile, apply, journal, lock |
+//! | [`git`] | the repository: sharing, history, what may not leave this machine |
 //! | [`hooks`] | how vendors' code runs |
 //! | [`runtime`] | where services run |
 //! | [`trust`] | whether code that others wrote may run |
@@ -14,6 +15,7 @@
 //! Calls go downwards only. `docs/architecture.md` is the map.
 
 pub mod cli;
+pub mod git;
 pub mod hooks;
 pub mod mesh;
 pub mod plan;

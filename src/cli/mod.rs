@@ -6,15 +6,18 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub mod add;
+pub mod clone;
 pub mod completion;
 pub mod configure;
 pub mod demo;
+pub mod diff;
 pub mod down;
 mod edit;
 pub mod engine;
 pub mod failure;
 pub mod init;
 pub mod list;
+pub mod log;
 pub mod logs;
 mod open;
 pub mod plan;
@@ -94,14 +97,17 @@ pub struct Context {
 #[derive(Debug, Subcommand)]
 enum Command {
     Add(add::AddArgs),
+    Clone(clone::CloneArgs),
     Completion(completion::CompletionArgs),
     Configure(configure::ConfigureArgs),
     Demo(demo::DemoArgs),
+    Diff(diff::DiffArgs),
     Down(down::DownArgs),
     #[command(subcommand, hide = true)]
     Engine(engine::Engine),
     Init(init::InitArgs),
     List(list::ListArgs),
+    Log(log::LogArgs),
     Logs(logs::LogsArgs),
     Plan(plan::PlanArgs),
     Plug(plug::PlugArgs),
@@ -146,13 +152,16 @@ pub fn main() -> ExitCode {
 fn run(cx: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Add(args) => add::run(cx, args),
+        Command::Clone(args) => clone::run(cx, args),
         Command::Completion(args) => completion::run(cx, args),
         Command::Configure(args) => configure::run(cx, args),
         Command::Demo(args) => demo::run(cx, &args),
+        Command::Diff(args) => diff::run(cx, args),
         Command::Down(args) => down::run(cx, args),
         Command::Engine(engine) => engine::run(cx, engine),
         Command::Init(args) => init::run(cx, args),
         Command::List(args) => list::run(cx, args),
+        Command::Log(args) => log::run(cx, args),
         Command::Logs(args) => logs::run(cx, args),
         Command::Plan(args) => plan::run(cx, args),
         Command::Plug(args) => plug::run(cx, args),
