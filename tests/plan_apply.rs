@@ -16,7 +16,9 @@ use resilmesh::plan::journal::{DoneSetup, Journal, PlugState, plug_states};
 use resilmesh::plan::paths::StateFolder;
 use resilmesh::plan::reconcile::{Observed, down, up};
 use resilmesh::plan::step::{Plan, Setup};
+use resilmesh::project::load::load;
 use resilmesh::runtime::{Runtime, RuntimeError, ServiceSpec, ServiceStatus, State};
+use resilmesh::trust::{Gate, Trusted};
 use tokio_util::sync::CancellationToken;
 
 /// Writes calls down; fails those that `fails` names.
@@ -109,6 +111,13 @@ impl Events for Recorder {
     fn step(&self, _: &Plan, _: usize, _: &Progress<'_>) {}
 }
 
+/// Trust in the products of the example, which are built in.
+fn everything() -> Trusted {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let gate = Gate::open(&load(folder.path()).expect("a folder")).expect("a gate");
+    gate.permit(soapa(&[]).products.into_keys().collect()).expect("built in")
+}
+
 /// A folder, a mesh, and what applying gives.
 struct Place {
     _folder: tempfile::TempDir,
@@ -126,8 +135,15 @@ impl Place {
     async fn apply(&self, plan: &Plan, recorder: &Recorder, stop: CancellationToken) -> Report {
         let journal = Journal::load(&self.state.journal()).expect("journal");
         let patience = Duration::from_secs(30);
-        let executor =
-            Executor { state: &self.state, runtime: recorder, hooks: recorder, patience, events: recorder, stop };
+        let executor = Executor {
+            trusted: Some(&everything()),
+            state: &self.state,
+            runtime: recorder,
+            hooks: recorder,
+            patience,
+            events: recorder,
+            stop,
+        };
         let report = executor.apply(plan, journal).await;
         assert_eq!(Journal::load(&self.state.journal()).expect("journal").services, report.journal.services);
         report
@@ -252,6 +268,7 @@ async fn when_the_journal_cannot_be_written_nothing_further_is_begun() {
     let (place, recorder, mesh) = (Place::new(), Recorder::default(), soapa(&[]));
     let plan = up(&wanted(&mesh), &Observed::default()).expect("a plan");
     let executor = Executor {
+        trusted: Some(&everything()),
         state: &place.state,
         runtime: &recorder,
         hooks: &recorder,
@@ -264,4 +281,23 @@ async fn when_the_journal_cannot_be_written_nothing_further_is_begun() {
     let report = executor.apply(&plan, Journal::default()).await;
     assert!(report.journal_error.is_some() && !report.is_done());
     assert!(recorder.calls.lock().expect("lock").is_empty(), "no service is started without a note of it");
+}
+
+#[tokio::test]
+async fn without_proof_of_trust_nothing_is_started_or_set_up() {
+    let (place, recorder, mesh) = (Place::new(), Recorder::default(), soapa(&[]));
+    let plan = up(&wanted(&mesh), &Observed::default()).expect("a plan");
+    let executor = Executor {
+        trusted: None,
+        state: &place.state,
+        runtime: &recorder,
+        hooks: &recorder,
+        patience: Duration::from_secs(30),
+        events: &recorder,
+        stop: CancellationToken::new(),
+    };
+    let report = executor.apply(&plan, Journal::default()).await;
+    let (_, failure) = report.failures().next().expect("a failure");
+    assert!(failure.what.starts_with("product `") && failure.what.ends_with("` is not trusted"), "{}", failure.what);
+    assert!(recorder.calls.lock().expect("lock").is_empty());
 }

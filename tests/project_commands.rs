@@ -54,15 +54,25 @@ fn the_soapa_mesh_is_made_from_nothing() {
 #[test]
 fn init_makes_a_project_that_git_can_keep() {
     let project = TestProject::empty_folder();
-    assert_snapshot!(project.run(&["init", "soc"]), @"
+    assert_snapshot!(project.run(&["init", "soc"]), @r#"
     -- stderr
     made project `soc`
+    made a git repository in `soc`
+    warning: nothing is committed yet: git does not know who you are
+    say who you are: `git config --global user.name "NAME"` and `git config --global user.email ADDRESS`; `resilmesh share` commits
     -- exit 0
-    ");
+    "#);
     let files: Vec<String> = project.files().into_keys().collect();
     assert_eq!(
         files,
-        ["soc/.gitignore", "soc/README.md", "soc/instances/.gitkeep", "soc/products/.gitkeep", "soc/resilmesh.yaml"]
+        [
+            "soc/.gitattributes",
+            "soc/.gitignore",
+            "soc/README.md",
+            "soc/instances/.gitkeep",
+            "soc/products/.gitkeep",
+            "soc/resilmesh.yaml"
+        ]
     );
     assert_eq!(project.read("soc/resilmesh.yaml"), "name: soc\nversion: 1\n");
     assert!(project.read("soc/.gitignore").contains("/.resilmesh/\n"));

@@ -14,7 +14,7 @@ use crate::mesh::model::{Product, Setting};
 use crate::project::assign;
 use crate::project::change::{Change, instance_folder};
 use crate::project::edit::set_key;
-use crate::project::files::Folder;
+use crate::project::files::{Folder, Source};
 use crate::project::load::{CONFIG, ProjectFiles};
 use crate::project::yaml;
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -15,7 +16,9 @@ use crate::plan::journal::Journal;
 use crate::plan::lock::Lock;
 use crate::plan::paths::StateFolder;
 use crate::plan::reconcile::{self, Observed};
+use crate::plan::secrets::Secrets;
 use crate::plan::trouble::Trouble;
+use crate::redact::Redactor;
 use crate::runtime::Runtime;
 use crate::runtime::embedded::Embedded;
 
@@ -73,11 +76,15 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
     if args.volumes {
         agree(cx, &state, &seen.journal)?;
     }
+    // Hooks that cannot read them cannot say them either.
+    let secrets = Secrets::load(&state.secrets()).map(|secrets| secrets.all()).unwrap_or_default();
+    let redactor = Redactor::new(secrets.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     let reporter = Reporter::new(cx);
     let executor = Executor {
+        trusted: None,
         state: &state,
         runtime,
-        hooks: &BuiltinHooks { state: &state },
+        hooks: &BuiltinHooks { state: &state, redactor: Arc::new(redactor) },
         patience: Duration::from_secs(60),
         events: &reporter,
         stop: steps::stop_on_signals(),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::git::trouble::Trouble as GitTrouble;
 use crate::project::position::Diagnostic;
 use crate::runtime::RuntimeError;
 
@@ -84,5 +85,12 @@ impl From<RuntimeError> for Failure {
     fn from(error: RuntimeError) -> Self {
         let RuntimeError::Failed { what, hint } = error;
         Self { hints: hint.into_iter().collect(), ..Self::new(what) }
+    }
+}
+
+impl From<GitTrouble> for Failure {
+    fn from(trouble: GitTrouble) -> Self {
+        let GitTrouble { what, hints } = trouble;
+        Self { hints, ..Self::new(what) }
     }
 }

@@ -7,6 +7,8 @@ use clap::Args;
 use super::Context;
 use super::completion;
 use super::failure::Failure;
+use crate::git::repository::{Repository, WHO_HINT};
+use crate::git::setup::{self, Hook};
 use crate::project::load::PRODUCTS;
 use crate::project::names;
 use crate::project::project_file::FILE_NAME;
@@ -34,7 +36,7 @@ pub fn run(cx: &Context, args: InitArgs) -> Result<(), Failure> {
     match content(&root)? {
         Content::Project if example.is_none() => {
             cx.ui.progress(format!("`{shown}` is a project already"));
-            return Ok(());
+            return repository(cx, &root, &shown, None);
         }
         Content::Nothing => {}
         Content::Project | Content::Other => {
@@ -52,6 +54,46 @@ pub fn run(cx: &Context, args: InitArgs) -> Result<(), Failure> {
     scaffold::create(&root, &files).map_err(failed)?;
     let from = args.from.map(|name| format!(" from example `{name}`")).unwrap_or_default();
     cx.ui.progress(format!("made project `{shown}`{from}"));
+    repository(cx, &root, &shown, Some(&format!("Make the mesh{}\n", from.replace('`', ""))))
+}
+
+/// Sees to it that the project lies in a repository that knows how to treat it; what is in a new one
+/// is committed with the message, if there is one.
+fn repository(cx: &Context, root: &Path, shown: &str, message: Option<&str>) -> Result<(), Failure> {
+    let found = Repository::of(root)?;
+    let is_new = found.is_none();
+    let repository = match found {
+        Some(repository) => repository,
+        None => setup::create(root)?,
+    };
+    register(cx, &repository)?;
+    if is_new {
+        cx.ui.progress(format!("made a git repository in `{shown}`"));
+    } else if !repository.is_project() {
+        cx.ui.progress(format!("it lies in the git repository `{}`", repository.top().display()));
+    }
+    let Some(message) = message.filter(|_| repository.is_project()) else { return Ok(()) };
+    if repository.head()?.is_none() && setup::first_commit(&repository, message)?.is_none() {
+        cx.ui.warning("nothing is committed yet: git does not know who you are");
+        cx.ui.progress(format!("{WHO_HINT}; `resilmesh share` commits"));
+    }
+    Ok(())
+}
+
+/// Tells git how to merge documents of a mesh, and to look through what is pushed.
+///
+/// # Errors
+/// When the repository's configuration cannot be written.
+pub(super) fn register(cx: &Context, repository: &Repository) -> Result<(), Failure> {
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::new(format!("the path of this program is not known: {error}")))?;
+    if let Hook::Foreign(hook) = setup::register(repository, &program)? {
+        cx.ui.warning(&format!(
+            "`{}` is not resilmesh's: a plain `git push` is not looked through for secrets unless it calls \
+             `resilmesh git-hook pre-push \"$@\"`",
+            hook.display()
+        ));
+    }
     Ok(())
 }
 

@@ -6,21 +6,25 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub mod add;
+pub mod clone;
 pub mod completion;
 pub mod configure;
 pub mod demo;
+pub mod diff;
 pub mod down;
 mod edit;
 pub mod engine;
 pub mod failure;
 pub mod init;
 pub mod list;
+pub mod log;
 pub mod logs;
 mod open;
 pub mod plan;
 pub mod plug;
 pub mod port;
 pub mod produce;
+pub mod relay;
 pub mod remove;
 mod running;
 pub mod search;
@@ -28,8 +32,10 @@ pub mod show;
 pub mod status;
 mod steps;
 pub mod supervise;
+pub mod trust;
 pub mod ui;
 pub mod unplug;
+pub mod untrust;
 pub mod up;
 pub mod watch;
 
@@ -91,26 +97,33 @@ pub struct Context {
 #[derive(Debug, Subcommand)]
 enum Command {
     Add(add::AddArgs),
+    Clone(clone::CloneArgs),
     Completion(completion::CompletionArgs),
     Configure(configure::ConfigureArgs),
     Demo(demo::DemoArgs),
+    Diff(diff::DiffArgs),
     Down(down::DownArgs),
     #[command(subcommand, hide = true)]
     Engine(engine::Engine),
     Init(init::InitArgs),
     List(list::ListArgs),
+    Log(log::LogArgs),
     Logs(logs::LogsArgs),
     Plan(plan::PlanArgs),
     Plug(plug::PlugArgs),
     Port(port::PortArgs),
     Produce(produce::ProduceArgs),
+    #[command(hide = true)]
+    Relay(relay::RelayArgs),
     Remove(remove::RemoveArgs),
     Search(search::SearchArgs),
     Show(show::ShowArgs),
     Status(status::StatusArgs),
     #[command(hide = true)]
     Supervise(supervise::SuperviseArgs),
+    Trust(trust::TrustArgs),
     Unplug(unplug::UnplugArgs),
+    Untrust(untrust::UntrustArgs),
     Up(up::UpArgs),
     Watch(watch::WatchArgs),
 }
@@ -139,24 +152,30 @@ pub fn main() -> ExitCode {
 fn run(cx: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Add(args) => add::run(cx, args),
+        Command::Clone(args) => clone::run(cx, args),
         Command::Completion(args) => completion::run(cx, args),
         Command::Configure(args) => configure::run(cx, args),
         Command::Demo(args) => demo::run(cx, &args),
+        Command::Diff(args) => diff::run(cx, args),
         Command::Down(args) => down::run(cx, args),
         Command::Engine(engine) => engine::run(cx, engine),
         Command::Init(args) => init::run(cx, args),
         Command::List(args) => list::run(cx, args),
+        Command::Log(args) => log::run(cx, args),
         Command::Logs(args) => logs::run(cx, args),
         Command::Plan(args) => plan::run(cx, args),
         Command::Plug(args) => plug::run(cx, args),
         Command::Port(args) => port::run(cx, args),
         Command::Produce(args) => produce::run(cx, args),
+        Command::Relay(args) => relay::run(cx, &args),
         Command::Remove(args) => remove::run(cx, args),
         Command::Search(args) => search::run(cx, args),
         Command::Show(args) => show::run(cx, args),
         Command::Status(args) => status::run(cx, args),
         Command::Supervise(args) => supervise::run(cx, args),
+        Command::Trust(args) => trust::run(cx, &args),
         Command::Unplug(args) => unplug::run(cx, args),
+        Command::Untrust(args) => untrust::run(cx, &args),
         Command::Up(args) => up::run(cx, args),
         Command::Watch(args) => watch::run(cx, args),
     }

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::Context;
 use super::failure::Failure;
+use super::{Context, trust};
 use crate::mesh::model::Mesh;
 use crate::plan::ports::probe::ThisMachine;
 use crate::plan::programs::OnThisMachine;
@@ -28,9 +28,10 @@ pub fn run(cx: &Context, args: PlanArgs) -> Result<(), Failure> {
     let (project, mesh) = cx.mesh()?;
     let runtime = Embedded::new(&project)?;
     let session = super::block_on(async {
-        let programs = OnThisMachine { runtime: &runtime, fetch: false, notice: &|_| {} };
+        let programs = OnThisMachine { runtime: &runtime, fetch: None, notice: &|_| {} };
         Ok(session::plan(&project, &mesh, &runtime, &programs, &ThisMachine::default()).await?)
     })?;
+    trust::note(cx, &mesh)?;
     show(cx, &mesh, &session);
     if args.detailed_exitcode && !(session.plan.is_empty() && session.supervised) {
         return Err(Failure::pending());

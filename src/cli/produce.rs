@@ -6,7 +6,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use super::failure::{Failure, Kind};
 use super::plug::ModeArg;
 use super::running::Running;
-use super::{Context, block_on};
+use super::{Context, block_on, trust};
 use crate::hooks::{self, HookContext, Run};
 use crate::mesh::model::{Mode, Role};
 
@@ -31,6 +31,7 @@ pub struct ProduceArgs {
 pub fn run(cx: &Context, args: ProduceArgs) -> Result<(), Failure> {
     let running = Running::open(cx)?;
     let context = context(&running, &args)?;
+    trust::permit(cx, [context.call.own.product.clone()].into())?;
     let own = &context.call.own.name;
     let hook = hooks::find(hooks::Kind::Produce, &context.call).ok_or_else(|| {
         Failure::new(format!("nothing can be sent into `{own}` as `{}`", args.topic))

@@ -1,13 +1,14 @@
 //! `resilmesh up`: bring the mesh to what is declared.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 
 use super::failure::Failure;
 use super::steps::{self, Reporter};
-use super::{Context, plan};
+use super::{Context, plan, trust};
 use crate::mesh::model::Mesh;
 use crate::plan::apply::Executor;
 use crate::plan::hook_runner::BuiltinHooks;
@@ -15,11 +16,14 @@ use crate::plan::lock::Lock;
 use crate::plan::paths::StateFolder;
 use crate::plan::ports::probe::ThisMachine;
 use crate::plan::programs::OnThisMachine;
+use crate::plan::secrets::Secrets;
 use crate::plan::session::{self, Session};
 use crate::plan::trouble::Trouble;
 use crate::plan::validate::validate;
+use crate::redact::{Redactor, too_common};
 use crate::runtime::Runtime;
 use crate::runtime::embedded::{Embedded, shared_folder};
+use crate::trust::Trusted;
 
 /// Bring the mesh up, or to what has been declared since
 #[derive(Debug, Args)]
@@ -41,12 +45,20 @@ pub fn run(cx: &Context, args: UpArgs) -> Result<(), Failure> {
         return plan::run(cx, plan::PlanArgs { detailed_exitcode: false });
     }
     let (project, mesh) = cx.mesh()?;
+    let trusted = trust::permit(cx, trust::used_by(&mesh))?;
     let ui = cx.ui.clone();
     let runtime = Embedded::new(&project)?.with_notice(move |text| ui.progress(text));
-    super::block_on(up(cx, &project, &mesh, &runtime, args.wait_timeout))
+    super::block_on(up(cx, &project, &mesh, &trusted, &runtime, args.wait_timeout))
 }
 
-async fn up(cx: &Context, project: &Path, mesh: &Mesh, runtime: &Embedded, patience: Duration) -> Result<(), Failure> {
+async fn up(
+    cx: &Context,
+    project: &Path,
+    mesh: &Mesh,
+    trusted: &Trusted,
+    runtime: &Embedded,
+    patience: Duration,
+) -> Result<(), Failure> {
     let since = Instant::now();
     let state = StateFolder::of(project);
     state.make().map_err(|error| Trouble::io(state.root(), &error))?;
@@ -54,7 +66,7 @@ async fn up(cx: &Context, project: &Path, mesh: &Mesh, runtime: &Embedded, patie
     // A supervisor of another build is replaced before anything is asked of it.
     runtime.prepare().await?;
     let ui = cx.ui.clone();
-    let programs = OnThisMachine { runtime, fetch: true, notice: &move |text| ui.progress(text) };
+    let programs = OnThisMachine { runtime, fetch: Some(trusted), notice: &move |text| ui.progress(text) };
     // Held until the services listen: another `up` at the same moment takes other ports.
     let ports = shared_folder("ports").map(ThisMachine::reserving).unwrap_or_default();
     let session = session::plan(project, mesh, runtime, &programs, &ports).await?;
@@ -67,9 +79,10 @@ async fn up(cx: &Context, project: &Path, mesh: &Mesh, runtime: &Embedded, patie
     session.save()?;
     let reporter = Reporter::new(cx);
     let executor = Executor {
+        trusted: Some(trusted),
         state: &session.state,
         runtime,
-        hooks: &BuiltinHooks { state: &session.state },
+        hooks: &BuiltinHooks { state: &session.state, redactor: redactor(cx, &session.secrets) },
         patience,
         events: &reporter,
         stop: steps::stop_on_signals(),
@@ -78,6 +91,17 @@ async fn up(cx: &Context, project: &Path, mesh: &Mesh, runtime: &Embedded, patie
     steps::verdict(&session.plan, &report, "up")?;
     ways_in(cx, mesh, &session, since.elapsed());
     Ok(())
+}
+
+/// What takes secrets out of what is printed; warns of those that it cannot hide.
+fn redactor(cx: &Context, secrets: &Secrets) -> Arc<Redactor> {
+    let secrets = secrets.all();
+    for (name, value) in &secrets {
+        if let Some(why) = too_common(value) {
+            cx.ui.warning(&format!("secret `{name}` is not hidden in logs: {why}"));
+        }
+    }
+    Arc::new(Redactor::new(secrets.iter().map(|(name, value)| (name.as_str(), value.as_str()))))
 }
 
 /// Says where the services are reached, and what to do next.

@@ -6,7 +6,7 @@ use futures::StreamExt;
 use super::failure::{Failure, Kind};
 use super::plug::ModeArg;
 use super::running::Running;
-use super::{Context, block_on};
+use super::{Context, block_on, trust};
 use crate::hooks::{self, From, HookContext, Run};
 use crate::mesh::model::{Mode, Role};
 
@@ -47,6 +47,7 @@ enum When {
 pub fn run(cx: &Context, args: WatchArgs) -> Result<(), Failure> {
     let running = Running::open(cx)?;
     let (hook, context) = hook(&running, &args)?;
+    trust::permit(cx, [context.call.own.product.clone()].into())?;
     let from = match args.from {
         When::Now => From::Now,
         When::Start => From::Start,

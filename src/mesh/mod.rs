@@ -3,6 +3,7 @@
 mod cautions;
 mod clashes;
 pub mod compile;
+pub mod difference;
 pub mod matching;
 mod mismatch;
 pub mod model;

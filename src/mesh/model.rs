@@ -2,8 +2,9 @@
 //!
 //! [`compile`](super::compile::compile) makes it; nothing in it can be wrong any more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -331,7 +332,38 @@ pub struct Capability {
     pub ports: BTreeMap<String, u16>,
 }
 
-/// A product, from the project or the catalogue.
+/// What the code of a product says it needs. Shown when it is to be trusted, and again when it asks
+/// for more.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Permissions {
+    /// Hosts that it talks to: `api.example.org`, `*.example.org`.
+    #[serde(default)]
+    pub hosts: BTreeSet<String>,
+    /// Secrets that it reads.
+    #[serde(default)]
+    pub secrets: BTreeSet<String>,
+    /// Paths that it reads or writes.
+    #[serde(default)]
+    pub paths: BTreeSet<String>,
+}
+
+/// Where a product comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The catalogue that is built in.
+    Builtin,
+    /// The project.
+    Project,
+    /// A git catalogue of the project.
+    Catalogue {
+        /// Its name.
+        name: String,
+        /// Where its files lie on this machine.
+        root: PathBuf,
+    },
+}
+
+/// A product, from the project or a catalogue.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Product {
     /// Its name, which is its folder's.
@@ -342,8 +374,10 @@ pub struct Product {
     pub vendor: Option<String>,
     /// Words to find it by.
     pub tags: Vec<String>,
-    /// In the catalogue that is built in (else: in the project).
-    pub builtin: bool,
+    /// Where it comes from.
+    pub source: Source,
+    /// What its code says it needs.
+    pub permissions: Permissions,
     /// Passes each topic on as it came: `nats`.
     pub broker: bool,
     /// How many different topics may leave an instance; none = any number.

@@ -11,21 +11,22 @@ use crate::mesh::model::{self, Instance, Mesh};
 use crate::runtime::RuntimeError;
 use crate::runtime::embedded::program::Finder;
 use crate::runtime::embedded::{Embedded, resolve_program};
+use crate::trust::Trusted;
 
 /// Finds programs on this machine, and fetches those that are not there.
 pub struct OnThisMachine<'a> {
     /// Whose control sockets.
     pub runtime: &'a Embedded,
-    /// Without it, a program that would have to be fetched is only named, and none is asked for its
-    /// version: for `plan`, which changes and runs nothing.
-    pub fetch: bool,
+    /// Proof that what the mesh names may run. Without it, a program that would have to be fetched is
+    /// only named, and none is asked for its version: for `plan`, which changes and runs nothing.
+    pub fetch: Option<&'a Trusted>,
     /// Hears what takes long.
     pub notice: &'a (dyn Fn(&str) + Send + Sync),
 }
 
 impl fmt::Debug for OnThisMachine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OnThisMachine").field("fetch", &self.fetch).finish_non_exhaustive()
+        f.debug_struct("OnThisMachine").field("fetch", &self.fetch.is_some()).finish_non_exhaustive()
     }
 }
 
@@ -45,7 +46,7 @@ impl OnThisMachine<'_> {
     async fn one(&self, instance: &Instance, program: &model::Program) -> Result<Program, RuntimeError> {
         let control = self.runtime.control_socket(&instance.name)?;
         let setting = instance.settings.get("program").and_then(serde_json::Value::as_str);
-        let found = if self.fetch {
+        let found = if self.fetch.is_some_and(|trusted| trusted.covers(&instance.product)) {
             resolve_program(program, setting, self.notice).await?
         } else {
             let finder = Finder { may_run: false, ..Finder::from_environment() };

@@ -68,6 +68,13 @@ impl Secrets {
         self.made().get(&place).or_else(|| self.known.get(&place)).cloned()
     }
 
+    /// All there are, `<instance>/<key>` with the value.
+    pub fn all(&self) -> BTreeMap<String, String> {
+        let made = self.made();
+        let places = self.known.iter().chain(made.iter());
+        places.map(|((instance, key), value)| (format!("{instance}/{key}"), value.clone())).collect()
+    }
+
     /// Takes a secret that the user gave, in place of one that may be there.
     pub fn put(&self, instance: &str, key: &str, value: &str) {
         self.made().insert((names::id(instance), key.to_owned()), value.to_owned());

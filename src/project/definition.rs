@@ -11,7 +11,9 @@ use super::position::Mark;
 use super::service;
 use super::setting;
 use super::yaml::Node;
-use crate::mesh::model::{Capability, Caution, DeclaredHook, HookKind, Into, Mode, Product, Render, Role};
+use crate::mesh::model::{
+    Capability, Caution, DeclaredHook, HookKind, Into, Mode, Permissions, Product, Render, Role, Source,
+};
 
 /// The sections that hold capabilities, with the part each is about.
 pub const SECTIONS: [(&str, Role); 4] = [
@@ -22,13 +24,14 @@ pub const SECTIONS: [(&str, Role); 4] = [
 ];
 
 /// A product of which nothing but the folder is known.
-pub fn bare(name: &str, at: &Path, builtin: bool) -> Product {
+pub fn bare(name: &str, at: &Path, source: Source) -> Product {
     Product {
         name: name.to_owned(),
         description: None,
         vendor: None,
         tags: Vec::new(),
-        builtin,
+        source,
+        permissions: Permissions::default(),
         broker: false,
         outgoing_topics: None,
         settings: Vec::new(),
@@ -63,7 +66,21 @@ pub fn decode(node: &Node, product: &mut Product, report: &mut Report) {
     product.hooks = fields.items("hooks", report).iter().filter_map(|node| hook(node, report)).collect();
     product.cautions = fields.items("warn", report).iter().filter_map(|node| caution(node, report)).collect();
     product.service = fields.get("service").and_then(|node| service::decode(node, &product.name, report));
+    product.permissions = fields.get("permissions").and_then(|node| permissions(node, report)).unwrap_or_default();
     fields.finish(UnknownKeys::Warn, report);
+}
+
+fn permissions(node: &Node, report: &mut Report) -> Option<Permissions> {
+    let mut fields = Fields::of(node, "`permissions`", report)?;
+    let [hosts, secrets, paths] = ["hosts", "secrets", "paths"].map(|key| {
+        let said = fields.texts(key, report);
+        for empty in said.iter().filter(|said| said.value.trim().is_empty()) {
+            report.error(empty.at, format!("an item of `{key}` is empty"));
+        }
+        said.into_iter().map(|said| said.value).collect()
+    });
+    fields.finish(UnknownKeys::Refuse, report);
+    Some(Permissions { hosts, secrets, paths })
 }
 
 fn plain(text: Option<Located<String>>) -> Option<String> {

@@ -9,6 +9,24 @@ use super::position::{Diagnostic, Mark, Position, Severity};
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 1024 * 1024;
 
+/// Where a project is read from: a folder, or a revision of a repository.
+pub trait Source {
+    /// The name by which a project without one is called.
+    fn name(&self) -> String;
+
+    /// The text of a file; none if there is no such file.
+    ///
+    /// # Errors
+    /// When it cannot or must not be read, or is not UTF-8.
+    fn text(&self, file: &Path) -> Result<Option<String>, Diagnostic>;
+
+    /// What stands in a folder; nothing if there is no such folder.
+    ///
+    /// # Errors
+    /// When it cannot be listed.
+    fn entries(&self, folder: &Path) -> Result<Entries, Diagnostic>;
+}
+
 /// A folder whose files are read, and from which nothing leads out.
 #[derive(Debug)]
 pub struct Folder {
@@ -34,17 +52,14 @@ impl Folder {
         let real = root.canonicalize()?;
         Ok(Self { root: root.to_owned(), real })
     }
+}
 
-    /// Its last name, by which a project without a name is called.
-    pub fn name(&self) -> String {
+impl Source for Folder {
+    fn name(&self) -> String {
         self.real.file_name().map_or_else(|| "mesh".to_owned(), |name| name.to_string_lossy().into_owned())
     }
 
-    /// The text of a file; none if there is no such file.
-    ///
-    /// # Errors
-    /// When it cannot or must not be read, or is not UTF-8.
-    pub fn text(&self, file: &Path) -> Result<Option<String>, Diagnostic> {
+    fn text(&self, file: &Path) -> Result<Option<String>, Diagnostic> {
         let path = self.root.join(file);
         let refused = |message: String| Diagnostic::error(Position::new(file, Mark::START), message);
         let real = match path.canonicalize() {
@@ -60,23 +75,10 @@ impl Folder {
         fs::File::open(&real)
             .and_then(|open| open.take(LARGEST + 1).read_to_end(&mut bytes))
             .map_err(|error| refused(format!("cannot be read: {error}")))?;
-        if bytes.len() as u64 > LARGEST {
-            return Err(refused(format!("larger than {} KiB", LARGEST / 1024)));
-        }
-        String::from_utf8(bytes).map(Some).map_err(|error| {
-            let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let text = String::from_utf8_lossy(valid);
-            let last = text.rsplit('\n').next().unwrap_or_default();
-            let at = Mark::new(text.matches('\n').count() + 1, last.chars().count() + 1);
-            Diagnostic::error(Position::new(file, at), "not UTF-8").with_hint("save the file as UTF-8")
-        })
+        utf8(file, bytes).map(Some)
     }
 
-    /// What stands in a folder; nothing if there is no such folder.
-    ///
-    /// # Errors
-    /// When it cannot be listed.
-    pub fn entries(&self, folder: &Path) -> Result<Entries, Diagnostic> {
+    fn entries(&self, folder: &Path) -> Result<Entries, Diagnostic> {
         let failed = |error: std::io::Error| Diagnostic {
             at: None,
             severity: Severity::Error,
@@ -103,4 +105,22 @@ impl Folder {
         entries.files.sort_unstable();
         Ok(entries)
     }
+}
+
+/// The bytes of a file as text.
+///
+/// # Errors
+/// When they are too many, or not UTF-8.
+pub fn utf8(file: &Path, bytes: Vec<u8>) -> Result<String, Diagnostic> {
+    if bytes.len() as u64 > LARGEST {
+        let large = format!("larger than {} KiB", LARGEST / 1024);
+        return Err(Diagnostic::error(Position::new(file, Mark::START), large));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let text = String::from_utf8_lossy(valid);
+        let last = text.rsplit('\n').next().unwrap_or_default();
+        let at = Mark::new(text.matches('\n').count() + 1, last.chars().count() + 1);
+        Diagnostic::error(Position::new(file, at), "not UTF-8").with_hint("save the file as UTF-8")
+    })
 }

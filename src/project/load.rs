@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::catalogue;
-use super::files::Folder;
+use super::files::{Folder, Source};
 use super::instance_file::InstanceFile;
 use super::plug_file::{self, PlugFile};
 use super::position::{Diagnostic, Mark, Position};
 use super::product_folder::{self, ProductFolder};
 use super::project_file::{self, ProjectFile};
-use crate::mesh::model::{PlugId, Product};
+use crate::mesh::model::{PlugId, Product, Source};
 
 /// The folder of a project's products.
 pub const PRODUCTS: &str = "products";
@@ -70,11 +70,15 @@ impl ProjectFiles {
 /// # Errors
 /// When the folder itself cannot be opened.
 pub fn load(root: &Path) -> std::io::Result<ProjectFiles> {
-    let folder = Folder::open(root)?;
-    let mut loader = Loader { found: Vec::new(), folder };
+    Ok(load_from(root, &Folder::open(root)?))
+}
+
+/// Reads the project in `source`, which stands for the folder `root`.
+pub fn load_from(root: &Path, source: &dyn Source) -> ProjectFiles {
+    let mut loader = Loader { found: Vec::new(), source };
     let mut files = ProjectFiles {
         root: root.to_owned(),
-        folder_name: loader.folder.name(),
+        folder_name: source.name(),
         project: loader.project(),
         products: loader.products(),
         instances: Vec::new(),
@@ -89,15 +93,15 @@ pub fn load(root: &Path) -> std::io::Result<ProjectFiles> {
         // Unknown ones are named when the mesh is compiled.
         files.need_product(&product);
     }
-    Ok(files)
+    files
 }
 
-struct Loader {
-    folder: Folder,
+struct Loader<'a> {
+    source: &'a dyn Source,
     found: Vec<Diagnostic>,
 }
 
-impl Loader {
+impl Loader<'_> {
     fn project(&mut self) -> ProjectFile {
         let mut project = ProjectFile::default();
         let path = Path::new(project_file::FILE_NAME);
@@ -116,7 +120,7 @@ impl Loader {
             let base = base.join(&name);
             let mut folder = ProductFolder::default();
             self.product_files(&base, "", 0, &mut folder);
-            let product = folder.decode(&name, &base, false, &mut self.found);
+            let product = folder.decode(&name, &base, Source::Project, &mut self.found);
             products.insert(name, product);
         }
         products
@@ -222,14 +226,14 @@ impl Loader {
     }
 
     fn text(&mut self, path: &Path) -> Option<String> {
-        self.folder.text(path).unwrap_or_else(|wrong| {
+        self.source.text(path).unwrap_or_else(|wrong| {
             self.found.push(wrong);
             None
         })
     }
 
     fn list(&mut self, path: &Path) -> super::files::Entries {
-        self.folder.entries(path).unwrap_or_else(|wrong| {
+        self.source.entries(path).unwrap_or_else(|wrong| {
             self.found.push(wrong);
             super::files::Entries::default()
         })

@@ -27,5 +27,6 @@ pub mod project_file;
 pub mod scaffold;
 mod service;
 pub mod setting;
+pub mod user_folders;
 pub mod write;
 pub mod yaml;

@@ -21,6 +21,19 @@ const GITIGNORE: &str = "\
 /mirrors/
 *.pyc
 __pycache__/
+# What editors leave behind
+*~
+*.swp
+.DS_Store
+";
+
+const GITATTRIBUTES: &str = "\
+# Two people's changes of different keys merge; `resilmesh init` tells git how
+/resilmesh.yaml merge=resilmesh
+/instances/**/*.yaml merge=resilmesh
+/products/**/*.yaml merge=resilmesh
+/products/**/*.yml merge=resilmesh
+*.gpg binary merge=resilmesh-secret
 ";
 
 /// The names of the examples, sorted.
@@ -35,7 +48,7 @@ pub fn example(name: &str) -> Option<BTreeMap<PathBuf, String>> {
     let dir = EXAMPLES.dirs().find(|dir| dir.path().to_str() == Some(name))?;
     let mut files = BTreeMap::new();
     collect(dir, name, &mut files);
-    files.entry(PathBuf::from(".gitignore")).or_insert_with(|| GITIGNORE.to_owned());
+    files.extend(git_files());
     Some(files)
 }
 
@@ -59,13 +72,20 @@ pub fn empty(name: &str) -> BTreeMap<PathBuf, String> {
          | see what there is | `resilmesh list products` |\n\
          | put a product into use | `resilmesh add PRODUCT NAME` |\n\
          | connect two instances | `resilmesh plug TOPIC SOURCE DESTINATION` |\n\
-         | bring it up, see it, take it down | `resilmesh up`, `resilmesh status`, `resilmesh down` |\n"
+         | bring it up, see it, take it down | `resilmesh up`, `resilmesh status`, `resilmesh down` |\n\
+         | share it, join it, get what others shared | `resilmesh share URL`, `resilmesh clone URL`, `resilmesh update` |\n"
     );
-    BTreeMap::from([
+    let mut files = BTreeMap::from([
         (PathBuf::from(FILE_NAME), format!("name: {quoted}\nversion: 1\n")),
         (PathBuf::from("README.md"), readme),
-        (PathBuf::from(".gitignore"), GITIGNORE.to_owned()),
-    ])
+    ]);
+    files.extend(git_files());
+    files
+}
+
+/// What git is told about the files of every project.
+fn git_files() -> [(PathBuf, String); 2] {
+    [(".gitignore", GITIGNORE), (".gitattributes", GITATTRIBUTES)].map(|(name, text)| (name.into(), text.to_owned()))
 }
 
 /// Writes the files into `root`, with the folders that make it a project.

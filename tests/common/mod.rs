@@ -67,7 +67,7 @@ impl TestProject {
         self.root().join(path).exists()
     }
 
-    /// Every file of the project, hidden ones too.
+    /// Every file of the project, hidden ones too, but for git's own.
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let mut files = BTreeMap::new();
         collect(&self.root(), &self.root(), &mut files);
@@ -127,6 +127,9 @@ impl TestProject {
 fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
     for entry in std::fs::read_dir(folder).expect("readable") {
         let path = entry.expect("readable").path();
+        if path.ends_with(".git") {
+            continue;
+        }
         if path.is_dir() {
             collect(root, &path, files);
         } else {

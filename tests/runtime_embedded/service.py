@@ -2,6 +2,7 @@
 
 service.py PORT FILE [--wait GATE] [--deaf] [--exit CODE]
 --wait: answers 503 until the file GATE is there. --deaf: does not listen to SIGTERM.
+SIGUSR2 makes it print that content, in two pieces.
 --exit: says that it does not like its configuration, and ends with this code.
 """
 
@@ -36,7 +37,14 @@ def reload(*_):
     content = read()
 
 
+def say(*_):
+    text = read() + b"\n"
+    os.write(1, text[: len(text) // 2])
+    os.write(2, text[len(text) // 2 :])
+
+
 signal.signal(signal.SIGHUP, reload)
+signal.signal(signal.SIGUSR2, say)
 signal.signal(signal.SIGTERM, signal.SIG_IGN if options.deaf else lambda *_: os._exit(0))
 
 

@@ -9,7 +9,7 @@ use super::integrations::{self, Row};
 use super::{cell, document, instances_of};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
-use crate::mesh::model::{Capability, Mode, Product, Role};
+use crate::mesh::model::{Capability, Mode, Product, Role, Source};
 use crate::project::catalogue;
 use crate::project::load::ProjectFiles;
 use crate::project::project_file::FILE_NAME;
@@ -70,7 +70,7 @@ pub(super) fn run(cx: &Context, mut files: ProjectFiles, args: ProductsArgs) -> 
             description: product.description.as_deref(),
             vendor: product.vendor.as_deref(),
             tags: &product.tags,
-            builtin: product.builtin,
+            builtin: product.source == Source::Builtin,
             managed: product.service.is_some(),
             integrations: counted.get(&product.name).copied().unwrap_or(0),
             instances: instances.get(product.name.as_str()).map_or(&[][..], Vec::as_slice),

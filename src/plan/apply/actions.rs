@@ -22,6 +22,14 @@ pub(super) fn can_be_broken_off(action: &Action) -> bool {
 /// Does it; what there is to say about it.
 pub(super) async fn run(executor: &Executor<'_>, action: &Action) -> Done {
     let runtime = executor.runtime;
+    if let Some(product) = runs_code_of(action)
+        && !executor.trusted.is_some_and(|trusted| trusted.covers(product))
+    {
+        return Err(StepError {
+            what: format!("product `{product}` is not trusted"),
+            hint: Some(format!("`resilmesh trust {product}` shows what it would run")),
+        });
+    }
     match action {
         Action::Render { instance, files, .. } => {
             let folder = executor.state.rendered(instance);
@@ -46,6 +54,16 @@ pub(super) async fn run(executor: &Executor<'_>, action: &Action) -> Done {
         Action::Setup(setup) => hook(executor, executor.hooks.setup(setup)).await,
         Action::Teardown { done, .. } => hook(executor, executor.hooks.teardown(done)).await,
         Action::PlugUp { .. } | Action::PlugDown(_) => Ok(None),
+    }
+}
+
+/// The product whose program, files or hook an action puts to work. What undoes them needs no trust:
+/// only hooks that are compiled in do that.
+fn runs_code_of(action: &Action) -> Option<&str> {
+    match action {
+        Action::Start(launch) | Action::Restart(launch) | Action::Reload(launch) => Some(&launch.spec.product),
+        Action::Setup(setup) => Some(&setup.call.own.product),
+        _ => None,
     }
 }
 

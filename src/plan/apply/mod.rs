@@ -17,6 +17,7 @@ use super::paths::StateFolder;
 use super::step::{Plan, Setup, Step};
 use crate::hooks::{HookError, Outcome as HookOutcome};
 use crate::runtime::{Runtime, RuntimeError};
+use crate::trust::Trusted;
 
 /// Why a step failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,6 +117,8 @@ impl Report {
 
 /// What carries a plan out.
 pub struct Executor<'a> {
+    /// Proof that what the steps start may run; none = nothing is started, as with `down`.
+    pub trusted: Option<&'a Trusted>,
     /// Where files go.
     pub state: &'a StateFolder,
     /// Where services run.

@@ -1,7 +1,7 @@
 //! How a process is started: what it inherits and what it does not.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, PipeReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
@@ -48,13 +48,23 @@ pub(crate) fn environment() -> Vec<(OsString, OsString)> {
     std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(allowed)).collect()
 }
 
-/// Starts the process of a service in a process group of its own, with its log as standard output
-/// and error. Gives its number.
-///
-/// The service writes to its log file itself: nothing stands between them that could block it or
-/// whose end could end it.
-pub(crate) fn service(spec: &ServiceSpec, layout: &Layout) -> io::Result<u32> {
-    let log = rotate::open(&layout.log(&spec.instance))?;
+/// The processes of a service that was started.
+pub(crate) struct Launched {
+    /// The service's.
+    pub(crate) service: u32,
+    /// That of its relay.
+    pub(crate) relay: u32,
+    /// Where the relay reads, for another one in its place. As long as it is open, the service is not
+    /// ended by what it prints.
+    pub(crate) printed: PipeReader,
+}
+
+/// Starts the process of a service in a process group of its own. What it prints goes through a
+/// [relay](super::relay) into its log, so that no secret gets there.
+pub(crate) fn service(spec: &ServiceSpec, layout: &Layout) -> io::Result<Launched> {
+    let (printed, print) = io::pipe()?;
+    // First: without a log nothing starts.
+    let relay = relay(&spec.instance, layout, printed.try_clone()?)?;
     let child = Command::new(&spec.program)
         .args(&spec.args)
         .current_dir(&spec.directory)
@@ -62,11 +72,27 @@ pub(crate) fn service(spec: &ServiceSpec, layout: &Layout) -> io::Result<u32> {
         .envs(environment())
         .env(MARK, layout.mark(&spec.instance))
         .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
+        .stdout(print.try_clone()?)
+        .stderr(print)
         .process_group(0)
         .spawn()?;
-    Ok(child.id())
+    Ok(Launched { service: child.id(), relay, printed })
+}
+
+/// Starts a relay, which belongs to nobody: it ends when nobody is left who prints.
+pub(crate) fn relay(instance: &str, layout: &Layout, printed: PipeReader) -> io::Result<u32> {
+    let log = rotate::open(&layout.log(instance))?;
+    let relay = Command::new("/proc/self/exe")
+        .arg("relay")
+        .arg(layout.secrets())
+        .current_dir("/")
+        .env_clear()
+        .stdin(printed)
+        .stdout(log)
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()?;
+    Ok(relay.id())
 }
 
 /// Makes this process one that may outlive the terminal and start services: a session of its own,

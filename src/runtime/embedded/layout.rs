@@ -90,6 +90,11 @@ impl Layout {
         self.logs().join(format!("{}.log", file_id(instance)))
     }
 
+    /// Folder of the secrets that services are given.
+    pub(crate) fn secrets(&self) -> PathBuf {
+        self.state().join("secrets")
+    }
+
     /// The log of the supervisor.
     pub(crate) fn supervisor_log(&self) -> PathBuf {
         self.logs().join("supervisor.log")

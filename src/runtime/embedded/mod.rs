@@ -14,6 +14,7 @@
 //! | `probe` | readiness |
 //! | `record`, `vouch` | what is kept on disk, so that a new supervisor can take over; proof that it is ours |
 //! | `rotate`, `tail`, [`logs`] | logs |
+//! | [`relay`] | what stands between a service and its log, and takes secrets out |
 //! | [`program`], `fetch` | where a service's program comes from |
 
 use std::path::{Path, PathBuf};
@@ -34,6 +35,7 @@ pub mod program;
 mod protocol;
 mod reaper;
 mod record;
+pub mod relay;
 mod rotate;
 mod seat;
 mod supervisor;

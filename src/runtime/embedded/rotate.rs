@@ -1,8 +1,8 @@
-//! Logs of bounded size whose writer is a foreign program that is never told.
+//! Logs of bounded size whose writer is never told.
 //!
-//! A service has its log open for appending and writes to it itself. To keep the log small, whole
-//! blocks at its beginning are copied to `<log>.1` and then taken out of the file by the file
-//! system in one step, while the service goes on writing at the end: `FALLOC_FL_COLLAPSE_RANGE`
+//! The relay of a service has its log open for appending. To keep the log small, whole blocks at its
+//! beginning are copied to `<log>.1` and then taken out of the file by the file system in one step,
+//! while the relay goes on writing at the end: `FALLOC_FL_COLLAPSE_RANGE`
 //! (ext4, XFS), else `FALLOC_FL_PUNCH_HOLE` (btrfs, tmpfs, ZFS), which frees the blocks and leaves
 //! a hole in front. So no byte is lost, and the pieces, oldest first, put one after the other, are
 //! the log. A supervisor that has gone, or a full disk, stops the rotation but never the service.

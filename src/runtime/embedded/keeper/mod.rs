@@ -22,7 +22,7 @@ mod handle;
 mod watch;
 
 pub(crate) use handle::{Handle, Order, Seen, Shared};
-use watch::{Poll, Watch, pause};
+use watch::{Poll, Relay, Watch, pause};
 
 /// A service that was ready for so long begins with the shortest pause again.
 const HEALTHY: Duration = Duration::from_secs(30);
@@ -35,6 +35,7 @@ enum Event {
     Order(Order),
     Ended(Exit),
     Health(Health),
+    RelayEnded(Exit),
     PauseOver,
     NobodyLeft,
 }
@@ -43,6 +44,8 @@ struct Keeper {
     shared: Arc<Shared>,
     record: Option<Record>,
     main: Option<Watch>,
+    /// What writes the log; none for a service that was taken over.
+    relay: Option<Relay>,
     again_at: Option<Instant>,
     poll: Poll,
     ready_since: Option<Instant>,
@@ -59,6 +62,7 @@ pub(crate) fn keep(shared: Arc<Shared>, record: Option<Record>) -> Handle {
         shared,
         record,
         main: None,
+        relay: None,
         again_at: None,
         poll: Poll::new(),
         ready_since: None,
@@ -80,6 +84,7 @@ impl Keeper {
             match self.next().await {
                 Event::Order(order) => self.obey(order).await,
                 Event::Ended(exit) => self.ended(exit).await,
+                Event::RelayEnded(exit) => self.relay_ended(exit),
                 Event::Health(health) => self.heard(health),
                 Event::PauseOver => self.start_again(),
                 Event::NobodyLeft => return,
@@ -105,6 +110,12 @@ impl Keeper {
                 Some(main) => main.ended().await,
             }
         };
+        let relay_ended = async {
+            match &mut self.relay {
+                None => std::future::pending().await,
+                Some(relay) => relay.ended().await,
+            }
+        };
         let pause_over = async {
             match self.again_at {
                 None => std::future::pending().await,
@@ -115,6 +126,7 @@ impl Keeper {
             biased;
             order = self.orders.recv() => order.map_or(Event::NobodyLeft, Event::Order),
             exit = ended => Event::Ended(exit),
+            exit = relay_ended => Event::RelayEnded(exit),
             health = health => Event::Health(health),
             () = pause_over => Event::PauseOver,
         }
@@ -215,6 +227,9 @@ impl Keeper {
             let _ = timeout(LEFTOVERS_WITHIN, exit).await;
         }
         remove_socket(&record.spec);
+        if let Some(relay) = self.relay.take() {
+            relay.written().await;
+        }
         self.main = None;
         self.ready_since = None;
         ended.map_err(|left| unendable(&record.spec.instance, &left))
@@ -224,9 +239,10 @@ impl Keeper {
     fn launch(&mut self) -> Result<(), String> {
         let Some(record) = &mut self.record else { return Ok(()) };
         let spec = &record.spec;
-        let pid = launch::service(spec, &self.shared.layout).map_err(|error| unstartable(spec, &error))?;
-        self.main = Some(Watch::Child(self.shared.reaper.expect(pid)));
-        record.process = Process::of(pid);
+        let launched = launch::service(spec, &self.shared.layout).map_err(|error| unstartable(spec, &error))?;
+        self.main = Some(Watch::Child(self.shared.reaper.expect(launched.service)));
+        self.relay = Some(Relay::new(self.shared.reaper.expect(launched.relay), launched.printed));
+        record.process = Process::of(launched.service);
         self.poll = Poll::new();
         self.enter(State::Starting, None);
         Ok(())
@@ -250,6 +266,9 @@ impl Keeper {
         if let Err(left) = record.family(layout).end(LEFTOVERS_WITHIN.min(spec.stop_within)).await {
             tracing::error!(instance = spec.instance, ?left, "processes cannot be ended");
         }
+        if let Some(relay) = self.relay.take() {
+            relay.written().await;
+        }
         let last = tail::last_lines(&layout.log(&spec.instance), 1).pop();
         let why = last.map_or(exit.to_string(), |line| format!("{exit}: {line}"));
         tracing::warn!(instance = spec.instance, %exit, "a service ended by itself");
@@ -260,6 +279,20 @@ impl Keeper {
             self.enter(State::Failed, Some(format!("its configuration is wrong; {why}")));
         } else {
             self.back_off(why);
+        }
+    }
+
+    /// A relay that was killed is replaced, before the service waits for somebody to read.
+    fn relay_ended(&mut self, exit: Exit) {
+        let relay = self.relay.take();
+        let (Some(record), Some(relay), true) = (&self.record, relay, exit != Exit::Code(0)) else { return };
+        let instance = &record.spec.instance;
+        tracing::warn!(instance, %exit, "the relay of a log ended; starting another one");
+        let started =
+            relay.printed().and_then(|(again, kept)| Ok((launch::relay(instance, &self.shared.layout, again)?, kept)));
+        match started {
+            Ok((pid, kept)) => self.relay = Some(Relay::new(self.shared.reaper.expect(pid), kept)),
+            Err(error) => tracing::error!(instance, %error, "no relay can be started"),
         }
     }
 

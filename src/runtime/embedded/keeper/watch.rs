@@ -1,11 +1,12 @@
 //! When a keeper looks again: the end of the main process, pauses, questions whether it is ready.
 
+use std::io::{self, PipeReader};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::super::process;
 use super::super::reaper::Exit;
@@ -39,6 +40,40 @@ impl Watch {
                 Exit::Unknown
             }
         }
+    }
+}
+
+/// How long a relay may take to write what is left when its service has ended. It takes longer when
+/// somebody else holds the service's output open.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
+
+/// The process that writes the log of a service that we have started.
+pub(super) struct Relay {
+    exit: oneshot::Receiver<Exit>,
+    printed: PipeReader,
+}
+
+impl Relay {
+    /// The relay that ends with `exit` and reads from `printed`.
+    pub(super) fn new(exit: oneshot::Receiver<Exit>, printed: PipeReader) -> Self {
+        Self { exit, printed }
+    }
+
+    /// Resolves when it has ended.
+    pub(super) async fn ended(&mut self) -> Exit {
+        (&mut self.exit).await.unwrap_or(Exit::Unknown)
+    }
+
+    /// Resolves when all is in the log that the service has printed.
+    pub(super) async fn written(self) {
+        drop(self.printed);
+        // Later it is written all the same.
+        let _ = timeout(WRITTEN_WITHIN, self.exit).await;
+    }
+
+    /// Where the service prints to, twice: for another relay, and to be kept.
+    pub(super) fn printed(self) -> io::Result<(PipeReader, PipeReader)> {
+        Ok((self.printed.try_clone()?, self.printed))
     }
 }
 

@@ -1,0 +1,218 @@
+//! `resilmesh trust`: see what others wrote, and let it run.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::json;
+
+use super::Context;
+use super::completion;
+use super::failure::Failure;
+use crate::mesh::model::Mesh;
+use crate::project::names;
+use crate::trust::review::{FileChange, Review, describe, printable, review};
+use crate::trust::subject::Subject;
+use crate::trust::{Gate, Refused, Standing, TrustError, Trusted};
+
+/// Show what code of others would run, and trust it
+///
+/// Shown is everything in a product that runs or decides what runs: file by file at first, as a
+/// difference after a change. Trust lies on this machine and holds for exactly this content.
+#[derive(Debug, Args)]
+pub struct TrustArgs {
+    /// Products, and instances that name a program [default: all that are not trusted]
+    #[arg(add = completion::products())]
+    pub names: Vec<String>,
+    /// Show how everything stands, and change nothing
+    #[arg(long, conflicts_with = "names")]
+    pub list: bool,
+}
+
+/// Shows, asks, and remembers.
+///
+/// # Errors
+/// When something cannot be trusted, or the answer is no.
+pub fn run(cx: &Context, args: &TrustArgs) -> Result<(), Failure> {
+    let files = cx.project()?;
+    let mut gate = Gate::open(&files)?;
+    if args.list {
+        list(cx, &gate);
+        return Ok(());
+    }
+    let wanted: Vec<Subject> =
+        chosen(&gate, &args.names)?.into_iter().filter(|subject| !gate.standing(subject).may_run()).cloned().collect();
+    let broken: Vec<_> = wanted.iter().flat_map(|subject| subject.broken.clone()).collect();
+    if !broken.is_empty() {
+        return Err(Failure::new("nothing is trusted: what these files stand for could change unseen").found(broken));
+    }
+    let shown: Vec<Shown<'_>> = wanted.iter().map(|subject| Shown::new(&gate, subject)).collect();
+    if !cx.ui.json {
+        shown.iter().for_each(|shown| shown.print(cx));
+    }
+    if wanted.is_empty() {
+        if cx.ui.json {
+            cx.ui.document(&json!({"schema": 1, "trusted": []}));
+        } else {
+            cx.ui.progress("nothing to trust: no code of others waits for it");
+        }
+        return Ok(());
+    }
+    let question = format!("let {} run on this machine?", names::list(wanted.iter().map(Subject::name)));
+    if !cx.yes && !cx.ui.confirm(&question, "--yes")? {
+        return Err(Failure::new("nothing was trusted"));
+    }
+    wanted.iter().for_each(|subject| gate.trust(subject));
+    gate.save()?;
+    if cx.ui.json {
+        cx.ui.document(&json!({"schema": 1, "trusted": shown}));
+    }
+    cx.ui.progress(format!("trusted {}", names::list(wanted.iter().map(Subject::name))));
+    Ok(())
+}
+
+/// The subjects of these names; all of them when none is named.
+pub(super) fn chosen<'a>(gate: &'a Gate, wanted: &[String]) -> Result<Vec<&'a Subject>, Failure> {
+    if let Some(unknown) = wanted.iter().find(|name| !gate.subjects.iter().any(|subject| subject.name() == *name)) {
+        let failure = Failure::new(format!("`{unknown}` has no code that would need trust"));
+        let hint = names::suggest(unknown, gate.subjects.iter().map(Subject::name));
+        return Err(hint.into_iter().fold(failure, Failure::hint).hint("`resilmesh trust --list` shows what has"));
+    }
+    let chosen = |subject: &&Subject| wanted.is_empty() || wanted.iter().any(|name| subject.name() == name);
+    Ok(gate.subjects.iter().filter(chosen).collect())
+}
+
+/// The products that a mesh puts to use.
+pub(super) fn used_by(mesh: &Mesh) -> BTreeSet<String> {
+    mesh.instances.values().map(|instance| instance.product.clone()).collect()
+}
+
+/// The proof that the code of these products may run.
+///
+/// # Errors
+/// What of it is not trusted, where it comes from, and what to do.
+pub(super) fn permit(cx: &Context, products: BTreeSet<String>) -> Result<Trusted, Failure> {
+    let gate = Gate::open(&cx.project()?)?;
+    gate.permit(products).map_err(|refused| {
+        let Refused { found, names, came, hash } = refused;
+        Failure::new(format!("nothing was started: there is code that is not trusted; it {came}"))
+            .found(found)
+            .hint(format!("`resilmesh trust {}` shows it file by file, and asks", names.join(" ")))
+            .hint(format!("without a terminal, RESILMESH_TRUST={hash} trusts exactly this content"))
+    })
+}
+
+/// Says what `up` would refuse for want of trust.
+pub(super) fn note(cx: &Context, mesh: &Mesh) -> Result<(), Failure> {
+    let gate = Gate::open(&cx.project()?)?;
+    if let Err(Refused { found, names, .. }) = gate.permit(used_by(mesh)) {
+        for found in found {
+            let place = found.at.map(|at| format!("{at}: ")).unwrap_or_default();
+            cx.ui.warning(&format!("{place}{}", found.message));
+        }
+        cx.ui.warning(&format!("`resilmesh up` refuses until then: `resilmesh trust {}`", names.join(" ")));
+    }
+    Ok(())
+}
+
+fn list(cx: &Context, gate: &Gate) {
+    let shown: Vec<Shown<'_>> = gate.subjects.iter().map(|subject| Shown::new(gate, subject)).collect();
+    if cx.ui.json {
+        cx.ui.document(&json!({"schema": 1, "hash": gate.whole(), "subjects": shown}));
+    } else if shown.is_empty() {
+        cx.ui.progress("no product of the project has code; built-in products are trusted");
+    } else {
+        let row = |shown: &Shown<'_>| {
+            [shown.kind, shown.name, shown.standing, shown.hash].iter().map(|cell| (*cell).to_owned()).collect()
+        };
+        cx.ui.table(&["KIND", "NAME", "STATE", "HASH"], &shown.iter().map(row).collect::<Vec<_>>());
+    }
+}
+
+/// A subject as it is shown.
+#[derive(Serialize)]
+struct Shown<'a> {
+    kind: &'a str,
+    name: &'a str,
+    #[serde(rename = "state")]
+    standing: &'static str,
+    hash: &'a str,
+    came: String,
+    runs: Vec<String>,
+    #[serde(flatten)]
+    review: Review,
+    #[serde(skip)]
+    subject: &'a Subject,
+    #[serde(skip)]
+    trusted_at: Option<String>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(gate: &Gate, subject: &'a Subject) -> Self {
+        let known = gate.known(subject);
+        Self {
+            kind: subject.key.split('/').next().unwrap_or_default(),
+            name: subject.name(),
+            standing: word(gate.standing(subject)),
+            hash: &subject.hash,
+            came: printable(&gate.came(subject)),
+            runs: subject.runs.iter().map(|runs| printable(runs)).collect(),
+            review: review(subject, known),
+            subject,
+            trusted_at: known.map(|known| known.at.clone()),
+        }
+    }
+
+    fn print(&self, cx: &Context) {
+        let ui = &cx.ui;
+        ui.line(ui.paint_data("1", &format!("{}: {}", printable(&self.subject.title), self.came)));
+        ui.line(format!("  runs: {}", self.runs.join(", ")));
+        let asks = if self.review.asks.is_empty() { "nothing".to_owned() } else { self.review.asks.join(", ") };
+        match &self.trusted_at {
+            None => {
+                ui.line(format!("  declares that it needs: {asks}"));
+                for (path, entry) in &self.subject.content.0 {
+                    ui.line(format!("  {}  {}", printable(path), describe(entry)));
+                }
+            }
+            Some(at) => {
+                ui.line(format!("  declares that it needs, new since {at}: {asks}"));
+                self.review.files.iter().for_each(|file| print_change(cx, file));
+            }
+        }
+        ui.line(format!("  hash {}", self.hash));
+    }
+}
+
+fn print_change(cx: &Context, file: &FileChange) {
+    match &file.diff {
+        Some(diff) => {
+            for line in diff.lines() {
+                let color = match line.as_bytes().first() {
+                    Some(b'+') => "32",
+                    Some(b'-') => "31",
+                    _ => "2",
+                };
+                cx.ui.line(cx.ui.paint_data(color, line));
+            }
+        }
+        None => cx.ui.line(format!("  {} is different: {}", file.path, file.now)),
+    }
+}
+
+fn word(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Own => "own",
+        Standing::Given => "given",
+        Standing::Trusted => "trusted",
+        Standing::Changed => "changed",
+        Standing::New => "new",
+        Standing::Broken => "broken",
+    }
+}
+
+impl From<TrustError> for Failure {
+    fn from(error: TrustError) -> Self {
+        Self::new(error.what).hint(error.hint)
+    }
+}

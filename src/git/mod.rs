@@ -1,0 +1,13 @@
+//! The repository that a project is shared with. Knows git and the project, not the command line.
+//!
+//! Everything local is done by libgit2 in this process; commits are carried to and from other
+//! machines by the user's own `git` program ([`program`]). Nothing of a repository is ever run.
+
+pub mod changes;
+pub mod clone;
+pub mod history;
+pub mod program;
+pub mod repository;
+pub mod setup;
+pub mod tree;
+pub mod trouble;

@@ -1,0 +1,121 @@
+//! A new repository, and what git is told about meshes in the repository's own configuration.
+
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use git2::{IndexAddOption, Oid, RepositoryInitOptions};
+
+use super::repository::Repository;
+use super::trouble::Trouble;
+
+/// The name of the branch of a new repository, unless the user's configuration says another.
+const BRANCH: &str = "main";
+/// By this line a hook is known to be ours.
+const OURS: &str = "# Made by resilmesh";
+
+/// What came of telling git about meshes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hook {
+    /// Every push is looked through.
+    Installed,
+    /// Somebody else's hook is there, and stays.
+    Foreign(PathBuf),
+}
+
+/// Makes a repository in the folder of a project.
+///
+/// # Errors
+/// When that cannot be done.
+pub fn create(project: &Path) -> Result<Repository, Trouble> {
+    let configured = git2::Config::open_default().and_then(|config| config.get_string("init.defaultBranch"));
+    let mut options = RepositoryInitOptions::new();
+    // Without templates: they hold hooks.
+    options.external_template(false).no_reinit(true).initial_head(configured.as_deref().unwrap_or(BRANCH));
+    git2::Repository::init_opts(project, &options)?;
+    Repository::must(project)
+}
+
+/// Tells git how documents of a mesh are merged, and to look through what is pushed. `program` is
+/// the path of this program.
+///
+/// # Errors
+/// When the repository's configuration cannot be written.
+pub fn register(repository: &Repository, program: &Path) -> Result<Hook, Trouble> {
+    let mut config = repository.inner.config()?.open_level(git2::ConfigLevel::Local)?;
+    let call = format!("{} git-merge %O %A %B %P", quoted(program));
+    for (driver, name) in [("resilmesh", "key by key"), ("resilmesh-secret", "one side of a secret")] {
+        config.set_str(&format!("merge.{driver}.name"), name)?;
+        config.set_str(&format!("merge.{driver}.driver"), &call)?;
+    }
+    let folder = hooks_folder(repository);
+    let hook = folder.join("pre-push");
+    match std::fs::read_to_string(&hook) {
+        Ok(text) if !text.contains(OURS) => return Ok(Hook::Foreign(hook)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Ok(Hook::Foreign(hook)),
+        _ => {}
+    }
+    write_program(&folder, &hook, &script(program)).map_err(|error| Trouble::io(&hook, &error))?;
+    Ok(Hook::Installed)
+}
+
+fn hooks_folder(repository: &Repository) -> PathBuf {
+    let configured = repository.inner.config().and_then(|config| config.get_path("core.hooksPath"));
+    configured.map_or_else(|_| repository.inner.commondir().join("hooks"), |path| repository.top().join(path))
+}
+
+fn script(program: &Path) -> String {
+    let program = quoted(program);
+    format!(
+        "#!/bin/sh\n{OURS}: no secret leaves this machine in clear. `git push --no-verify` skips it.\n\
+         program={program}\n[ -x \"$program\" ] || program=resilmesh\n\
+         command -v \"$program\" >/dev/null || {{ echo 'resilmesh is not here to look for secrets; \
+         `git push --no-verify` goes without' >&2; exit 1; }}\n\
+         exec \"$program\" git-hook pre-push \"$@\"\n"
+    )
+}
+
+/// A path as one word of a shell.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
+}
+
+fn write_program(folder: &Path, path: &Path, text: &str) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let mut aside = tempfile::Builder::new()
+        .prefix(".resilmesh-")
+        .permissions(std::fs::Permissions::from_mode(0o755))
+        .tempfile_in(folder)?;
+    aside.write_all(text.as_bytes())?;
+    aside.as_file().sync_all()?;
+    aside.persist(path)?;
+    Ok(())
+}
+
+/// Commits all files of the project, as the first commit. None if git does not know who its user is.
+///
+/// # Errors
+/// When that cannot be done.
+pub fn first_commit(repository: &Repository, message: &str) -> Result<Option<Oid>, Trouble> {
+    if repository.who().is_err() {
+        return Ok(None);
+    }
+    let tree = repository.inner.find_tree(stage(repository)?)?;
+    Ok(Some(repository.commit_tree(&tree, message, &[])?))
+}
+
+/// Puts all files of the project, as they are, into the index; the tree that it then holds.
+///
+/// # Errors
+/// When a file cannot be read, or the index not be written.
+pub fn stage(repository: &Repository) -> Result<Oid, Trouble> {
+    let mut index = repository.inner.index()?;
+    let mut of_project = |path: &Path, _: &[u8]| {
+        let bytes = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
+        i32::from(repository.in_project(bytes).is_none())
+    };
+    index.add_all(["*"], IndexAddOption::DEFAULT, Some(&mut of_project))?;
+    index.update_all(["*"], Some(&mut of_project))?;
+    index.write()?;
+    Ok(index.write_tree()?)
+}

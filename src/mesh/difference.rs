@@ -1,0 +1,387 @@
+//! What changed between two states of a project, in words of the mesh.
+//!
+//! Works on files, not on compiled meshes: a revision that does not compile has a history too, and
+//! the time taken is that of what changed, not of the whole project.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Component, Path, PathBuf};
+
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use super::model::PlugId;
+use crate::project::load::{CONFIG, INSTANCES, PRODUCTS};
+use crate::project::plug_file::topic_and_mode;
+use crate::project::{project_file, setting, yaml};
+
+/// The folder of the vault.
+const SECRETS: &str = "secrets";
+/// The file that lists whom secrets are encrypted to.
+const RECIPIENTS: &str = ".gpg-id";
+/// The longest value that is shown whole.
+const LONGEST: usize = 60;
+
+/// A part of a project that has a file or folder of its own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Subject {
+    /// `resilmesh.yaml`.
+    Mesh,
+    /// A product of the project.
+    Product {
+        /// Its name.
+        product: String,
+    },
+    /// An instance.
+    Instance {
+        /// Its name.
+        instance: String,
+        /// Its product.
+        product: String,
+    },
+    /// A plug.
+    Plug {
+        /// What it connects.
+        #[serde(flatten)]
+        plug: PlugId,
+    },
+    /// A secret of the vault.
+    Secret {
+        /// Its name.
+        secret: String,
+    },
+    /// Who may read the secrets, or those below a folder of the vault.
+    Recipients {
+        /// The folder, empty for the whole vault.
+        folder: String,
+    },
+    /// Any other file.
+    File {
+        /// Its path.
+        #[serde(serialize_with = "as_text")]
+        path: PathBuf,
+    },
+}
+
+fn as_text<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&path.to_string_lossy())
+}
+
+impl Subject {
+    /// What the file at `path` (relative to the project) belongs to.
+    pub fn of(path: &Path) -> Self {
+        let parts: Option<Vec<&str>> = path
+            .components()
+            .map(|part| match part {
+                Component::Normal(name) => name.to_str(),
+                _ => None,
+            })
+            .collect();
+        let file = || Self::File { path: path.to_owned() };
+        match parts.as_deref() {
+            Some([project_file::FILE_NAME]) => Self::Mesh,
+            Some([PRODUCTS, product, _, ..]) => Self::Product { product: (*product).to_owned() },
+            Some([INSTANCES, product, instance, CONFIG]) => {
+                Self::Instance { instance: (*instance).to_owned(), product: (*product).to_owned() }
+            }
+            Some([INSTANCES, _, source, "plugs", destination, file_name]) => {
+                let Some(stem) = file_name.strip_suffix(".yaml") else { return file() };
+                let (topic, mode) = topic_and_mode(stem);
+                let [source, destination, topic] = [source, destination, topic].map(ToString::to_string);
+                Self::Plug { plug: PlugId { source, destination, topic, mode } }
+            }
+            Some([SECRETS, folder @ .., RECIPIENTS]) => Self::Recipients { folder: folder.join("/") },
+            Some([SECRETS, folder @ .., name]) if name.ends_with(".gpg") && !folder.contains(&".public-keys") => {
+                let name = name.trim_end_matches(".gpg");
+                Self::Secret { secret: folder.iter().copied().chain([name]).collect::<Vec<_>>().join("/") }
+            }
+            _ => file(),
+        }
+    }
+
+    /// Whether what stands in its file matters, or only that it changed.
+    pub fn has_content(&self) -> bool {
+        matches!(self, Self::Mesh | Self::Instance { .. } | Self::Plug { .. } | Self::Recipients { .. })
+    }
+
+    /// Whether its file is a document of ours whose keys can be merged one by one.
+    pub fn is_document(&self, path: &Path) -> bool {
+        let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        yaml && matches!(self, Self::Mesh | Self::Instance { .. } | Self::Plug { .. } | Self::Product { .. })
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mesh => f.write_str("the mesh"),
+            Self::Product { product } => write!(f, "product {product}"),
+            Self::Instance { instance, .. } => write!(f, "instance {instance}"),
+            Self::Plug { plug } => {
+                let mode = if plug.mode == super::model::Mode::Pull { " (pull)" } else { "" };
+                write!(f, "plug {} {} -> {}{mode}", plug.topic, plug.source, plug.destination)
+            }
+            Self::Secret { secret } => write!(f, "secret {secret}"),
+            Self::Recipients { folder } if folder.is_empty() => f.write_str("recipients of the secrets"),
+            Self::Recipients { folder } => write!(f, "recipients of the secrets in {folder}"),
+            Self::File { path } => write!(f, "file {}", one_line(&path.to_string_lossy())),
+        }
+    }
+}
+
+/// A file that is not the same in both states; paths are relative to the project. The bytes are
+/// those of the file only if [`Subject::has_content`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileChange {
+    /// The file.
+    pub path: PathBuf,
+    /// What it held; none = it was not there.
+    pub before: Option<Vec<u8>>,
+    /// What it holds; none = it is not there any more.
+    pub after: Option<Vec<u8>>,
+}
+
+/// A key whose value is not the same.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct KeyChange {
+    /// The key; `settings.` before that of a setting.
+    pub key: String,
+    /// Its value before; none = it had none.
+    pub before: Option<Value>,
+    /// Its value after.
+    pub after: Option<Value>,
+}
+
+/// How something changed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum How {
+    /// It was not there before.
+    Added,
+    /// It is not there any more.
+    Removed,
+    /// It is not the same; no keys = only comments or layout, or it is no document of keys.
+    Changed {
+        /// Which keys.
+        keys: Vec<KeyChange>,
+        /// Which files of a product.
+        files: Vec<String>,
+    },
+}
+
+/// One thing that changed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Difference {
+    /// What.
+    #[serde(flatten)]
+    pub of: Subject,
+    /// How.
+    #[serde(flatten)]
+    pub how: How,
+}
+
+/// What the changes of files mean, sorted.
+pub fn differences(changes: &[FileChange]) -> Vec<Difference> {
+    let mut found = Vec::new();
+    let mut products: BTreeMap<Subject, Vec<&FileChange>> = BTreeMap::new();
+    for change in changes {
+        match Subject::of(&change.path) {
+            of @ Subject::Product { .. } => products.entry(of).or_default().push(change),
+            of => found.push(single(of, change)),
+        }
+    }
+    found.extend(products.into_iter().map(|(of, changes)| Difference { how: product(&changes), of }));
+    found.sort_by(|one, other| one.of.cmp(&other.of));
+    found
+}
+
+fn single(of: Subject, change: &FileChange) -> Difference {
+    let how = match (&change.before, &change.after) {
+        (None, _) if of != Subject::Mesh => How::Added,
+        (_, None) if of != Subject::Mesh => How::Removed,
+        (before, after) => How::Changed { keys: keys(&of, before.as_deref(), after.as_deref()), files: Vec::new() },
+    };
+    Difference { of, how }
+}
+
+/// A product comes and goes with its definition; without one nobody can tell from the changes alone.
+fn product(changes: &[&FileChange]) -> How {
+    let below = |path: &Path| path.components().skip(2).collect::<PathBuf>().to_string_lossy().into_owned();
+    let definition = changes.iter().find(|change| below(&change.path) == crate::project::product_folder::DEFINITION);
+    match definition {
+        Some(FileChange { before: None, .. }) => How::Added,
+        Some(FileChange { after: None, .. }) => How::Removed,
+        _ => How::Changed { keys: Vec::new(), files: changes.iter().map(|change| below(&change.path)).collect() },
+    }
+}
+
+fn keys(of: &Subject, before: Option<&[u8]>, after: Option<&[u8]>) -> Vec<KeyChange> {
+    if let Subject::Recipients { .. } = of {
+        return members(before.unwrap_or_default(), after.unwrap_or_default());
+    }
+    let (Some(before), Some(after)) = (entries(before), entries(after)) else { return Vec::new() };
+    let all: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    all.into_iter()
+        .filter(|key| before.get(*key) != after.get(*key) && !is_told_by_the_path(of, key))
+        .map(|key| KeyChange { key: key.clone(), before: before.get(key).cloned(), after: after.get(key).cloned() })
+        .collect()
+}
+
+fn is_told_by_the_path(of: &Subject, key: &str) -> bool {
+    match of {
+        Subject::Instance { .. } => matches!(key, "name" | "product"),
+        Subject::Plug { .. } => matches!(key, "src_instance" | "dst_instance" | "topic" | "mode" | "status"),
+        _ => false,
+    }
+}
+
+/// The values of a document by key, those of settings with `settings.` before; none = no document.
+fn entries(bytes: Option<&[u8]>) -> Option<BTreeMap<String, Value>> {
+    let Some(bytes) = bytes else { return Some(BTreeMap::new()) };
+    let node = yaml::parse(std::str::from_utf8(bytes).ok()?, Path::new("")).ok()?;
+    let document = match node.to_json() {
+        Value::Object(entries) => entries,
+        Value::Null => Map::new(),
+        _ => return None,
+    };
+    let mut entries = BTreeMap::new();
+    for (key, value) in document {
+        match value {
+            Value::Object(settings) if key == "settings" => {
+                entries.extend(settings.into_iter().map(|(key, value)| (format!("settings.{key}"), value)));
+            }
+            Value::Null => {}
+            value => {
+                entries.insert(key, value);
+            }
+        }
+    }
+    Some(entries)
+}
+
+fn members(before: &[u8], after: &[u8]) -> Vec<KeyChange> {
+    let lines = |bytes: &[u8]| -> BTreeSet<String> {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        text.lines().map(|line| line.split('#').next().unwrap_or_default().trim().to_owned()).collect()
+    };
+    let (before, after) = (lines(before), lines(after));
+    let there = |key: &String, lines: &BTreeSet<String>| lines.contains(key).then_some(Value::Bool(true));
+    before
+        .symmetric_difference(&after)
+        .filter(|key| !key.is_empty())
+        .map(|key| KeyChange { key: key.clone(), before: there(key, &before), after: there(key, &after) })
+        .collect()
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.how {
+            How::Added => write!(f, "{} added", self.of),
+            How::Removed => write!(f, "{} removed", self.of),
+            How::Changed { keys, files } if keys.is_empty() && files.is_empty() => {
+                let only = if self.of.has_content() { " (comments or layout only)" } else { "" };
+                write!(f, "{} changed{only}", self.of)
+            }
+            How::Changed { keys, files } => {
+                let recipients = matches!(self.of, Subject::Recipients { .. });
+                let keys = keys.iter().map(|key| if recipients { key.as_member() } else { key.to_string() });
+                let files = files.iter().map(|file| one_line(file));
+                write!(f, "{}: {}", self.of, keys.chain(files).collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
+}
+
+impl KeyChange {
+    fn as_member(&self) -> String {
+        format!("{} {}", self.key, if self.after.is_some() { "added" } else { "removed" })
+    }
+}
+
+impl fmt::Display for KeyChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self.key.strip_prefix("settings.") {
+            Some(setting) => format!("setting {setting}"),
+            None => self.key.clone(),
+        };
+        match (&self.before, &self.after) {
+            (Some(before), Some(after)) => write!(f, "{name} {} -> {}", show(before), show(after)),
+            (None, Some(after)) => write!(f, "{name} set to {}", show(after)),
+            (before, None) => write!(f, "{name} taken out (was {})", before.as_ref().map(show).unwrap_or_default()),
+        }
+    }
+}
+
+/// A value on one line, not too long.
+pub fn show(value: &Value) -> String {
+    let text = one_line(&setting::show(value));
+    if text.chars().count() <= LONGEST { text } else { text.chars().take(LONGEST).chain("...".chars()).collect() }
+}
+
+/// Text of others without what could move a terminal's cursor.
+pub fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(path: &str, before: Option<&str>, after: Option<&str>) -> FileChange {
+        let bytes = |text: Option<&str>| text.map(|text| text.as_bytes().to_owned());
+        FileChange { path: path.into(), before: bytes(before), after: bytes(after) }
+    }
+
+    fn words(changes: &[FileChange]) -> String {
+        differences(changes).iter().map(|found| format!("{found}\n")).collect()
+    }
+
+    #[test]
+    fn changes_are_told_in_words_of_the_mesh() {
+        let told = words(&[
+            change("instances/edr/edr-1/plugs/siem-1/alerts.yaml", None, Some("topic: alerts\n")),
+            change("instances/edr/edr-1/plugs/siem-1/alerts_pull.yaml", Some(""), None),
+            change(
+                "instances/nats/bus/config.yaml",
+                Some("name: bus\nsettings:\n  max_age: 30d\n  b: 1\n"),
+                Some("name: bus\nzone: dmz\nsettings:\n  max_age: 90d\n  c: [x]\n"),
+            ),
+            change("instances/nats/b2/config.yaml", Some("name: b2\n"), Some("# note\nname: b2\n")),
+            change("secrets/edr/token.gpg", Some(""), Some("")),
+            change("secrets/.gpg-id", Some("AAA\nBBB # eve\n"), Some("AAA\nCCC\n")),
+            change("secrets/.public-keys/CCC.gpg", None, Some("")),
+            change("products/edr/definition.yaml", Some(""), Some("")),
+            change("products/edr/hooks.py", Some(""), Some("")),
+            change("products/siem/definition.yaml", None, Some("")),
+            change("resilmesh.yaml", Some("name: soc\n"), Some("name: soc2\n")),
+            change("README.md", None, Some("")),
+            change("evil\nname", None, Some("")),
+        ]);
+        insta::assert_snapshot!(told, @r#"
+        the mesh: name soc -> soc2
+        product edr: definition.yaml, hooks.py
+        product siem added
+        instance b2 changed (comments or layout only)
+        instance bus: setting b taken out (was 1), setting c set to ["x"], setting max_age 30d -> 90d, zone set to dmz
+        plug alerts edr-1 -> siem-1 added
+        plug alerts edr-1 -> siem-1 (pull) removed
+        secret edr/token changed
+        recipients of the secrets: BBB removed, CCC added
+        file README.md added
+        file evil\nname added
+        file secrets/.public-keys/CCC.gpg added
+        "#);
+    }
+
+    #[test]
+    fn the_json_form_names_what_and_how() {
+        let found = differences(&[change("instances/a/b/plugs/c/logs.yaml", None, Some(""))]);
+        assert_eq!(
+            serde_json::to_value(&found).expect("JSON"),
+            serde_json::json!([{
+                "what": "plug", "source": "b", "destination": "c", "topic": "logs", "mode": "push", "change": "added"
+            }])
+        );
+    }
+}

@@ -1,0 +1,7 @@
+//! Sharing a mesh through git, with the real git, ssh and http.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod history;
+mod setup;
+mod support;

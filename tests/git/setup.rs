@@ -1,0 +1,99 @@
+//! `init` and git.
+
+use insta::assert_snapshot;
+
+use crate::support::{Place, is_program};
+
+#[test]
+fn init_makes_a_repository_with_a_first_commit() {
+    let place = Place::new();
+    let ann = place.person("ann");
+    let done = ann.resilmesh("", &["init", "soc"]);
+    assert_eq!((done.code, done.out.as_str()), (0, ""));
+    assert_snapshot!(done.err, @"
+    made project `soc`
+    made a git repository in `soc`
+    ");
+    assert_eq!(ann.git("soc", &["status", "--porcelain"]), "");
+    assert_eq!(ann.git("soc", &["log", "--format=%an <%ae> %s"]), "ann <ann@example.org> Make the mesh");
+    assert_snapshot!(ann.git("soc", &["ls-files"]), @"
+    .gitattributes
+    .gitignore
+    README.md
+    instances/.gitkeep
+    products/.gitkeep
+    resilmesh.yaml
+    ");
+    assert!(is_program(&ann.path("soc/.git/hooks/pre-push")));
+    assert!(ann.git("soc", &["config", "merge.resilmesh.driver"]).ends_with("resilmesh' git-merge %O %A %B %P"));
+    let attributes = ["check-attr", "merge", "--", "instances/a/b/config.yaml", "secrets/x/y.gpg"];
+    assert_snapshot!(ann.git("soc", &attributes), @"
+    instances/a/b/config.yaml: merge: resilmesh
+    secrets/x/y.gpg: merge: resilmesh-secret
+    ");
+    ann.write("soc/.resilmesh/journal.json", "{}");
+    ann.write("soc/secrets.gpg", "x");
+    ann.write("soc/secrets/a/b.gpg", "x");
+    ann.write("soc/a.pyc", "x");
+    assert_eq!(ann.git("soc", &["status", "--porcelain", "-uall"]), "?? secrets/a/b.gpg");
+}
+
+#[test]
+fn init_from_an_example_commits_it() {
+    let place = Place::new();
+    let ann = place.person("ann");
+    ann.must("", &["init", "--from", "soapa", "mesh"]);
+    assert_eq!(ann.git("mesh", &["status", "--porcelain"]), "");
+    assert_eq!(ann.git("mesh", &["log", "--format=%s"]), "Make the mesh from example soapa");
+}
+
+#[test]
+fn without_a_name_the_repository_is_made_and_the_commit_waits() {
+    let place = Place::new();
+    let done = place.stranger("ann").resilmesh("", &["init", "soc"]);
+    assert_eq!(done.code, 0);
+    assert_snapshot!(done.err, @r#"
+    made project `soc`
+    made a git repository in `soc`
+    warning: nothing is committed yet: git does not know who you are
+    say who you are: `git config --global user.name "NAME"` and `git config --global user.email ADDRESS`; `resilmesh share` commits
+    "#);
+    assert!(place.path("ann/soc/.git").is_dir());
+}
+
+#[test]
+fn init_of_a_project_that_is_there_changes_no_file_of_it() {
+    let place = Place::new();
+    let ann = place.person("ann");
+    ann.write("old/products/edr/definition.yaml", "description: x\n");
+    for said in ["`old` is a project already\nmade a git repository in `old`\n", "`old` is a project already\n"] {
+        assert_eq!(ann.resilmesh("", &["init", "old"]).err, said);
+    }
+    assert_eq!(ann.git("old", &["status", "--porcelain"]), "?? products/");
+}
+
+#[test]
+fn a_repository_that_is_there_is_used() {
+    let place = Place::new();
+    let ann = place.person("ann");
+    ann.git("", &["init", "-q", "work"]);
+    ann.must("", &["init", "work"]);
+    assert_eq!(ann.git("work", &["log", "--format=%s"]), "Make the mesh");
+    let below = ann.resilmesh("work", &["init", "lab"]);
+    assert_snapshot!(below.err, @"
+    made project `lab`
+    it lies in the git repository `[PLACE]/ann/work`
+    ");
+    assert!(!ann.has("work/lab/.git"));
+}
+
+#[test]
+fn the_hook_of_another_stays() {
+    let place = Place::new();
+    let ann = place.person("ann");
+    ann.git("", &["init", "-q", "work"]);
+    ann.write("work/.git/hooks/pre-push", "#!/bin/sh\n");
+    let done = ann.resilmesh("", &["init", "work"]);
+    assert!(done.err.contains("warning: `[PLACE]/ann/work/.git/hooks/pre-push` is not resilmesh's"), "{}", done.err);
+    assert_eq!(ann.read("work/.git/hooks/pre-push"), "#!/bin/sh\n");
+}
