@@ -7,10 +7,11 @@ use super::{Context, trust};
 use crate::mesh::model::Mesh;
 use crate::plan::ports::probe::ThisMachine;
 use crate::plan::programs::OnThisMachine;
-use crate::plan::session::{self, Session};
+use crate::plan::session::{self, Session, Typed};
 use crate::plan::step::Plan;
 use crate::plan::trouble::Trouble;
 use crate::runtime::embedded::Embedded;
+use crate::vault::Prompting;
 
 /// Show what `up` would do, and change nothing
 #[derive(Debug, Args)]
@@ -27,9 +28,11 @@ pub struct PlanArgs {
 pub fn run(cx: &Context, args: PlanArgs) -> Result<(), Failure> {
     let (project, mesh) = cx.mesh()?;
     let runtime = Embedded::new(&project)?;
+    let opened = cx.secrets()?;
     let session = super::block_on(async {
         let programs = OnThisMachine { runtime: &runtime, fetch: None, notice: &|_| {} };
-        Ok(session::plan(&project, &mesh, &runtime, &programs, &ThisMachine::default()).await?)
+        let typed = Typed { vault: &opened.vault, prompting: Prompting::Never };
+        Ok(session::plan(&project, &mesh, &runtime, &programs, &ThisMachine::default(), &typed).await?)
     })?;
     trust::note(cx, &mesh)?;
     show(cx, &mesh, &session);
@@ -42,6 +45,9 @@ pub fn run(cx: &Context, args: PlanArgs) -> Result<(), Failure> {
 /// Prints a plan, and what is left out of it.
 pub(super) fn show(cx: &Context, mesh: &Mesh, session: &Session) {
     left_out(cx, mesh, session);
+    for name in &session.locked {
+        cx.ui.progress(format!("secret `{name}` has changed: `up` opens it, with your passphrase if need be"));
+    }
     if !session.supervised {
         cx.ui.warning("the supervisor has ended; `up` starts another one, which takes over the services that run");
     }

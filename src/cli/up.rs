@@ -17,13 +17,14 @@ use crate::plan::paths::StateFolder;
 use crate::plan::ports::probe::ThisMachine;
 use crate::plan::programs::OnThisMachine;
 use crate::plan::secrets::Secrets;
-use crate::plan::session::{self, Session};
+use crate::plan::session::{self, Session, Typed};
 use crate::plan::trouble::Trouble;
 use crate::plan::validate::validate;
 use crate::redact::{Redactor, too_common};
 use crate::runtime::Runtime;
 use crate::runtime::embedded::{Embedded, shared_folder};
 use crate::trust::Trusted;
+use crate::vault::Prompting;
 
 /// Bring the mesh up, or to what has been declared since
 #[derive(Debug, Args)]
@@ -69,9 +70,12 @@ async fn up(
     let programs = OnThisMachine { runtime, fetch: Some(trusted), notice: &move |text| ui.progress(text) };
     // Held until the services listen: another `up` at the same moment takes other ports.
     let ports = shared_folder("ports").map(ThisMachine::reserving).unwrap_or_default();
-    let session = session::plan(project, mesh, runtime, &programs, &ports).await?;
+    let opened = cx.secrets()?;
+    let typed = Typed { vault: &opened.vault, prompting: Prompting::Allowed };
+    let session = session::plan(project, mesh, runtime, &programs, &ports, &typed).await?;
     plan::left_out(cx, mesh, &session);
     if session.plan.is_empty() {
+        session.save()?;
         cx.ui.progress("nothing to do");
         return Ok(());
     }
@@ -95,13 +99,12 @@ async fn up(
 
 /// What takes secrets out of what is printed; warns of those that it cannot hide.
 fn redactor(cx: &Context, secrets: &Secrets) -> Arc<Redactor> {
-    let secrets = secrets.all();
-    for (name, value) in &secrets {
-        if let Some(why) = too_common(value) {
+    for (name, value) in &secrets.all() {
+        if let Some(why) = value.expose_text().and_then(too_common) {
             cx.ui.warning(&format!("secret `{name}` is not hidden in logs: {why}"));
         }
     }
-    Arc::new(Redactor::new(secrets.iter().map(|(name, value)| (name.as_str(), value.as_str()))))
+    Arc::new(secrets.redactor())
 }
 
 /// Says where the services are reached, and what to do next.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::cautions;
-use super::clashes;
+use super::{clashes, secrets};
 use super::matching::{self, Ownership, Request};
 use super::model::{End, Instance, Mesh, Plug, Product, RuntimeName, Setting};
 use super::product_check;
@@ -41,6 +41,7 @@ pub fn compile(files: &ProjectFiles) -> Result<(Mesh, Vec<Diagnostic>), Vec<Diag
         used.iter().filter_map(|name| Some(((*name).to_owned(), files.products.get(*name)?.clone()))).collect();
     let mesh = Mesh { name, products, instances, plugs };
     clashes::check(&mesh, &mut found);
+    secrets::check(&mesh, &mut found);
     topology::check(&mesh, &mut found);
     cautions::check(&mesh, files, &mut found);
     found.sort();

@@ -9,5 +9,6 @@ mod mismatch;
 pub mod model;
 pub mod product_check;
 mod rings;
+pub mod secrets;
 mod settings;
 mod topology;

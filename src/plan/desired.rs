@@ -180,7 +180,7 @@ fn spec(
         files_digest: files.digest(),
     };
     let typed: Vec<Option<String>> = typed_secrets(mesh, instance)
-        .map(|key| machine.secrets.get(name, key).map(|secret| digest_of(&secret)))
+        .map(|key| machine.secrets.get(name, key).map(|secret| digest_of(&secret.expose())))
         .collect();
     Ok((spec, digest_of(&(&instance.settings, &program.identity, typed))))
 }

@@ -27,6 +27,7 @@ pub mod secrets;
 pub mod session;
 pub mod step;
 pub mod trouble;
+pub mod typed;
 pub mod validate;
 
 use serde::Serialize;

@@ -30,6 +30,11 @@ impl StateFolder {
         self.0.join("journal.json")
     }
 
+    /// Which versions of the vault's secrets are in force: `typed.json`.
+    pub fn typed(&self) -> PathBuf {
+        self.0.join("typed.json")
+    }
+
     /// The ports chosen before: `ports.json`.
     pub fn ports(&self) -> PathBuf {
         self.0.join("ports.json")

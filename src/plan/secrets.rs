@@ -1,7 +1,7 @@
 //! Generated passwords, and typed secrets that services need: this machine's state,
 //! `.resilmesh/secrets/<instance>/<key>`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{fmt, fs, io};
@@ -11,6 +11,8 @@ use rand::distr::Alphanumeric;
 
 use super::paths;
 use crate::project::names;
+use crate::redact::Redactor;
+use crate::vault::Secret;
 
 /// How many letters and digits a password has.
 const LENGTH: usize = 32;
@@ -22,8 +24,9 @@ type Place = (String, String);
 /// memory until [`Secrets::save`].
 #[derive(Default)]
 pub struct Secrets {
-    known: BTreeMap<Place, String>,
-    made: Mutex<BTreeMap<Place, String>>,
+    known: BTreeMap<Place, Secret>,
+    made: Mutex<BTreeMap<Place, Secret>>,
+    gone: BTreeSet<Place>,
 }
 
 impl fmt::Debug for Secrets {
@@ -41,20 +44,19 @@ impl Secrets {
         let mut known = BTreeMap::new();
         for instance in entries(folder)? {
             for file in entries(&instance)? {
-                let text = fs::read_to_string(&file)?;
-                known.insert((name(&instance), name(&file)), text.trim_end_matches(['\r', '\n']).to_owned());
+                known.insert((name(&instance), name(&file)), Secret::new(fs::read(&file)?).without_line_end());
             }
         }
-        Ok(Self { known, made: Mutex::default() })
+        Ok(Self { known, ..Self::default() })
     }
 
-    fn made(&self) -> MutexGuard<'_, BTreeMap<Place, String>> {
+    fn made(&self) -> MutexGuard<'_, BTreeMap<Place, Secret>> {
         // A password half put in cannot be: the map is changed in one step.
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The password of an instance under a key; made up if there is none yet.
-    pub fn generated(&self, instance: &str, key: &str) -> String {
+    pub fn generated(&self, instance: &str, key: &str) -> Secret {
         let place = (names::id(instance), key.to_owned());
         if let Some(known) = self.known.get(&place) {
             return known.clone();
@@ -63,27 +65,40 @@ impl Secrets {
     }
 
     /// The secret of an instance under a key, if there is one.
-    pub fn get(&self, instance: &str, key: &str) -> Option<String> {
+    pub fn get(&self, instance: &str, key: &str) -> Option<Secret> {
         let place = (names::id(instance), key.to_owned());
         self.made().get(&place).or_else(|| self.known.get(&place)).cloned()
     }
 
     /// All there are, `<instance>/<key>` with the value.
-    pub fn all(&self) -> BTreeMap<String, String> {
+    pub fn all(&self) -> BTreeMap<String, Secret> {
         let made = self.made();
         let places = self.known.iter().chain(made.iter());
         places.map(|((instance, key), value)| (format!("{instance}/{key}"), value.clone())).collect()
     }
 
-    /// Takes a secret that the user gave, in place of one that may be there.
-    pub fn put(&self, instance: &str, key: &str, value: &str) {
-        self.made().insert((names::id(instance), key.to_owned()), value.to_owned());
+    /// Takes a secret from the vault, in place of one that may be there.
+    pub fn put(&self, instance: &str, key: &str, value: Secret) {
+        self.made().insert((names::id(instance), key.to_owned()), value);
+    }
+
+    /// Forgets a secret; [`Secrets::save`] deletes its file.
+    pub fn withdraw(&mut self, instance: &str, key: &str) {
+        let place = (names::id(instance), key.to_owned());
+        self.known.remove(&place);
+        self.gone.insert(place);
+    }
+
+    /// What takes all of them out of what is printed.
+    pub fn redactor(&self) -> Redactor {
+        let all = self.all();
+        Redactor::new(all.iter().filter_map(|(name, value)| Some((name.as_str(), value.expose_text()?))))
     }
 
     /// Puts one in that is known already.
     #[must_use]
     pub fn with(mut self, instance: &str, key: &str, value: &str) -> Self {
-        self.known.insert((names::id(instance), key.to_owned()), value.to_owned());
+        self.known.insert((names::id(instance), key.to_owned()), Secret::from(value));
         self
     }
 
@@ -92,6 +107,7 @@ impl Secrets {
     /// # Errors
     /// When one cannot be written.
     pub fn save(&self, folder: &Path) -> io::Result<()> {
+        self.gone.iter().try_for_each(|place| delete(folder, place))?;
         self.made().iter().try_for_each(|(place, value)| write(folder, place, value))
     }
 
@@ -105,13 +121,20 @@ impl Secrets {
     }
 }
 
-fn write(folder: &Path, (instance, key): &Place, value: &str) -> io::Result<()> {
-    paths::write_file(&folder.join(instance).join(key), value.as_bytes())
+fn write(folder: &Path, (instance, key): &Place, value: &Secret) -> io::Result<()> {
+    paths::write_file(&folder.join(instance).join(key), value.expose())
+}
+
+fn delete(folder: &Path, (instance, key): &Place) -> io::Result<()> {
+    match fs::remove_file(folder.join(instance).join(key)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Letters and digits only: they need no quoting in any of the files they stand in.
-fn new_password() -> String {
-    rand::rng().sample_iter(Alphanumeric).take(LENGTH).map(char::from).collect()
+fn new_password() -> Secret {
+    Secret::new(rand::rng().sample_iter(Alphanumeric).take(LENGTH).collect::<Vec<u8>>())
 }
 
 fn entries(folder: &Path) -> io::Result<Vec<std::path::PathBuf>> {
@@ -141,7 +164,7 @@ mod tests {
         let secrets = Secrets::load(folder.path()).expect("load");
         let password = secrets.generated("a.b", "bus_password");
         assert_eq!(password.len(), LENGTH);
-        assert!(password.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        assert!(password.expose().iter().all(u8::is_ascii_alphanumeric));
         assert_eq!(secrets.generated("a.b", "bus_password"), password);
         assert_ne!(secrets.generated("c", "bus_password"), password);
         assert_eq!(fs::read_dir(folder.path()).expect("list").count(), 0, "nothing is written before `save`");
@@ -150,6 +173,6 @@ mod tests {
         let file = folder.path().join("a_b/bus_password");
         assert_eq!(fs::metadata(&file).expect("metadata").permissions().mode() & 0o777, 0o600);
         assert_eq!(Secrets::load(folder.path()).expect("load").generated("a.b", "bus_password"), password);
-        assert!(!format!("{secrets:?}").contains(&password));
+        assert!(!format!("{secrets:?}").contains(password.expose_text().expect("text")));
     }
 }

@@ -15,10 +15,11 @@ use super::render;
 use super::secrets::Secrets;
 use super::step::Plan;
 use super::trouble::Trouble;
+use super::typed::{self, Taken};
 use crate::mesh::model::Mesh;
-use crate::project::names;
 use crate::runtime::embedded::{Embedded, Supervision};
 use crate::runtime::{Runtime, ServiceStatus};
+use crate::vault::{Prompting, Vault};
 
 /// Finds the programs of services; may fetch them.
 #[async_trait::async_trait]
@@ -28,6 +29,15 @@ pub trait Programs: Sync {
     /// # Errors
     /// When one is not to be had.
     async fn find(&self, mesh: &Mesh) -> Result<BTreeMap<String, Program>, Trouble>;
+}
+
+/// The vault, and whether somebody may be asked to open it.
+#[derive(Debug)]
+pub struct Typed<'a> {
+    /// The project's vault, which may hold nothing.
+    pub vault: &'a Vault,
+    /// Whether a passphrase may be asked for.
+    pub prompting: Prompting,
 }
 
 /// A plan with all that it was made from.
@@ -46,6 +56,10 @@ pub struct Session {
     /// Somebody looks after the services that run, or none runs. Otherwise the next `up` begins with
     /// taking them over.
     pub supervised: bool,
+    /// Which versions of typed secrets are in force.
+    taken: Taken,
+    /// Names of secrets that have changed in the vault and could not be read without asking.
+    pub locked: BTreeSet<String>,
     /// What to do.
     pub plan: Plan,
 }
@@ -60,6 +74,7 @@ pub async fn plan(
     runtime: &Embedded,
     programs: &dyn Programs,
     machine: &(dyn probe::Machine + Sync),
+    vault: &Typed<'_>,
 ) -> Result<Session, Trouble> {
     let state = StateFolder::of(project);
     let journal = Journal::load(&state.journal())?;
@@ -67,29 +82,17 @@ pub async fn plan(
     let supervised = runtime.supervision().await? != Supervision::Gone;
     let ports = ports(&state, mesh, &services, machine)?;
     let folder = state.secrets();
-    let secrets = Arc::new(Secrets::load(&folder).map_err(|error| Trouble::io(&folder, &error))?);
-    take_typed(mesh, &secrets);
+    let mut secrets = Secrets::load(&folder).map_err(|error| Trouble::io(&folder, &error))?;
+    let mut taken = Taken::load(&state.typed()).map_err(|error| Trouble::io(&state.typed(), &error))?;
+    let locked = typed::take(mesh, vault.vault, vault.prompting, &mut taken, &mut secrets)?;
+    let secrets = Arc::new(secrets);
     let rendered = render::render(mesh, &ports, &secrets)?;
     let programs = programs.find(mesh).await?;
     let machine = Machine { state: &state, ports: &ports, programs: &programs, secrets: &secrets };
     let desired = desired::desired(mesh, &machine, rendered)?;
     let observed = observe(&state, journal, services, &desired).await;
     let plan = reconcile::up(&desired, &observed)?;
-    Ok(Session { state, ports, secrets, desired, observed, supervised, plan })
-}
-
-/// Takes secrets from the environment: that of a product's setting is `<PRODUCT>_<SETTING>`, such as
-/// `SILENTPUSH_API_KEY`.
-fn take_typed(mesh: &Mesh, secrets: &Secrets) {
-    for (instance, _) in mesh.services() {
-        for key in desired::typed_secrets(mesh, instance) {
-            let variable = names::id(&format!("{}_{key}", instance.product)).to_ascii_uppercase();
-            let given = std::env::var(variable).ok().filter(|given| !given.trim().is_empty());
-            if let Some(given) = given.filter(|given| secrets.get(&instance.name, key).as_ref() != Some(given)) {
-                secrets.put(&instance.name, key, given.trim());
-            }
-        }
-    }
+    Ok(Session { state, ports, secrets, desired, observed, supervised, taken, locked, plan })
 }
 
 /// Chooses port numbers.
@@ -117,7 +120,9 @@ impl Session {
     pub fn save(&self) -> Result<(), Trouble> {
         let root = self.state.root();
         self.state.make().map_err(|error| Trouble::io(root, &error))?;
-        let saved = self.secrets.save(&self.state.secrets()).and_then(|()| self.ports.save(&self.state.ports()));
+        let saved = (self.secrets.save(&self.state.secrets()))
+            .and_then(|()| self.taken.save(&self.state.typed()))
+            .and_then(|()| self.ports.save(&self.state.ports()));
         saved.map_err(|error| Trouble::io(root, &error))
     }
 }

@@ -22,6 +22,7 @@ use crate::mesh::model::{Mesh, Render};
 use crate::plan::ports::{self, Ports};
 use crate::plan::secrets::Secrets;
 use crate::project::names;
+use crate::vault::Secret;
 
 /// Why a file is not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -144,7 +145,8 @@ fn environment(
     environment.add_function("port", move |state: &State<'_, '_>, name: &str| known.port(state, name));
     let passwords = secrets.clone();
     environment.add_function("generated", move |instance: &str, key: &str| {
-        plain(key).map(|key| passwords.generated(instance, key))
+        let text = |password: Secret| password.expose_text().map(str::to_owned);
+        plain(key).map(|key| text(passwords.generated(instance, key)))
     });
     let passwords = secrets.clone();
     environment.add_function("generated_file", move |instance: &str, key: &str| {
