@@ -226,7 +226,7 @@ async fn a_finder_that_may_run_nothing_only_looks() {
     let mut machine = Machine::new().with_pip();
     machine.finder.may_run = false;
     let refused = machine.resolve(&tool(&right_hash()), None).await.expect_err("not there");
-    assert!(refused.to_string().contains("`up` fetches it"), "{refused}");
+    assert!(refused.to_string().contains("is not there yet"), "{refused}");
     let ran = machine.folder.path().join("ran");
     let path = machine.put("bin/tool", &format!("#!/bin/sh\necho > {}\necho tool 1.2.4\n", ran.display()));
     let found = machine.resolve(&tool(&right_hash()), None).await.expect("on PATH");

@@ -141,6 +141,9 @@ impl Embedded {
     async fn stop_without_supervisor(&self, instance: &str) -> Result<(), RuntimeError> {
         let layout = self.layout()?;
         let record = Record::load(&layout, instance);
+        if record.is_none() && !keeper::has_unrecorded(&layout, instance) {
+            return Ok(());
+        }
         let _lock = Lock::take(&layout)
             .map_err(|error| RuntimeError::new(format!("the supervisor's lock cannot be taken: {error}")))?
             .ok_or_else(|| RuntimeError::new("a supervisor is just starting").hint("try again"))?;

@@ -392,6 +392,11 @@ pub(crate) fn unendable(instance: &str, left: &[Process]) -> String {
     format!("process {} of `{instance}` cannot be ended, not even by SIGKILL", left.join(", "))
 }
 
+/// Whether a service of which there may be no usable state has processes all the same.
+pub(crate) fn has_unrecorded(layout: &Layout, instance: &str) -> bool {
+    !Family::new(layout.mark(instance), None).members().is_empty()
+}
+
 /// Ends what is left of a service of which no usable state is left: its processes carry a mark.
 pub(crate) async fn end_unrecorded(layout: &Layout, instance: &str) -> Result<(), String> {
     let ended = Family::new(layout.mark(instance), None).end(LEFTOVERS_WITHIN).await;
