@@ -4,10 +4,9 @@ use clap::Args;
 
 use super::Context;
 use super::completion;
-use super::configure::{Given, configured};
-use super::edit::{self, NewMistakes};
+use super::configure::{self, Given};
+use super::edit;
 use super::failure::Failure;
-use crate::project::change::Change;
 use crate::project::names;
 
 /// Put a product into use as an instance
@@ -38,9 +37,7 @@ pub fn run(cx: &Context, args: AddArgs) -> Result<(), Failure> {
         return Err(Failure::new(format!("instance `{name}` is there already, of product `{}`", other.product))
             .hint("names are unique in a mesh: give another one"));
     }
-    let (text, exists) = configured(cx, &mut files, &args.product, &name, &args.given)?;
-    let change = Change::WriteInstance { product: args.product.clone(), name: name.clone(), text };
-    cx.change(&files, &[change], NewMistakes::Refuse)?;
+    let exists = configure::write(cx, &mut files, &args.product, &name, &args.given)?;
     let done = if exists { "configured" } else { "added" };
     cx.ui.progress(format!("{done} `{name}`, an instance of `{}`", args.product));
     Ok(())

@@ -10,7 +10,9 @@ use super::Context;
 use super::completion;
 use super::edit::{self, NewMistakes};
 use super::failure::Failure;
+use super::secret_settings::{self, Declared, SecretArgs};
 use crate::mesh::model::{Product, Setting};
+use crate::mesh::secrets::name_of_instance;
 use crate::project::assign;
 use crate::project::change::{Change, instance_folder};
 use crate::project::edit::set_key;
@@ -37,6 +39,9 @@ pub struct Given {
     /// A setting; give it again for each item of a list; `KEY=` goes back to the default
     #[arg(short, long, value_name = "KEY=VALUE")]
     pub config: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a comment here would become the help of the command")]
+    pub secrets: SecretArgs,
     /// Where it runs
     #[arg(long)]
     pub runtime: Option<String>,
@@ -52,16 +57,41 @@ pub struct Given {
 pub fn run(cx: &Context, args: ConfigureArgs) -> Result<(), Failure> {
     let mut files = cx.project()?;
     let product = edit::product_of(&files, &args.instance)?;
-    let (text, _) = configured(cx, &mut files, &product, &args.instance, &args.given)?;
     let name = args.instance;
-    let change = Change::WriteInstance { product, name: name.clone(), text };
-    cx.change(&files, &[change], NewMistakes::Refuse)?;
+    write(cx, &mut files, &product, &name, &args.given)?;
     cx.ui.progress(format!("configured `{name}`"));
     Ok(())
 }
 
+/// Writes the instance's file, and its secrets into the vault; tells whether the file was there before.
+///
+/// # Errors
+/// When something that is given is wrong: nothing is written then.
+pub(super) fn write(
+    cx: &Context,
+    files: &mut ProjectFiles,
+    product: &str,
+    name: &str,
+    given: &Given,
+) -> Result<bool, Failure> {
+    let (text, exists) = configured(cx, files, product, name, given)?;
+    let settings: Vec<&Setting> = edit::product(files, product)?.settings.iter().collect();
+    let declared: Vec<Declared<'_>> = settings
+        .iter()
+        .filter(|setting| setting.secret)
+        .map(|setting| Declared { setting, name: name_of_instance(product, name, &setting.name) })
+        .collect();
+    let opened = cx.secrets()?;
+    let secrets = secret_settings::take(cx, &opened, &format!("`{name}`"), &settings, &declared, &given.secrets)?;
+    secrets.prepare(cx, &opened)?;
+    let change = Change::WriteInstance { product: product.to_owned(), name: name.to_owned(), text };
+    cx.change(files, &[change], NewMistakes::Refuse)?;
+    secrets.keep(cx, &opened)?;
+    Ok(exists)
+}
+
 /// The text of the instance's file with what is given, and whether the file is there already.
-pub(super) fn configured(
+fn configured(
     cx: &Context,
     files: &mut ProjectFiles,
     product: &str,

@@ -99,7 +99,7 @@ impl Demo {
     fn show(&self) -> Result<(), Failure> {
         self.title("A mesh from the example");
         let project = self.project.display().to_string();
-        self.step(None, &["init", &project, "--from", "soapa"])?;
+        self.step(None, &["init", &project, "--from", "soapa", "--no-key"])?;
         self.step(Some(&self.project), &["list", "plugs"])?;
 
         self.title("Up");

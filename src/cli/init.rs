@@ -7,6 +7,7 @@ use clap::Args;
 use super::Context;
 use super::completion;
 use super::failure::Failure;
+use super::secret;
 use crate::git::repository::{Repository, WHO_HINT};
 use crate::git::setup::{self, Hook};
 use crate::project::load::PRODUCTS;
@@ -22,6 +23,13 @@ pub struct InitArgs {
     /// Start from an example that is built in, such as `soapa`
     #[arg(long, value_name = "EXAMPLE", add = completion::examples())]
     pub from: Option<String>,
+    /// The key of yours that reads the mesh's secrets: a fingerprint that GnuPG knows, or a file with
+    /// a public key [default: your own resilmesh key, which is made if there is none]
+    #[arg(long, value_name = "FINGERPRINT|FILE", conflicts_with = "no_key")]
+    pub key: Option<String>,
+    /// Make no vault for secrets yet: the first secret makes it
+    #[arg(long)]
+    pub no_key: bool,
 }
 
 /// Makes a project.
@@ -54,7 +62,27 @@ pub fn run(cx: &Context, args: InitArgs) -> Result<(), Failure> {
     scaffold::create(&root, &files).map_err(failed)?;
     let from = args.from.map(|name| format!(" from example `{name}`")).unwrap_or_default();
     cx.ui.progress(format!("made project `{shown}`{from}"));
+    if !args.no_key {
+        vault(cx, &root, args.key.as_deref())?;
+    }
     repository(cx, &root, &shown, Some(&format!("Make the mesh{}\n", from.replace('`', ""))))
+}
+
+/// Makes the vault, readable by the key that is named, else by this user's own.
+fn vault(cx: &Context, root: &Path, key: Option<&str>) -> Result<(), Failure> {
+    let opened = secret::open(cx, root)?;
+    match key {
+        Some(who) => secret::recipients::let_in(cx, &opened, Path::new(""), &secret::recipients::certificate(&opened.vault, who)?),
+        // The mesh is of use without secrets; the first one makes the vault, or says again what is wrong.
+        None => match opened.vault_or_new(cx) {
+            Ok(_) => Ok(()),
+            Err(failure) => {
+                cx.ui.warning(&format!("no vault for secrets yet: {}", failure.message));
+                failure.hints.iter().for_each(|hint| cx.ui.progress(hint));
+                Ok(())
+            }
+        },
+    }
 }
 
 /// Sees to it that the project lies in a repository that knows how to treat it; what is in a new one

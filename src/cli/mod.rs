@@ -28,6 +28,7 @@ pub mod relay;
 pub mod remove;
 mod running;
 pub mod search;
+pub mod secret_settings;
 pub mod show;
 pub mod status;
 mod steps;

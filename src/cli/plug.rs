@@ -8,8 +8,10 @@ use super::Context;
 use super::completion;
 use super::edit::{self, NewMistakes};
 use super::failure::Failure;
+use super::secret_settings::{self, Declared, SecretArgs};
 use crate::mesh::matching::{self, Choice, Request};
 use crate::mesh::model::{Mode, PlugId, Product, Role, Setting};
+use crate::mesh::secrets::name_of_plug;
 use crate::project::assign;
 use crate::project::change::{Change, plug_text};
 use crate::project::load::ProjectFiles;
@@ -38,6 +40,9 @@ pub struct PlugArgs {
     /// A setting of the plug
     #[arg(short, long, value_name = "KEY=VALUE")]
     pub config: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a comment here would become the help of the command")]
+    pub secrets: SecretArgs,
 }
 
 /// A mode on the command line.
@@ -91,12 +96,23 @@ pub fn run(cx: &Context, args: PlugArgs) -> Result<(), Failure> {
         topic: args.topic.clone(),
         mode: choice.mode,
     };
-    let settings = settings(&choice, &id, &args.config, &files.products[&product])?;
+    let declared = declared(&choice);
+    let settings = settings(&declared, &id, &args.config, &files.products[&product])?;
+    let opened = cx.secrets()?;
+    let secrets: Vec<Declared<'_>> = declared
+        .iter()
+        .filter(|setting| setting.secret)
+        .map(|setting| Declared { setting, name: name_of_plug(&id, &setting.name) })
+        .collect();
+    let secrets =
+        secret_settings::take(cx, &opened, &format!("plug `{id}`"), &declared, &secrets, &args.secrets)?;
+    secrets.prepare(cx, &opened)?;
     let trigger = choice.source.capability.role == Role::Trigger;
     let text = plug_text(&id, choice.format.as_deref(), trigger, settings);
     let format = choice.format.as_deref().map(|format| format!(", {format}")).unwrap_or_default();
     let done = format!("plugged `{}` -> `{}`: {} ({}{format})", id.source, id.destination, id.topic, id.mode.word());
     cx.change(&files, &[Change::WritePlug { product, id, text }], NewMistakes::Refuse)?;
+    secrets.keep(cx, &opened)?;
     cx.ui.progress(done);
     Ok(())
 }
@@ -109,22 +125,23 @@ fn existing<'a>(files: &'a ProjectFiles, args: &PlugArgs, mode: Option<Mode>) ->
             && id.topic == args.topic
             && mode.is_none_or(|mode| mode == id.mode)
     };
-    if args.config.is_empty() { files.plugs.iter().map(|plug| &plug.id).find(is_it) } else { None }
+    if args.config.is_empty() && args.secrets.secrets.is_empty() { files.plugs.iter().map(|plug| &plug.id).find(is_it) } else { None }
+}
+
+/// What the integrations of both ends want to be told.
+fn declared<'a>(choice: &Choice<'a>) -> Vec<&'a Setting> {
+    let explicit = [choice.source.explicit, choice.destination.explicit].into_iter().flatten();
+    explicit.flat_map(|integration| &integration.settings).collect()
 }
 
 fn settings(
-    choice: &Choice<'_>,
+    declared: &[&Setting],
     id: &PlugId,
     given: &[String],
     source: &Product,
 ) -> Result<BTreeMap<String, serde_json::Value>, Failure> {
-    let declared: Vec<&Setting> = [choice.source.explicit, choice.destination.explicit]
-        .into_iter()
-        .flatten()
-        .flat_map(|integration| &integration.settings)
-        .collect();
     let by = format!("plug `{id}` of `{}`", source.name);
-    let mut values = assign::parse(given, &declared, &by).map_err(edit::all_wrong)?;
+    let mut values = assign::parse(given, declared, &by).map_err(edit::all_wrong)?;
     values
         .retain(|key, value| !value.is_null() && !declared.iter().any(|own| own.name == *key && own.default == *value));
     Ok(values)
