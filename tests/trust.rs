@@ -214,7 +214,7 @@ fn trust_holds_until_a_byte_changes() {
     place.up_refuses(&["product `evil` has changed since it was trusted"]);
     let (_, out, _) = place.run(&["trust"], &[]);
     assert!(out.contains("new since") && out.contains("hosts: *\n"), "{out}");
-    assert!(out.contains("--- trusted/hooks.py") && out.contains("\n+import os \\u{1b}[8m\n"), "{out}");
+    assert!(out.contains("--- before/hooks.py") && out.contains("\n+import os \\u{1b}[8m\n"), "{out}");
     assert!(!out.contains("/build.rs\n"), "what has not changed is not shown: {out}");
 
     place.must(&["trust", "evil", "--yes"]);

@@ -55,7 +55,8 @@ pub fn run(cx: &Context, args: CompletionArgs) -> Result<(), Failure> {
 /// Completes products.
 pub(super) fn products() -> ArgValueCompleter {
     completer(|files| {
-        let own = files.iter().flat_map(|files| files.products.keys().cloned());
+        let own =
+            files.iter().flat_map(|files| files.product_names().into_iter().map(str::to_owned).collect::<Vec<_>>());
         own.chain(catalogue::names().into_iter().map(str::to_owned)).collect()
     })
 }

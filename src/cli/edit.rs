@@ -67,6 +67,9 @@ fn findings(files: &ProjectFiles) -> Vec<Diagnostic> {
 /// When there is none.
 pub(super) fn product<'a>(files: &'a mut ProjectFiles, name: &str) -> Result<&'a Product, Failure> {
     files.need_product(name);
+    if let Some(why) = files.unusable.get(name) {
+        return Err(Failure::new(format!("product `{name}` cannot be used")).found(vec![why.clone()]));
+    }
     if !files.products.contains_key(name) {
         let hint = names::suggest(name, files.product_names().iter().copied());
         let failure = Failure::new(format!("there is no product `{name}`"));

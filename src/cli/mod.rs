@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub mod add;
+pub mod catalog;
 pub mod clone;
 pub mod completion;
 pub mod configure;
@@ -98,6 +99,7 @@ pub struct Context {
 #[derive(Debug, Subcommand)]
 enum Command {
     Add(add::AddArgs),
+    Catalog(catalog::CatalogArgs),
     Clone(clone::CloneArgs),
     Completion(completion::CompletionArgs),
     Configure(configure::ConfigureArgs),
@@ -153,6 +155,7 @@ pub fn main() -> ExitCode {
 fn run(cx: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Add(args) => add::run(cx, args),
+        Command::Catalog(args) => catalog::run(cx, args),
         Command::Clone(args) => clone::run(cx, args),
         Command::Completion(args) => completion::run(cx, args),
         Command::Configure(args) => configure::run(cx, args),

@@ -184,7 +184,8 @@ impl<'a> Shown<'a> {
     }
 }
 
-fn print_change(cx: &Context, file: &FileChange) {
+/// Shows how a file differs.
+pub(super) fn print_change(cx: &Context, file: &FileChange) {
     match &file.diff {
         Some(diff) => {
             for line in diff.lines() {

@@ -86,6 +86,13 @@ impl Git {
         self
     }
 
+    /// Adds an option with its value, which may be any path.
+    #[must_use]
+    pub fn arg_pair(mut self, option: &str, value: impl AsRef<OsStr>) -> Self {
+        self.0.arg(option).arg(value);
+        self
+    }
+
     /// Sets a variable.
     #[must_use]
     pub fn env(mut self, key: &str, value: &str) -> Self {

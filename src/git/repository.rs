@@ -81,6 +81,14 @@ impl Repository {
         self.prefix.join(path)
     }
 
+    /// Whether a path below the project is one that git is told to ignore.
+    ///
+    /// # Errors
+    /// When what is ignored cannot be read.
+    pub fn ignores(&self, path: &Path) -> Result<bool, Trouble> {
+        Ok(self.inner.is_path_ignored(self.from_project(path))?)
+    }
+
     /// The branch that is checked out, even if nothing is committed yet.
     ///
     /// # Errors

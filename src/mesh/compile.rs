@@ -94,6 +94,9 @@ impl<'a> Compiler<'a> {
         }
         let runtime = self.runtime(written.runtime.as_ref(), &at.file).unwrap_or(runtime);
         let Some(product) = self.files.products.get(&written.product) else {
+            if self.files.unusable.contains_key(&written.product) {
+                return;
+            }
             let known = self.files.product_names();
             let unknown = Diagnostic::error(
                 written.product_at.clone(),

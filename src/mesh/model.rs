@@ -349,7 +349,7 @@ pub struct Permissions {
 
 /// Where a product comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum ProductSource {
     /// The catalogue that is built in.
     Builtin,
     /// The project.
@@ -375,7 +375,7 @@ pub struct Product {
     /// Words to find it by.
     pub tags: Vec<String>,
     /// Where it comes from.
-    pub source: Source,
+    pub source: ProductSource,
     /// What its code says it needs.
     pub permissions: Permissions,
     /// Passes each topic on as it came: `nats`.

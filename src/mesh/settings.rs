@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::model::{Product, Setting, Source};
+use super::model::{Product, ProductSource, Setting};
 use crate::project::decode::Located;
 use crate::project::names;
 use crate::project::position::{Diagnostic, Mark, Position};
@@ -22,7 +22,7 @@ pub(super) struct Declared<'a> {
 
 /// A product in Meshroom's style may keep undeclared settings; ours may not.
 pub(super) fn is_closed(product: &Product) -> bool {
-    product.source == Source::Builtin || product.service.is_some()
+    product.source == ProductSource::Builtin || product.service.is_some()
 }
 
 /// The settings with their defaults; secrets are left out.

@@ -4,7 +4,7 @@ use include_dir::{Dir, include_dir};
 
 use super::position::Diagnostic;
 use super::product_folder::{self, ProductFolder};
-use crate::mesh::model::{Product, Source};
+use crate::mesh::model::{Product, ProductSource};
 
 static PRODUCTS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/products");
 
@@ -22,7 +22,7 @@ pub fn product(name: &str) -> Option<(Product, Vec<Diagnostic>)> {
     let mut folder = ProductFolder::default();
     collect(dir, name, &mut folder);
     let mut found = Vec::new();
-    let product = folder.decode(name, &product_folder::builtin_base(name), Source::Builtin, &mut found);
+    let product = folder.decode(name, &product_folder::builtin_base(name), ProductSource::Builtin, &mut found);
     Some((product, found))
 }
 

@@ -12,7 +12,7 @@ use super::service;
 use super::setting;
 use super::yaml::Node;
 use crate::mesh::model::{
-    Capability, Caution, DeclaredHook, HookKind, Into, Mode, Permissions, Product, Render, Role, Source,
+    Capability, Caution, DeclaredHook, HookKind, Into, Mode, Permissions, Product, ProductSource, Render, Role,
 };
 
 /// The sections that hold capabilities, with the part each is about.
@@ -24,7 +24,7 @@ pub const SECTIONS: [(&str, Role); 4] = [
 ];
 
 /// A product of which nothing but the folder is known.
-pub fn bare(name: &str, at: &Path, source: Source) -> Product {
+pub fn bare(name: &str, at: &Path, source: ProductSource) -> Product {
     Product {
         name: name.to_owned(),
         description: None,

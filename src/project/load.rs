@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use super::catalogue;
 use super::files::{Folder, Source};
+use super::git_catalogue;
 use super::instance_file::InstanceFile;
+use super::lock_file::{self, LockFile};
 use super::plug_file::{self, PlugFile};
 use super::position::{Diagnostic, Mark, Position};
 use super::product_folder::{self, ProductFolder};
 use super::project_file::{self, ProjectFile};
-use crate::mesh::model::{PlugId, Product, Source};
+use crate::mesh::model::{PlugId, Product, ProductSource};
 
 /// The folder of a project's products.
 pub const PRODUCTS: &str = "products";
@@ -30,7 +32,9 @@ pub struct ProjectFiles {
     pub folder_name: String,
     /// `resilmesh.yaml`.
     pub project: ProjectFile,
-    /// The project's products, and those built-in ones that its instances use.
+    /// `resilmesh.lock`.
+    pub lock: LockFile,
+    /// The project's products, and those of catalogues that its instances use.
     pub products: BTreeMap<String, Product>,
     /// The instances, sorted by product and name.
     pub instances: Vec<InstanceFile>,
@@ -38,18 +42,30 @@ pub struct ProjectFiles {
     pub plugs: Vec<PlugFile>,
     /// Names of instances whose files could not be read.
     pub unreadable: BTreeSet<String>,
+    /// Products of git catalogues that cannot be used, and why; it is among `found` too.
+    pub unusable: BTreeMap<String, Diagnostic>,
     /// What could not be read or is no document of its kind.
     pub found: Vec<Diagnostic>,
 }
 
 impl ProjectFiles {
-    /// Adds the built-in product `name` unless the project has one of that name. False if there is
-    /// no such product at all.
+    /// Adds product `name` from a git catalogue, else the built-in one, unless the project has one of
+    /// that name. False if there is no such product at all.
     pub fn need_product(&mut self, name: &str) -> bool {
-        if self.products.contains_key(name) {
+        if self.products.contains_key(name) || self.unusable.contains_key(name) {
             return true;
         }
-        let Some((product, found)) = catalogue::product(name) else { return false };
+        let pinned = self.lock.with_product(name).map(|(own, locked)| git_catalogue::product(own, locked, name));
+        let found = match pinned {
+            Some(Ok(found)) => Some(found),
+            Some(Err(why)) => {
+                self.found.push(why.clone());
+                self.unusable.insert(name.to_owned(), why);
+                return true;
+            }
+            None => catalogue::product(name),
+        };
+        let Some((product, found)) = found else { return false };
         self.found.extend(found);
         self.products.insert(name.to_owned(), product);
         true
@@ -59,6 +75,7 @@ impl ProjectFiles {
     pub fn product_names(&self) -> Vec<&str> {
         let mut names = catalogue::names();
         names.extend(self.products.keys().map(String::as_str));
+        names.extend(self.lock.product_names());
         names.sort_unstable();
         names.dedup();
         names
@@ -80,10 +97,12 @@ pub fn load_from(root: &Path, source: &dyn Source) -> ProjectFiles {
         root: root.to_owned(),
         folder_name: source.name(),
         project: loader.project(),
+        lock: loader.lock(),
         products: loader.products(),
         instances: Vec::new(),
         plugs: Vec::new(),
         unreadable: BTreeSet::new(),
+        unusable: BTreeMap::new(),
         found: Vec::new(),
     };
     loader.instances(&mut files);
@@ -94,6 +113,19 @@ pub fn load_from(root: &Path, source: &dyn Source) -> ProjectFiles {
         files.need_product(&product);
     }
     files
+}
+
+/// Reads one product of a catalogue; `shown` is its folder in messages.
+pub fn load_product(source: &dyn Source, name: &str, shown: &Path, from: ProductSource) -> (Product, Vec<Diagnostic>) {
+    let mut loader = Loader { found: Vec::new(), source };
+    let base = Path::new(PRODUCTS).join(name);
+    let mut folder = ProductFolder::default();
+    loader.product_files(&base, "", 0, &mut folder);
+    for at in loader.found.iter_mut().filter_map(|found| found.at.as_mut()) {
+        at.file = at.file.strip_prefix(&base).map_or_else(|_| at.file.clone(), |below| shown.join(below));
+    }
+    let product = folder.decode(name, shown, from, &mut loader.found);
+    (product, loader.found)
 }
 
 struct Loader<'a> {
@@ -113,6 +145,15 @@ impl Loader<'_> {
         project
     }
 
+    fn lock(&mut self) -> LockFile {
+        let mut lock = LockFile::default();
+        let path = Path::new(lock_file::FILE_NAME);
+        if let Some(text) = self.text(path) {
+            product_folder::read(path, &text, &mut self.found, |node, report| lock = LockFile::decode(node, report));
+        }
+        lock
+    }
+
     fn products(&mut self) -> BTreeMap<String, Product> {
         let mut products = BTreeMap::new();
         let base = Path::new(PRODUCTS);
@@ -120,7 +161,7 @@ impl Loader<'_> {
             let base = base.join(&name);
             let mut folder = ProductFolder::default();
             self.product_files(&base, "", 0, &mut folder);
-            let product = folder.decode(&name, &base, Source::Project, &mut self.found);
+            let product = folder.decode(&name, &base, ProductSource::Project, &mut self.found);
             products.insert(name, product);
         }
         products

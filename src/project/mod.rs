@@ -3,6 +3,7 @@
 //! | kind | file | type |
 //! |---|---|---|
 //! | project | `resilmesh.yaml` | [`project_file::ProjectFile`] |
+//! | lock | `resilmesh.lock` | [`lock_file::LockFile`] |
 //! | product | `products/<product>/definition.yaml` | [`crate::mesh::model::Product`], read by [`definition`] |
 //! | integration | `products/<product>/integrations/<target>/...yml` | [`crate::mesh::model::Integration`], read by [`integration_file`] |
 //! | instance | `instances/<product>/<instance>/config.yaml` | [`instance_file::InstanceFile`] |
@@ -11,14 +12,17 @@
 pub mod assign;
 pub mod catalogue;
 pub mod change;
+pub mod content;
 pub mod decode;
 pub mod definition;
 pub mod edit;
 pub mod files;
+pub mod git_catalogue;
 pub mod instance_file;
 pub mod integration_file;
 pub mod load;
 pub mod locate;
+pub mod lock_file;
 pub mod names;
 pub mod plug_file;
 pub mod position;

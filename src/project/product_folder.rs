@@ -8,7 +8,7 @@ use super::definition;
 use super::integration_file;
 use super::position::{Diagnostic, Mark, Position};
 use super::yaml;
-use crate::mesh::model::{Product, Source};
+use crate::mesh::model::{Product, ProductSource};
 
 /// The name of the file that defines a product.
 pub const DEFINITION: &str = "definition.yaml";
@@ -36,7 +36,7 @@ impl ProductFolder {
     }
 
     /// The product that these files make; `base` is the folder's path in messages.
-    pub fn decode(self, name: &str, base: &Path, source: Source, found: &mut Vec<Diagnostic>) -> Product {
+    pub fn decode(self, name: &str, base: &Path, source: ProductSource, found: &mut Vec<Diagnostic>) -> Product {
         let definition = base.join(DEFINITION);
         let mut product = definition::bare(name, &definition, source);
         product.python = self.python;

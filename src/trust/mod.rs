@@ -7,7 +7,6 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`subject`] | what there is to trust |
-//! | [`content`] | its content as one hash |
 //! | [`origin`] | whose it is |
 //! | [`given`] | what the environment trusts |
 //! | [`store`] | what was trusted on this machine |
@@ -15,7 +14,6 @@
 //!
 //! [`Gate::permit`] is the one way to a [`Trusted`], which starting a program takes.
 
-pub mod content;
 pub mod given;
 pub mod origin;
 pub mod review;
@@ -131,7 +129,9 @@ impl Gate {
 
     /// The hash of everything together.
     pub fn whole(&self) -> String {
-        content::whole(self.subjects.iter().map(|subject| (subject.key.as_str(), subject.hash.as_str())))
+        crate::project::content::whole(
+            self.subjects.iter().map(|subject| (subject.key.as_str(), subject.hash.as_str())),
+        )
     }
 
     /// How a subject stands.

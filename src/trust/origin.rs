@@ -30,13 +30,14 @@ pub struct Origin {
 impl Origin {
     /// The origin of the project in this folder.
     pub fn of(root: &Path) -> Self {
-        match Repository::discover(root) {
-            Ok(repository) => {
-                Self::of_repository(root, &repository).unwrap_or_else(|error| Self::unknown(root, &error))
-            }
-            Err(error) if error.code() == ErrorCode::NotFound => Self { owner: Owner::User, id: id_of_folder(root) },
-            Err(error) => Self::unknown(root, &error),
-        }
+        // Only `.git` counts, which git takes from no other repository: a folder that merely looks
+        // like a bare repository can come with a clone, and would say what it likes of its origin.
+        let real = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+        let Some(top) = real.ancestors().find(|folder| folder.join(".git").symlink_metadata().is_ok()) else {
+            return Self { owner: Owner::User, id: id_of_folder(root) };
+        };
+        let read = Repository::open(top.join(".git")).and_then(|repository| Self::of_repository(root, &repository));
+        read.unwrap_or_else(|error| Self::unknown(root, &error))
     }
 
     fn unknown(root: &Path, error: &git2::Error) -> Self {
@@ -170,6 +171,27 @@ mod tests {
             Origin::of(&project).owner,
             Owner::Others("is shared with https://git.example.org/mesh.git".to_owned())
         );
+    }
+
+    #[test]
+    fn a_linked_worktree_has_the_origin_of_its_repository() {
+        let folder = tempfile::tempdir().expect("folder");
+        let repository = Repository::init(folder.path().join("main")).expect("repository");
+        commit(&repository, "eve@example.org");
+        let linked = folder.path().join("linked");
+        repository.worktree("linked", &linked, None).expect("worktree");
+        assert_eq!(Origin::of(&linked), Origin::of(&folder.path().join("main")));
+        assert_ne!(Origin::of(&linked).owner, Owner::User);
+    }
+
+    #[test]
+    fn a_folder_that_looks_like_a_repository_is_none() {
+        let folder = tempfile::tempdir().expect("folder");
+        let repository = Repository::init(folder.path()).expect("repository");
+        commit(&repository, "eve@example.org");
+        let project = folder.path().join("mesh");
+        Repository::init_bare(&project).expect("lookalike");
+        assert_eq!(Origin::of(&project).owner, Owner::Others("has commits by eve@example.org".to_owned()));
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use similar::TextDiff;
 
-use super::content::{Content, Entry};
 use super::store::Known;
 use super::subject::Subject;
+use crate::project::content::{Content, Entry};
 
 /// Lines around a change.
 const AROUND: usize = 3;
@@ -49,7 +49,7 @@ pub struct Review {
 /// Compares with what was trusted before, or with nothing.
 pub fn review(subject: &Subject, before: Option<&Known>) -> Review {
     let nothing = Content::default();
-    let files = files(before.map_or(&nothing, |known| &known.content), &subject.content);
+    let files = changes(before.map_or(&nothing, |known| &known.content), &subject.content);
     let (old, new) = (before.map(|known| known.permissions.clone()).unwrap_or_default(), &subject.permissions);
     let kinds =
         [("hosts", &old.hosts, &new.hosts), ("secrets", &old.secrets, &new.secrets), ("paths", &old.paths, &new.paths)];
@@ -59,7 +59,8 @@ pub fn review(subject: &Subject, before: Option<&Known>) -> Review {
     Review { files, asks: asks.collect() }
 }
 
-fn files(old: &Content, new: &Content) -> Vec<FileChange> {
+/// The files in which two contents differ.
+pub fn changes(old: &Content, new: &Content) -> Vec<FileChange> {
     let paths: BTreeSet<&String> = old.0.keys().chain(new.0.keys()).collect();
     paths.into_iter().filter_map(|path| compare(path, old.0.get(path), new.0.get(path))).collect()
 }
@@ -97,7 +98,7 @@ fn text(entry: &Entry) -> Option<String> {
 fn unified(path: &str, old: &str, new: &str) -> String {
     let diff = TextDiff::from_lines(old, new);
     let mut unified = diff.unified_diff();
-    let (before, after) = (format!("trusted/{path}"), format!("present/{path}"));
+    let (before, after) = (format!("before/{path}"), format!("now/{path}"));
     let text = unified.context_radius(AROUND).header(&before, &after).to_string();
     printable(&text)
 }
@@ -133,12 +134,12 @@ mod tests {
     fn a_change_is_shown_line_by_line() {
         let old = content(&[("a.py", "one\ntwo\n"), ("gone", ""), ("same", "x")]);
         let new = content(&[("a.py", "one\nevil()\n"), ("new.py", "import os\n"), ("same", "x")]);
-        let found = files(&old, &new);
-        let changes: Vec<(&str, Change)> = found.iter().map(|file| (file.path.as_str(), file.change)).collect();
-        assert_eq!(changes, [("a.py", Change::Changed), ("gone", Change::Removed), ("new.py", Change::Added)]);
+        let found = changes(&old, &new);
+        let kinds: Vec<(&str, Change)> = found.iter().map(|file| (file.path.as_str(), file.change)).collect();
+        assert_eq!(kinds, [("a.py", Change::Changed), ("gone", Change::Removed), ("new.py", Change::Added)]);
         assert_eq!(
             found[0].diff.as_deref(),
-            Some("--- trusted/a.py\n+++ present/a.py\n@@ -1,2 +1,2 @@\n one\n-two\n+evil()\n")
+            Some("--- before/a.py\n+++ now/a.py\n@@ -1,2 +1,2 @@\n one\n-two\n+evil()\n")
         );
         assert!(found[2].diff.as_ref().is_some_and(|diff| diff.ends_with("+import os\n")));
     }

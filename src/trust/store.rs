@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::content::Content;
 use crate::mesh::model::Permissions;
+use crate::project::content::Content;
 use crate::project::user_folders;
 
 /// Version of the file.
@@ -109,8 +109,8 @@ impl Store {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use super::super::content::Entry;
     use super::*;
+    use crate::project::content::Entry;
 
     #[test]
     fn trust_is_kept_for_its_user_only() {

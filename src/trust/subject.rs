@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::content::{Content, Entry};
-use crate::mesh::model::{Permissions, Product, Source};
+use crate::mesh::model::{Permissions, Product, ProductSource};
 use crate::project::catalogue;
+use crate::project::content::{Content, Entry};
+use crate::project::git_catalogue;
 use crate::project::instance_file::InstanceFile;
 use crate::project::load::{PRODUCTS, ProjectFiles};
 use crate::project::position::{Diagnostic, Position};
@@ -56,14 +57,14 @@ pub fn of(files: &ProjectFiles) -> Vec<Subject> {
 
 fn of_product(root: &Path, product: &Product) -> Option<Subject> {
     let (root, folder, shown, catalogue) = match &product.source {
-        Source::Builtin => return None,
-        Source::Project => {
+        ProductSource::Builtin => return None,
+        ProductSource::Project => {
             let shown = Path::new(PRODUCTS).join(&product.name);
             (root, root.join(&shown), shown, None)
         }
-        Source::Catalogue { name, root } => {
+        ProductSource::Catalogue { name, root } => {
             let shown = Path::new(PRODUCTS).join(&product.name);
-            (root.as_path(), root.join(&shown), Path::new(&format!("<{name}>")).join(&product.name), Some(name.clone()))
+            (root.as_path(), root.join(shown), git_catalogue::shown(name, &product.name), Some(name.clone()))
         }
     };
     let (mut content, mut broken) = match Content::of(root, &folder, &shown) {
@@ -75,7 +76,7 @@ fn of_product(root: &Path, product: &Product) -> Option<Subject> {
         add_program(&mut content, &mut broken, root, &service.embedded.program, &product.at);
     }
     (!runs.is_empty() || !broken.is_empty()).then(|| {
-        let key = format!("product/{}", product.name);
+        let key = git_catalogue::key(&product.name);
         Subject {
             hash: content.hash(&key),
             key,

@@ -9,9 +9,10 @@ use super::integrations::{self, Row};
 use super::{cell, document, instances_of};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
-use crate::mesh::model::{Capability, Mode, Product, Role, Source};
+use crate::mesh::model::{Capability, Mode, Product, ProductSource, Role};
 use crate::project::catalogue;
 use crate::project::load::ProjectFiles;
+use crate::project::position::{Diagnostic, Severity};
 use crate::project::project_file::FILE_NAME;
 
 /// The products that can be put into use
@@ -62,6 +63,13 @@ pub(super) fn run(cx: &Context, mut files: ProjectFiles, args: ProductsArgs) -> 
             files.need_product(name);
         }
     }
+    let said = files.found.len();
+    for name in files.lock.product_names().map(str::to_owned).collect::<Vec<_>>() {
+        files.need_product(&name);
+    }
+    files.found[said..]
+        .iter()
+        .for_each(|found| cx.ui.diagnostic(&Diagnostic { severity: Severity::Warning, ..found.clone() }));
     let instances = instances_of(&files);
     let shown = files.products.values().filter(|own| args.search.as_ref().is_none_or(|part| own.name.contains(part)));
     let entries: Vec<Entry<'_>> = shown
@@ -70,7 +78,7 @@ pub(super) fn run(cx: &Context, mut files: ProjectFiles, args: ProductsArgs) -> 
             description: product.description.as_deref(),
             vendor: product.vendor.as_deref(),
             tags: &product.tags,
-            builtin: product.source == Source::Builtin,
+            builtin: product.source == ProductSource::Builtin,
             managed: product.service.is_some(),
             integrations: counted.get(&product.name).copied().unwrap_or(0),
             instances: instances.get(product.name.as_str()).map_or(&[][..], Vec::as_slice),

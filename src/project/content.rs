@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::project::position::{Diagnostic, Mark, Position};
+use super::position::{Diagnostic, Mark, Position};
 
 /// Keeps this hash apart from every other one.
 const DOMAIN: &[u8] = b"resilmesh trust 1\0";
@@ -50,8 +50,11 @@ impl Entry {
         Self::File { executable: false, size: text.len() as u64, sha256, text: Some(text.to_owned()) }
     }
 
-    /// The entry of a file. `Err` is why it cannot be read.
-    pub(super) fn read(path: &Path) -> io::Result<Self> {
+    /// The entry of a file.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let seen = file.metadata()?;
         let (mut hash, mut size, mut kept) = (Sha256::new(), 0_u64, Vec::new());
