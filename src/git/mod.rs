@@ -6,8 +6,12 @@
 pub mod changes;
 pub mod clone;
 pub mod history;
+pub mod merge;
+pub mod outgoing;
 pub mod program;
+pub mod push;
 pub mod repository;
+pub mod scan;
 pub mod setup;
 pub mod tree;
 pub mod trouble;
