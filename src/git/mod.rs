@@ -13,5 +13,8 @@ pub mod push;
 pub mod repository;
 pub mod scan;
 pub mod setup;
+pub mod share;
+pub mod sides;
 pub mod tree;
 pub mod trouble;
+pub mod update;

@@ -68,6 +68,11 @@ impl Secrets {
         self.made().get(&place).or_else(|| self.known.get(&place)).cloned()
     }
 
+    /// Those that were read: instance, key and value of each.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.known.iter().map(|((instance, key), value)| (instance.as_str(), key.as_str(), value.as_str()))
+    }
+
     /// Takes a secret that the user gave, in place of one that may be there.
     pub fn put(&self, instance: &str, key: &str, value: &str) {
         self.made().insert((names::id(instance), key.to_owned()), value.to_owned());

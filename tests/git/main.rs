@@ -5,4 +5,6 @@
 mod clone;
 mod history;
 mod setup;
+mod share;
 mod support;
+mod update;

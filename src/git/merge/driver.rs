@@ -47,3 +47,44 @@ pub fn file(path: &Path, base: &[u8], ours: &[u8], theirs: &[u8]) -> File {
         None => File { content: ours.to_owned(), conflicts: vec![conflict(Clash::Content)] },
     }
 }
+
+/// The path below its project of a file in a repository that may hold more than one: what follows the
+/// folders before a part of a mesh. A path of no mesh stays as it is.
+pub fn in_project(path: &Path) -> &Path {
+    let mut rest = path.components();
+    loop {
+        let below = rest.as_path();
+        if !matches!(Subject::of(below), Subject::File { .. }) {
+            return below;
+        }
+        if rest.next().is_none() {
+            return path;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_project_of_a_path_is_found() {
+        for (path, below) in [
+            ("instances/a/b/config.yaml", "instances/a/b/config.yaml"),
+            ("labs/one/instances/a/b/config.yaml", "instances/a/b/config.yaml"),
+            ("lab/secrets/x/y.gpg", "secrets/x/y.gpg"),
+            ("notes/README.md", "notes/README.md"),
+        ] {
+            assert_eq!(in_project(Path::new(path)), Path::new(below));
+        }
+    }
+
+    #[test]
+    fn a_secret_is_never_mixed() {
+        let path = Path::new("secrets/edr/token.gpg");
+        let merged = file(path, b"\x85base", b"\x85ours", b"\x85theirs");
+        assert_eq!(merged.content, b"\x85ours");
+        assert_eq!(merged.conflicts[0].to_string(), "secret edr/token: changed on both sides");
+        assert_eq!(file(path, b"\x85base", b"\x85base", b"\x85theirs").content, b"\x85theirs");
+    }
+}
