@@ -7,4 +7,5 @@ mod history;
 mod setup;
 mod share;
 mod support;
+mod transports;
 mod update;
