@@ -99,3 +99,8 @@ impl Diagnostic {
         self.severity == Severity::Error
     }
 }
+
+/// Text of others without what could move a terminal's cursor.
+pub fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
