@@ -5,6 +5,7 @@
 //! | [`cli`] | arguments in, words and exit codes out: one file per command |
 //! | [`plan`] | what to do: reconcile, apply, journal, lock |
 //! | [`hooks`] | how vendors' code runs |
+//! | [`vault`] | the project's secrets |
 //! | [`runtime`] | where services run |
 //! | [`mesh`] | what the project means: pure, no I/O, no clock |
 //! | [`project`] | what is on disk: documents to types and back |
@@ -17,3 +18,4 @@ pub mod mesh;
 pub mod plan;
 pub mod project;
 pub mod runtime;
+pub mod vault;

@@ -24,6 +24,7 @@ pub mod produce;
 pub mod remove;
 mod running;
 pub mod search;
+pub mod secret;
 pub mod show;
 pub mod status;
 mod steps;
@@ -106,6 +107,8 @@ enum Command {
     Produce(produce::ProduceArgs),
     Remove(remove::RemoveArgs),
     Search(search::SearchArgs),
+    #[command(subcommand)]
+    Secret(secret::SecretCommand),
     Show(show::ShowArgs),
     Status(status::StatusArgs),
     #[command(hide = true)]
@@ -153,6 +156,7 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Produce(args) => produce::run(cx, args),
         Command::Remove(args) => remove::run(cx, args),
         Command::Search(args) => search::run(cx, args),
+        Command::Secret(command) => secret::run(cx, command),
         Command::Show(args) => show::run(cx, args),
         Command::Status(args) => status::run(cx, args),
         Command::Supervise(args) => supervise::run(cx, args),
