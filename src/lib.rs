@@ -6,6 +6,7 @@
 //! | [`plan`] | what to do: reconcile, apply, journal, lock |
 //! | [`git`] | the repository: sharing, history, what may not leave this machine |
 //! | [`hooks`] | how vendors' code runs |
+//! | [`vault`] | the project's secrets |
 //! | [`runtime`] | where services run |
 //! | [`trust`] | whether code that others wrote may run |
 //! | [`mesh`] | what the project means: pure, no I/O, no clock |
@@ -23,3 +24,4 @@ pub mod project;
 pub mod redact;
 pub mod runtime;
 pub mod trust;
+pub mod vault;

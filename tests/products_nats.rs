@@ -129,7 +129,7 @@ impl Bus {
 
     async fn client(&self, user: &str, owner: &str, key: &str) -> async_nats::Client {
         let options = async_nats::ConnectOptions::new()
-            .user_and_password(user.to_owned(), self.secrets.generated(owner, key))
+            .user_and_password(user.to_owned(), self.password(owner, key))
             .custom_inbox_prefix(format!("_INBOX_{user}"));
         let number = self.ports.of_service("bus", "client").expect("a port");
         options.connect(format!("nats://127.0.0.1:{number}")).await.expect("it is let in")
@@ -249,7 +249,7 @@ async fn is_refused(bus: &Bus, user: &str, wish: Wish<'_>) -> bool {
     const SURELY: &str = "surely.refused";
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     let options = async_nats::ConnectOptions::new()
-        .user_and_password(user.to_owned(), bus.secrets.generated(user, "bus_password"))
+        .user_and_password(user.to_owned(), bus.password(user, "bus_password"))
         .event_callback(move |event| {
             // Nobody listens any more when the answer is known.
             let _ = tell.send(event.to_string().to_lowercase());

@@ -9,6 +9,7 @@ use super::failure::Failure;
 use crate::project::load::{self, ProjectFiles};
 use crate::project::locate;
 use crate::project::{catalogue, scaffold};
+use crate::vault;
 
 /// Print the completion script for a shell
 ///
@@ -78,6 +79,15 @@ pub(super) fn topics() -> ArgValueCompleter {
 /// Completes the examples of `init --from`.
 pub(super) fn examples() -> ArgValueCompleter {
     completer(|_| scaffold::examples().into_iter().map(str::to_owned).collect())
+}
+
+/// Completes the names of secrets.
+pub(super) fn secrets() -> ArgValueCompleter {
+    completer(|files| {
+        let vault = files.and_then(|files| vault::open_without_keys(&files.root).ok());
+        let names = vault.and_then(|vault| vault.names().ok()).unwrap_or_default();
+        names.iter().map(ToString::to_string).collect()
+    })
 }
 
 /// The project is looked for in the current folder: the shell does not say what `-C` is.

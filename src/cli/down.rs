@@ -18,7 +18,6 @@ use crate::plan::paths::StateFolder;
 use crate::plan::reconcile::{self, Observed};
 use crate::plan::secrets::Secrets;
 use crate::plan::trouble::Trouble;
-use crate::redact::Redactor;
 use crate::runtime::Runtime;
 use crate::runtime::embedded::Embedded;
 

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::git::trouble::Trouble as GitTrouble;
 use crate::project::position::Diagnostic;
 use crate::runtime::RuntimeError;
+use crate::vault::VaultError;
 
 /// What kind of failure it was; decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +79,41 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
+    }
+}
+
+/// What went wrong in the vault, with what to do about it.
+impl From<VaultError> for Failure {
+    fn from(error: VaultError) -> Self {
+        let hint = match &error {
+            VaultError::Name { .. } => Some("a name is like `a` or `a/b`"),
+            VaultError::NoSecret(_) => Some("`resilmesh secret list` shows them all"),
+            VaultError::NoVault(_) => Some("`resilmesh secret set NAME` makes one with its first secret"),
+            VaultError::TooLarge { .. } => Some("put a large file elsewhere, and the key to it into the vault"),
+            VaultError::NoKey { .. } => {
+                Some("`resilmesh secret recipients request` asks for access; a member then lets you in")
+            }
+            VaultError::WrongPassphrase { .. } => Some(
+                "RESILMESH_PASSPHRASE, the file in RESILMESH_PASSPHRASE_FILE, and PASSWORD are taken before anybody is asked",
+            ),
+            VaultError::NoPassphrase { .. } => Some(
+                "there is no terminal to ask at: set RESILMESH_PASSPHRASE or RESILMESH_PASSPHRASE_FILE; gpg-agent asks by itself where it can",
+            ),
+            VaultError::Damaged { .. } => Some("git has older versions: `resilmesh secret history NAME`"),
+            VaultError::NoCertificate(_) => {
+                Some("import it into GnuPG, or let them in again: `resilmesh secret recipients add FILE`")
+            }
+            VaultError::Unusable { .. } => Some(
+                "they renew their key and send the public part (`resilmesh secret recipients add FILE`), or are taken out (`resilmesh secret recipients remove FINGERPRINT`)",
+            ),
+            VaultError::NoFingerprint { .. } => Some("write the key's whole fingerprint; `gpg --list-keys` shows it"),
+            VaultError::NotARecipient(_) => Some("`resilmesh secret recipients list` shows them all"),
+            VaultError::LastRecipient(_) => Some("let somebody else in first: `resilmesh secret recipients add`"),
+            VaultError::Several(_) => Some("`resilmesh secret check` tells more"),
+            _ => None,
+        };
+        let failure = Self::new(error.to_string());
+        hint.into_iter().fold(failure, Self::hint)
     }
 }
 

@@ -72,7 +72,7 @@ pub fn run(cx: &Context, args: InitArgs) -> Result<(), Failure> {
 fn vault(cx: &Context, root: &Path, key: Option<&str>) -> Result<(), Failure> {
     let opened = secret::open(cx, root)?;
     match key {
-        Some(who) => secret::recipients::let_in(cx, &opened, Path::new(""), &secret::recipients::certificate(&opened.vault, who)?),
+        Some(who) => opened.create(cx, &secret::certificate(&opened.vault, who)?),
         // The mesh is of use without secrets; the first one makes the vault, or says again what is wrong.
         None => match opened.vault_or_new(cx) {
             Ok(_) => Ok(()),

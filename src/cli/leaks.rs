@@ -4,12 +4,15 @@ use std::path::Path;
 
 use super::Context;
 use super::failure::Failure;
+use super::secret;
 use crate::git::outgoing;
 use crate::git::repository::Repository;
 use crate::git::scan::{ALLOW_FILE, Finding, KnownSecret, MARKER, Scanner};
 use crate::plan::paths::StateFolder;
 use crate::plan::secrets::Secrets;
+use crate::project::names;
 use crate::project::position::{Diagnostic, Mark, Position};
+use crate::vault::{Prompting, Secret};
 
 /// What looks for secrets in the repository of a project.
 ///
@@ -21,16 +24,29 @@ pub(super) fn scanner(cx: &Context, repository: &Repository) -> Result<Scanner, 
 }
 
 /// Everything that is known here to be secret in the project at `root`.
-fn known(_cx: &Context, root: &Path) -> Result<Vec<KnownSecret>, Failure> {
+fn known(cx: &Context, root: &Path) -> Result<Vec<KnownSecret>, Failure> {
     let folder = StateFolder::of(root).secrets();
     let generated = Secrets::load(&folder).map_err(|error| {
         Failure::new(format!("the generated passwords in `{}` cannot be read: {error}", folder.display()))
     })?;
-    let called = |instance: &str, key: &str| format!("the generated {key} of {instance}");
-    Ok(generated
-        .all()
-        .map(|(instance, key, value)| KnownSecret { called: called(instance, key), value: value.as_bytes().to_owned() })
-        .collect())
+    let known = |called: String, value: &Secret| KnownSecret { called, value: value.expose().to_owned() };
+    let mut all: Vec<KnownSecret> =
+        generated.all().iter().map(|(place, value)| known(format!("the password `{place}`"), value)).collect();
+    let opened = secret::open(cx, root)?;
+    let mut locked = 0;
+    for (name, value) in opened.vault.values(Prompting::Allowed)? {
+        match value {
+            Ok(value) => all.push(known(format!("the secret `{name}`"), &value)),
+            // One who may not read a secret cannot have put it anywhere in clear.
+            Err(error) if error.is_locked() => locked += 1,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if locked > 0 {
+        let of = names::counted(locked, "secret");
+        cx.ui.warning(&format!("{of} of the vault cannot be opened here, so nothing is compared with them"));
+    }
+    Ok(all)
 }
 
 /// Refuses to go on if something was found. `so` is what does not happen.

@@ -32,6 +32,7 @@ pub mod relay;
 pub mod remove;
 mod running;
 pub mod search;
+pub mod secret;
 pub mod secret_settings;
 pub mod share;
 pub mod show;
@@ -129,6 +130,8 @@ enum Command {
     Relay(relay::RelayArgs),
     Remove(remove::RemoveArgs),
     Search(search::SearchArgs),
+    #[command(subcommand)]
+    Secret(secret::SecretCommand),
     Share(share::ShareArgs),
     Show(show::ShowArgs),
     Status(status::StatusArgs),
@@ -187,6 +190,7 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Relay(args) => relay::run(cx, &args),
         Command::Remove(args) => remove::run(cx, args),
         Command::Search(args) => search::run(cx, args),
+        Command::Secret(command) => secret::run(cx, command),
         Command::Share(args) => share::run(cx, args),
         Command::Show(args) => show::run(cx, args),
         Command::Status(args) => status::run(cx, args),

@@ -104,8 +104,7 @@ pub fn run(cx: &Context, args: PlugArgs) -> Result<(), Failure> {
         .filter(|setting| setting.secret)
         .map(|setting| Declared { setting, name: name_of_plug(&id, &setting.name) })
         .collect();
-    let secrets =
-        secret_settings::take(cx, &opened, &format!("plug `{id}`"), &declared, &secrets, &args.secrets)?;
+    let secrets = secret_settings::take(cx, &opened, &format!("plug `{id}`"), &declared, &secrets, &args.secrets)?;
     secrets.prepare(cx, &opened)?;
     let trigger = choice.source.capability.role == Role::Trigger;
     let text = plug_text(&id, choice.format.as_deref(), trigger, settings);
@@ -125,7 +124,11 @@ fn existing<'a>(files: &'a ProjectFiles, args: &PlugArgs, mode: Option<Mode>) ->
             && id.topic == args.topic
             && mode.is_none_or(|mode| mode == id.mode)
     };
-    if args.config.is_empty() && args.secrets.secrets.is_empty() { files.plugs.iter().map(|plug| &plug.id).find(is_it) } else { None }
+    if args.config.is_empty() && args.secrets.secrets.is_empty() {
+        files.plugs.iter().map(|plug| &plug.id).find(is_it)
+    } else {
+        None
+    }
 }
 
 /// What the integrations of both ends want to be told.

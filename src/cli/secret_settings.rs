@@ -58,8 +58,9 @@ pub(super) fn take(
         }
         let key = &one.setting.name;
         if !cx.ui.can_ask() {
-            return Err(Failure::new(format!("{of} needs secret `{key}`"))
-                .hint(format!("`-s {key}` reads it from standard input; `resilmesh secret set {name}` sets it alone")));
+            return Err(Failure::new(format!("{of} needs secret `{key}`")).hint(format!(
+                "`-s {key}` reads it from standard input; `resilmesh secret set {name}` sets it alone"
+            )));
         }
         given.push((name, value(cx, of, key)?));
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::failure::{Failure, Kind};
 use crate::project::position::{Diagnostic, Severity, one_line};
+use crate::vault::Secret;
 
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -125,7 +126,7 @@ impl Ui {
     /// # Errors
     /// When there is no terminal to ask at.
     pub fn confirm(&self, question: &str, flag: &str) -> Result<bool, Failure> {
-        if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+        if !self.can_ask() {
             return Err(Failure::usage(format!("there is no terminal to ask at: {question}"))
                 .hint(format!("`{flag}` answers yes")));
         }
@@ -134,6 +135,40 @@ impl Ui {
             .default(false)
             .interact()
             .map_err(|error| Failure::new(format!("the question could not be asked: {error}")))
+    }
+
+    /// Whether somebody can be asked.
+    pub fn can_ask(&self) -> bool {
+        std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// Asks for a secret, which is not shown while it is typed; with `again`, a second time. `None` if
+    /// there is no terminal to ask at.
+    ///
+    /// # Errors
+    /// When asking fails, in a few words.
+    pub fn hidden(&self, prompt: &str, again: Option<&str>) -> Result<Option<Secret>, String> {
+        if !self.can_ask() {
+            return Ok(None);
+        }
+        let mut question = dialoguer::Password::new().with_prompt(prompt).allow_empty_password(true);
+        if let Some(again) = again {
+            question = question.with_confirmation(again, "they differ; once more");
+        }
+        question.interact().map(|typed| Some(Secret::new(typed))).map_err(|error| error.to_string())
+    }
+
+    /// Prints a secret's bytes as they are, with a line end after text.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn value(&self, value: &Secret) -> std::io::Result<()> {
+        let mut out = std::io::stdout().lock();
+        out.write_all(value.expose())?;
+        if value.expose_text().is_some() {
+            out.write_all(b"\n")?;
+        }
+        out.flush()
     }
 
     /// Colours a part of the data, where data is coloured.

@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::cautions;
-use super::{clashes, secrets};
 use super::matching::{self, Ownership, Request};
 use super::model::{End, Instance, Mesh, Plug, Product, RuntimeName, Setting};
 use super::product_check;
 use super::settings::{self, Declared};
 use super::topology;
+use super::{clashes, secrets};
 use crate::project::decode::Located;
 use crate::project::instance_file::InstanceFile;
 use crate::project::load::ProjectFiles;

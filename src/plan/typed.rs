@@ -37,7 +37,9 @@ impl Taken {
     /// When the file is there and cannot be read.
     pub fn load(path: &Path) -> io::Result<Self> {
         match std::fs::read(path) {
-            Ok(text) => Ok(serde_json::from_slice(&text).ok().filter(|own: &Self| own.version == VERSION).unwrap_or_default()),
+            Ok(text) => {
+                Ok(serde_json::from_slice(&text).ok().filter(|own: &Self| own.version == VERSION).unwrap_or_default())
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(error),
         }

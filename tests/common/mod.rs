@@ -9,6 +9,8 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+pub mod terminal;
+
 /// A project in a folder of its own, gone after the test.
 pub struct TestProject {
     place: TempDir,

@@ -14,6 +14,7 @@ use openpgp::types::RevocationStatus;
 use openpgp::{Cert, KeyHandle};
 
 use crate::error::VaultError;
+use crate::message::Handles;
 use crate::{Fingerprint, Result};
 
 /// Which algorithms and signatures are still good.
@@ -79,6 +80,11 @@ impl Certificate {
     /// When it cannot be written, which a certificate that was read can.
     pub fn armoured(&self) -> Result<Vec<u8>> {
         self.cert.armored().to_vec().map_err(|error| self.unusable(error.to_string()))
+    }
+
+    /// Whether a message with these recipients can be read with it.
+    pub fn reads(&self, message: &Handles) -> bool {
+        message.0.iter().any(|handle| self.owns(handle))
     }
 
     /// Whether one of its keys is meant.
@@ -160,7 +166,7 @@ fn earliest(a: Option<SystemTime>, b: Option<SystemTime>) -> Option<SystemTime> 
 }
 
 /// A day, as people write it: `2026-11-22`.
-pub(crate) fn date(when: SystemTime) -> String {
+pub fn date(when: SystemTime) -> String {
     chrono::DateTime::<chrono::Utc>::from(when).format("%Y-%m-%d").to_string()
 }
 

@@ -1,6 +1,6 @@
 //! The files of a vault: read with a limit, replaced whole or not at all, never through a link.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, FileType};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
@@ -124,7 +124,16 @@ impl Folder {
         Ok(())
     }
 
-    fn entries(&self, folder: &Path) -> Result<Vec<(std::ffi::OsString, FileType)>> {
+    /// The names of the files in a folder, sorted.
+    pub(crate) fn files_in(&self, folder: &Path) -> Result<Vec<OsString>> {
+        self.at(folder)?;
+        let mut names: Vec<OsString> =
+            self.entries(folder)?.into_iter().filter(|(_, kind)| kind.is_file()).map(|(name, _)| name).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn entries(&self, folder: &Path) -> Result<Vec<(OsString, FileType)>> {
         let whole = self.root.join(folder);
         let listed = match fs::read_dir(&whole) {
             Ok(listed) => listed,

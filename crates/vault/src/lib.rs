@@ -11,23 +11,24 @@
 //! files of our own, and through GnuPG (gpg-agent, smart cards). Listing needs neither. Whom to trust
 //! is what `.gpg-id` says by fingerprint; there is no web of trust.
 //!
-//! This crate knows nothing of projects, terminals or environments.
+//! This crate knows nothing of projects, and asks nobody itself.
 
 mod certificate;
 mod error;
 mod folder;
 pub mod generate;
+pub mod import;
 pub mod keys;
-pub mod meshroom;
 mod message;
 mod name;
 mod recipients;
 mod secret;
 mod vault;
 
-pub use certificate::{Certificate, Validity};
+pub use certificate::{Certificate, Validity, date};
 pub use error::VaultError;
 pub use keys::{Keyring, Prompting};
+pub use message::Handles;
 pub use name::SecretName;
 pub use recipients::{RecipientId, RecipientList};
 pub use secret::Secret;

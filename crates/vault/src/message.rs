@@ -38,6 +38,20 @@ pub(crate) fn encrypt(plain: &Secret, recipients: &[Certificate]) -> Result<Vec<
     write(&mut bytes).map(|()| bytes).map_err(|error| VaultError::Encrypt(error.root_cause().to_string()))
 }
 
+/// Whom an encrypted message names as its recipients.
+#[derive(Debug, Clone)]
+pub struct Handles(pub(crate) Vec<KeyHandle>);
+
+impl Handles {
+    /// Looks at a message from outside; `path` is its file, for messages.
+    ///
+    /// # Errors
+    /// When it is no whole encrypted message.
+    pub fn of(message: &[u8], path: &Path) -> Result<Self> {
+        recipients(message, path).map(Self)
+    }
+}
+
 /// Whom a message names as its recipients, without opening it.
 ///
 /// # Errors

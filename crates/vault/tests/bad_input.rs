@@ -30,8 +30,8 @@ fn refusal(vault: &Vault, at: &str) -> String {
 struct Mistyping(Arc<AtomicU32>);
 
 impl Passphrases for Mistyping {
-    fn given(&self) -> Option<Secret> {
-        None
+    fn given(&self) -> Result<Option<Secret>, String> {
+        Ok(None)
     }
 
     fn ask(&self, key: &str, attempt: u32) -> Result<Option<Secret>, String> {

@@ -3,7 +3,7 @@
 //! `gpg --decrypt` runs as a child. It finds its home, starts its agent, knows cards, asks with the
 //! user's own pinentry, and reads the kinds of messages that only GnuPG writes.
 
-use std::io::{Read, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -25,6 +25,7 @@ const NOBODY_ASKED: [u32; 4] = [67, 85, 86, 99];
 pub struct GnuPg {
     program: PathBuf,
     home: Option<PathBuf>,
+    hidden: Vec<String>,
 }
 
 /// What gpg printed.
@@ -37,7 +38,7 @@ struct Answer {
 impl GnuPg {
     /// The program, by its path or a name that is looked for in `PATH`.
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self { program: program.into(), home: None }
+        Self { program: program.into(), home: None, hidden: Vec::new() }
     }
 
     /// With another home than GNUPGHOME or `~/.gnupg`.
@@ -47,12 +48,27 @@ impl GnuPg {
         self
     }
 
+    /// Without these variables of the environment: an agent that gpg starts would keep them.
+    #[must_use]
+    pub fn without_variables(mut self, names: &[&str]) -> Self {
+        self.hidden.extend(names.iter().map(|name| (*name).to_owned()));
+        self
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         if let Some(home) = &self.home {
             command.arg("--homedir").arg(home);
         }
         command.args(["--batch", "--no-tty", "--status-fd", "2"]).env("LC_ALL", "C");
+        for name in &self.hidden {
+            command.env_remove(name);
+        }
+        if std::env::var_os("GPG_TTY").is_none()
+            && let Some(terminal) = terminal()
+        {
+            command.env("GPG_TTY", terminal);
+        }
         command
     }
 
@@ -105,6 +121,12 @@ impl GnuPg {
         }
         Err(answer.failure(path, recipients))
     }
+}
+
+/// The terminal that a pinentry may use: gpg's own standard input is not one.
+fn terminal() -> Option<PathBuf> {
+    let stderr = std::io::stderr();
+    stderr.is_terminal().then(|| std::fs::read_link("/proc/self/fd/2").ok()).flatten()
 }
 
 fn mode(prompting: Prompting, given: Option<&Secret>) -> &'static str {

@@ -29,7 +29,10 @@ const ATTEMPTS: u32 = 3;
 /// Who is asked for the passphrase of a key.
 pub trait Passphrases: Send + Sync {
     /// One that is at hand without asking anybody.
-    fn given(&self) -> Option<Secret>;
+    ///
+    /// # Errors
+    /// When there should be one, but it cannot be had; in a few words.
+    fn given(&self) -> std::result::Result<Option<Secret>, String>;
 
     /// Asks somebody; `None` if there is nobody to ask. `attempt` counts from 0.
     ///
@@ -43,8 +46,8 @@ pub trait Passphrases: Send + Sync {
 pub struct NoPassphrases;
 
 impl Passphrases for NoPassphrases {
-    fn given(&self) -> Option<Secret> {
-        None
+    fn given(&self) -> std::result::Result<Option<Secret>, String> {
+        Ok(None)
     }
 
     fn ask(&self, _: &str, _: u32) -> std::result::Result<Option<Secret>, String> {
@@ -123,7 +126,8 @@ impl Keyring {
         }
         match &self.gnupg {
             Some(gnupg) => {
-                let given = self.passphrases.given();
+                let asking = |why| VaultError::Asking { key: "in GnuPG".to_owned(), why };
+                let given = self.passphrases.given().map_err(asking)?;
                 gnupg.decrypt(bytes, path, largest, prompting, given.as_ref(), &recipients)
             }
             None => Err(no_key(path, &recipients)),
@@ -188,7 +192,8 @@ impl Keyring {
         };
         let wrong = || VaultError::WrongPassphrase { key: shown.to_owned() };
         let missing = || VaultError::NoPassphrase { key: shown.to_owned() };
-        if let Some(given) = self.passphrases.given() {
+        let asking = |why| VaultError::Asking { key: shown.to_owned(), why };
+        if let Some(given) = self.passphrases.given().map_err(asking)? {
             return try_with(&given).ok_or_else(wrong);
         }
         if prompting == Prompting::Never {
@@ -196,8 +201,9 @@ impl Keyring {
         }
         for attempt in 0..ATTEMPTS {
             let asked = self.passphrases.ask(shown, attempt);
-            let asked = asked.map_err(|why| VaultError::Asking { key: shown.to_owned(), why })?;
-            let Some(passphrase) = asked else { return Err(if attempt == 0 { missing() } else { wrong() }) };
+            let Some(passphrase) = asked.map_err(asking)? else {
+                return Err(if attempt == 0 { missing() } else { wrong() });
+            };
             if let Some(pair) = try_with(&passphrase) {
                 return Ok(pair);
             }

@@ -6,6 +6,7 @@ use sequoia_openpgp::KeyHandle;
 
 use super::{Vault, folder_of};
 use crate::error::VaultError;
+use crate::message::Handles;
 use crate::recipients::FILE_NAME;
 use crate::{Certificate, Fingerprint, Prompting, RecipientId, Result, SecretName, Validity, message};
 
@@ -140,6 +141,14 @@ impl Vault {
             }
         }
         Ok(reports)
+    }
+
+    /// Whom the file of a secret names.
+    ///
+    /// # Errors
+    /// When there is no such secret, or it is damaged.
+    pub fn handles(&self, name: &SecretName) -> Result<Handles> {
+        Handles::of(&self.encrypted(name)?, &self.file(name))
     }
 
     /// Whom the file of a secret is encrypted to, as [`EntryReport::readers`].

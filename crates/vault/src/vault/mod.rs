@@ -162,6 +162,14 @@ impl Vault {
             .collect())
     }
 
+    /// Decrypts another version of a secret's file, from git say.
+    ///
+    /// # Errors
+    /// When no key opens it, or it is damaged or too large.
+    pub fn get_version(&self, name: &SecretName, bytes: &[u8]) -> Result<Secret> {
+        self.keys.decrypt(bytes, &self.file(name), self.largest, Prompting::Allowed).map(Secret::from_stored)
+    }
+
     /// What the file of a secret holds, decrypted.
     fn stored(&self, name: &SecretName, prompting: Prompting) -> Result<Secret> {
         let bytes = self.encrypted(name)?;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::reencrypt::{NewList, Reencrypted, Which};
-use super::{Vault, public_key_file};
+use super::{PUBLIC_KEYS, Vault, public_key_file};
 use crate::error::VaultError;
 use crate::folder::Lock;
 use crate::recipients::FILE_NAME;
@@ -52,6 +52,27 @@ impl Vault {
             self.folder.remove(&public_key_file(fingerprint))?;
         }
         Ok(done)
+    }
+
+    /// Puts a certificate where members find it, without letting anybody in: a request for access.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn request(&self, certificate: &Certificate) -> Result<()> {
+        let lock = self.folder.lock()?;
+        self.write_certificate(certificate, &lock)
+    }
+
+    /// Those whose certificates are here, but who are no recipients: they ask for access.
+    ///
+    /// # Errors
+    /// When a list or a certificate cannot be read.
+    pub fn requests(&self) -> Result<Vec<Certificate>> {
+        let lists = self.lists()?;
+        let known = self.folder.files_in(Path::new(PUBLIC_KEYS))?;
+        let known = known.iter().filter_map(|name| name.to_str()?.parse::<Fingerprint>().ok());
+        let waiting = known.filter(|known| !lists.iter().any(|(_, list)| list.contains(known)));
+        waiting.map(|fingerprint| self.certificate(&fingerprint)).collect()
     }
 
     /// Puts the certificates of a list that are known here, from GnuPG say, where everybody has them.

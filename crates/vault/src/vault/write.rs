@@ -39,6 +39,15 @@ impl Vault {
         self.commit(vec![staged])
     }
 
+    /// Whether a secret of that name could be written: its recipients are known and usable.
+    ///
+    /// # Errors
+    /// When it could not.
+    pub fn writable(&self, name: &SecretName) -> Result<()> {
+        self.folder.at(&name.file())?;
+        self.certificates_of(&folder_of(name))?.iter().try_for_each(|one| one.encryption_key().map(drop))
+    }
+
     /// Takes a secret away.
     ///
     /// # Errors

@@ -26,8 +26,8 @@ pub fn name(text: &str) -> SecretName {
 pub struct Given(pub &'static str);
 
 impl Passphrases for Given {
-    fn given(&self) -> Option<Secret> {
-        Some(Secret::from(self.0))
+    fn given(&self) -> Result<Option<Secret>, String> {
+        Ok(Some(Secret::from(self.0)))
     }
 
     fn ask(&self, _: &str, _: u32) -> Result<Option<Secret>, String> {

@@ -1,0 +1,127 @@
+//! `resilmesh secret check`: who can read what, and what is wrong.
+
+use clap::Args;
+use resilmesh_vault::{Depth, Finding, KeyReport, Report, Validity, date};
+use serde_json::{Value, json};
+
+use super::count;
+use crate::cli::Context;
+use crate::cli::failure::Failure;
+use crate::vault::Prompting;
+
+/// How far to go.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Open every secret, and ask for a passphrase if need be
+    #[arg(long)]
+    pub open: bool,
+}
+
+/// Checks, and fails if something is wrong.
+///
+/// # Errors
+/// When something is wrong, or there is no vault.
+pub(super) fn run(cx: &Context, args: &CheckArgs) -> Result<(), Failure> {
+    let vault = cx.secrets()?.vault;
+    let depth = Depth::Open(if args.open { Prompting::Allowed } else { Prompting::Never });
+    let report = vault.check(depth)?;
+    let (problems, warnings) = findings(&report);
+    if cx.ui.json {
+        cx.ui.document(&document(&report, &problems, &warnings));
+    } else {
+        table(cx, &report);
+        problems.iter().chain(&warnings).for_each(|found| cx.ui.line(found));
+    }
+    let unopened = report.entries.iter().filter(|entry| !entry.opened).count();
+    if unopened > 0 {
+        cx.ui.progress(format!("{} looked at from outside only: no key at hand opens them", count(unopened)));
+    }
+    if problems.is_empty() {
+        cx.ui.progress(format!("{} checked", count(report.entries.len())));
+        return Ok(());
+    }
+    let number = problems.len();
+    Err(Failure::new(format!("{number} {} found in the vault", if number == 1 { "problem" } else { "problems" }))
+        .hint("`resilmesh secret rotate --stale` encrypts to the present recipients what is not"))
+}
+
+/// What is wrong, and what soon will be.
+fn findings(report: &Report) -> (Vec<String>, Vec<String>) {
+    let mut problems = report.lists.clone();
+    let mut warnings = Vec::new();
+    for entry in &report.entries {
+        let name = &entry.name;
+        problems.extend(entry.findings.iter().map(|found| match found {
+            Finding::Unreadable(why) => format!("`{name}`: {why}"),
+            Finding::Lacks(key) => format!("`{name}`: recipient {key} cannot read it"),
+            Finding::Extra(key) => format!("`{name}`: {key} can read it, but is no recipient"),
+            Finding::OldSubkey(key) => format!("`{name}`: encrypted to an old subkey of {key}"),
+        }));
+    }
+    problems.extend(report.strays.iter().map(|stray| format!("`{}`: {}", stray.path.display(), stray.why)));
+    for key in &report.keys {
+        match &key.validity {
+            Validity::Good(_) => {}
+            Validity::EndsSoon(_) => warnings.push(format!("key {}: {}", key.id, state(key))),
+            _ => problems.push(format!("key {}: {}", key.id, state(key))),
+        }
+    }
+    (problems, warnings)
+}
+
+fn table(cx: &Context, report: &Report) {
+    let rows: Vec<Vec<String>> = report
+        .keys
+        .iter()
+        .map(|key| {
+            let id = key.id.to_string();
+            let reads = report.entries.iter().filter(|entry| entry.readers.contains(&id)).count();
+            let who = key.user_ids.first().cloned().unwrap_or_else(|| "-".to_owned());
+            vec![id, who, reads.to_string(), state(key)]
+        })
+        .collect();
+    cx.ui.table(&["Key", "Who", "Reads", "State"], &rows);
+}
+
+/// How a key is, in words.
+pub(super) fn state(key: &KeyReport) -> String {
+    match &key.validity {
+        Validity::Good(None) => "good".to_owned(),
+        Validity::Good(Some(end)) => format!("good until {}", date(*end)),
+        Validity::EndsSoon(end) => format!("expires soon, on {}", date(*end)),
+        Validity::Expired(end) => format!("expired on {}", date(*end)),
+        Validity::Revoked => "revoked".to_owned(),
+        Validity::Unusable(why) => why.clone(),
+    }
+}
+
+fn document(report: &Report, problems: &[String], warnings: &[String]) -> Value {
+    let secrets: Vec<Value> = report
+        .entries
+        .iter()
+        .map(|entry| {
+            json!({"name": entry.name.as_str(), "readers": entry.readers, "opened": entry.opened, "good": entry.findings.is_empty()})
+        })
+        .collect();
+    let keys: Vec<Value> = report.keys.iter().map(key_document).collect();
+    json!({"schema": 1, "secrets": secrets, "recipients": keys, "problems": problems, "warnings": warnings})
+}
+
+/// A recipient as JSON.
+pub(super) fn key_document(key: &KeyReport) -> Value {
+    let lists: Vec<String> = key
+        .lists
+        .iter()
+        .map(|list| list.parent().map(|folder| folder.display().to_string()).unwrap_or_default())
+        .collect();
+    let expires = match key.validity {
+        Validity::Good(end) => end,
+        Validity::EndsSoon(end) | Validity::Expired(end) => Some(end),
+        Validity::Revoked | Validity::Unusable(_) => None,
+    };
+    let usable = matches!(key.validity, Validity::Good(_) | Validity::EndsSoon(_));
+    json!({
+        "key": key.id.to_string(), "user_ids": key.user_ids, "folders": lists,
+        "usable": usable, "expires": expires.map(date), "state": state(key),
+    })
+}

@@ -1,0 +1,59 @@
+//! `resilmesh secret edit`: change a secret in an editor.
+
+use clap::Args;
+
+use super::scratch::Scratch;
+use super::{conflict, name};
+use crate::cli::failure::Failure;
+use crate::cli::{Context, completion};
+use crate::vault::history::History;
+use crate::vault::{Secret, SecretName};
+
+/// Which secret.
+#[derive(Debug, Args)]
+pub struct EditArgs {
+    /// The name; a new one starts empty
+    #[arg(value_parser = name, add = completion::secrets())]
+    pub name: SecretName,
+}
+
+/// Edits it.
+///
+/// # Errors
+/// When it cannot be read or written, or the editor fails: nothing is changed then.
+pub(super) fn run(cx: &Context, args: &EditArgs) -> Result<(), Failure> {
+    let opened = cx.secrets()?;
+    let vault = opened.vault_or_new(cx)?;
+    // Before anything is typed that could not be kept.
+    vault.writable(&args.name)?;
+    let history = History::of(&opened.project);
+    let open =
+        history.as_ref().map(|history| history.conflict(&args.name)).transpose().map_err(Failure::new)?.flatten();
+    let before = match &open {
+        Some(open) => conflict::both_sides(vault, &args.name, open)?,
+        None if vault.contains(&args.name)? => vault.get(&args.name)?,
+        None => Secret::from(""),
+    };
+    if before.expose_text().is_none() {
+        return Err(conflict::no_text(&args.name));
+    }
+    let after = Scratch::new(&before)?.edit()?;
+    if open.is_some() {
+        conflict::settled(&after)?;
+    } else if after == before {
+        cx.ui.progress(format!("`{}` is unchanged", args.name));
+        return Ok(());
+    }
+    if after.is_empty() {
+        return Err(Failure::new("the value is empty: nothing is changed")
+            .hint(format!("`resilmesh secret rm {}` takes it out", args.name)));
+    }
+    vault.set(&args.name, &after)?;
+    if let (Some(history), true) = (&history, open.is_some()) {
+        history.settle(&args.name).map_err(Failure::new)?;
+        cx.ui.progress(format!("settled the conflict in `{}`", args.name));
+    } else {
+        cx.ui.progress(format!("changed `{}`", args.name));
+    }
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! `resilmesh secret get`: print the value of a secret.
+
+use clap::Args;
+use serde_json::json;
+
+use super::name;
+use crate::cli::failure::Failure;
+use crate::cli::{Context, completion};
+use crate::vault::SecretName;
+
+/// Which secret.
+#[derive(Debug, Args)]
+pub struct GetArgs {
+    /// The name
+    #[arg(value_parser = name, add = completion::secrets())]
+    pub name: SecretName,
+}
+
+/// Prints it.
+///
+/// # Errors
+/// When there is none, or no key here opens it.
+pub(super) fn run(cx: &Context, args: &GetArgs) -> Result<(), Failure> {
+    let value = cx.secrets()?.vault.get(&args.name)?;
+    if !cx.ui.json {
+        return cx.ui.value(&value).map_err(|error| Failure::new(format!("the value cannot be printed: {error}")));
+    }
+    let Some(text) = value.expose_text() else {
+        return Err(Failure::new(format!("`{}` is no text, which JSON needs", args.name))
+            .hint("without `--json` it is printed as it is"));
+    };
+    cx.ui.document(&json!({"schema": 1, "name": args.name.as_str(), "value": text}));
+    Ok(())
+}

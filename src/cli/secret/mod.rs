@@ -1,0 +1,171 @@
+//! `resilmesh secret`: the project's secrets, in its vault.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use resilmesh_vault::Certificate;
+
+use super::Context;
+use super::failure::Failure;
+use crate::vault::sources::{Ask, Sources};
+use crate::vault::{self, SecretName, Vault};
+
+mod check;
+mod conflict;
+mod edit;
+mod export;
+mod generate;
+mod get;
+mod history;
+mod import;
+mod input;
+mod list;
+pub mod own_key;
+mod recipients;
+mod rm;
+mod rotate;
+mod scratch;
+mod set;
+mod show;
+
+pub(super) use recipients::certificate;
+
+/// Keep secrets in the project, encrypted to its members
+///
+/// They are in the folder `secrets`, laid out as `pass` and gopass do.
+#[derive(Debug, Subcommand)]
+pub enum SecretCommand {
+    /// Put a secret into the vault, in place of its old value
+    ///
+    /// The value is asked for on a terminal, and not shown; else it is read from standard input. It is
+    /// never an argument: other users see those.
+    Set(set::SetArgs),
+    /// Print the value of a secret
+    Get(get::GetArgs),
+    /// Show who can read a secret, and who changed it last
+    Show(show::ShowArgs),
+    /// List the names of all secrets
+    List(list::ListArgs),
+    /// Change a secret in your editor; settles a conflict too
+    ///
+    /// The editor is the one that VISUAL or EDITOR names. Its file is in memory, readable by you only,
+    /// and wiped afterwards. After a merge that git could not do, it has both sides in it.
+    Edit(edit::EditArgs),
+    /// Take secrets out of the vault
+    ///
+    /// Older versions stay in git: whoever could read one still can.
+    Rm(rm::RmArgs),
+    /// Make up a password and keep it
+    Generate(generate::GenerateArgs),
+    /// Take over secrets from Meshroom, pass, gopass, or JSON
+    Import(import::ImportArgs),
+    /// Print all secrets with their values
+    Export(export::ExportArgs),
+    /// List the commits that changed a secret
+    History(history::HistoryArgs),
+    /// Say who can read the secrets
+    #[command(subcommand)]
+    Recipients(recipients::RecipientsCommand),
+    /// Encrypt all secrets anew, to the present keys of the recipients
+    ///
+    /// It changes who can read them from now on, not what was ever read: change a secret that somebody
+    /// must not know any more.
+    Rotate(rotate::RotateArgs),
+    /// Check that every secret is whole and readable by exactly the recipients
+    Check(check::CheckArgs),
+}
+
+/// Does it.
+///
+/// # Errors
+/// Those of the command.
+pub fn run(cx: &Context, command: SecretCommand) -> Result<(), Failure> {
+    match command {
+        SecretCommand::Set(args) => set::run(cx, args),
+        SecretCommand::Get(args) => get::run(cx, &args),
+        SecretCommand::Show(args) => show::run(cx, &args),
+        SecretCommand::List(args) => list::run(cx, &args),
+        SecretCommand::Edit(args) => edit::run(cx, &args),
+        SecretCommand::Rm(args) => rm::run(cx, &args),
+        SecretCommand::Generate(args) => generate::run(cx, &args),
+        SecretCommand::Import(args) => import::run(cx, &args),
+        SecretCommand::Export(args) => export::run(cx, &args),
+        SecretCommand::History(args) => history::run(cx, &args),
+        SecretCommand::Recipients(command) => recipients::run(cx, command),
+        SecretCommand::Rotate(args) => rotate::run(cx, &args),
+        SecretCommand::Check(args) => check::run(cx, &args),
+    }
+}
+
+/// The project's vault, and where its keys come from.
+pub struct Opened {
+    /// The project's folder.
+    pub project: PathBuf,
+    /// Where keys and passphrases come from.
+    pub sources: Sources,
+    /// The vault, which may not have been made yet.
+    pub vault: Vault,
+}
+
+/// Opens the vault of the project in a folder with the keys of this machine.
+///
+/// # Errors
+/// When a key file cannot be used.
+pub(super) fn open(cx: &Context, project: &Path) -> Result<Opened, Failure> {
+    let sources = Sources::of_environment();
+    let vault = vault::open(project, &sources, cx.ask())?;
+    Ok(Opened { project: project.to_owned(), sources, vault })
+}
+
+impl Context {
+    /// Opens the project's vault with the keys of this machine.
+    ///
+    /// # Errors
+    /// When there is no project, or a key file cannot be used.
+    pub fn secrets(&self) -> Result<Opened, Failure> {
+        open(self, &self.project_folder()?)
+    }
+
+    /// Asks for passphrases on the terminal, if there is one.
+    pub fn ask(&self) -> Ask {
+        let ui = self.ui.clone();
+        Box::new(move |key, attempt| {
+            let again = if attempt == 0 { "" } else { "That is not it. " };
+            ui.hidden(&format!("{again}Passphrase of key {key}"), None)
+        })
+    }
+}
+
+impl Opened {
+    /// The vault, which is made with this user's own key if there is none yet.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn vault_or_new(&self, cx: &Context) -> Result<&Vault, Failure> {
+        if !self.vault.exists()? {
+            self.create(cx, &own_key::find_or_make(cx, &self.sources)?)?;
+        }
+        Ok(&self.vault)
+    }
+
+    /// Makes the vault, readable by one key.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn create(&self, cx: &Context, key: &Certificate) -> Result<(), Failure> {
+        self.vault.create(key)?;
+        let who = key.user_ids().into_iter().next().map(|who| format!(" ({who})")).unwrap_or_default();
+        cx.ui.progress(format!("made the vault `{}`, readable by {}{who}", vault::FOLDER, key.fingerprint()));
+        Ok(())
+    }
+}
+
+/// Reads the name of a secret from the command line.
+fn name(text: &str) -> Result<SecretName, String> {
+    text.parse().map_err(|error: vault::VaultError| error.to_string())
+}
+
+/// What a number of secrets is called.
+fn count(number: usize) -> String {
+    if number == 1 { "1 secret".to_owned() } else { format!("{number} secrets") }
+}

@@ -1,0 +1,59 @@
+//! This user's own key: found, or made.
+
+use std::process::{Command, Stdio};
+
+use resilmesh_vault::Certificate;
+
+use crate::cli::Context;
+use crate::cli::failure::Failure;
+use crate::vault;
+use crate::vault::sources::{PASSPHRASE_VARIABLES, Sources};
+
+/// The certificate of this user's key; a key is made if there is none.
+///
+/// # Errors
+/// When there are several, or none can be made.
+pub fn find_or_make(cx: &Context, sources: &Sources) -> Result<Certificate, Failure> {
+    let mut keys = sources.key_files()?;
+    if keys.len() > 1 && !sources.names_a_key() {
+        let fingerprints: Vec<String> = keys.iter().map(|key| key.fingerprint().to_hex()).collect();
+        return Err(Failure::new(format!("you have several keys: {}", fingerprints.join(", ")))
+            .hint("`resilmesh secret recipients add FINGERPRINT` says which one reads this vault"));
+    }
+    if keys.is_empty() { make(cx, sources) } else { Ok(keys.swap_remove(0).certificate()) }
+}
+
+fn make(cx: &Context, sources: &Sources) -> Result<Certificate, Failure> {
+    let failed = |why: String| Failure::new(format!("no passphrase for your new key: {why}"));
+    let passphrase = match sources.passphrase().map_err(failed)? {
+        Some(given) => Some(given),
+        None => cx
+            .ui
+            .hidden("Passphrase for your new key (empty: none)", Some("The same again"))
+            .map_err(failed)?
+            .filter(|typed| !typed.is_empty()),
+    };
+    let unprotected = passphrase.is_none();
+    let key = vault::make_key(sources, user_id(), passphrase)?;
+    cx.ui.progress(format!("made your key {}", key.fingerprint()));
+    cx.ui.progress(format!("it is in `{}`: keep a copy in a safe place", key.place().display()));
+    if unprotected {
+        cx.ui.warning("this key has no passphrase: whoever can read its file can read the secrets");
+    }
+    Ok(key.certificate())
+}
+
+/// Who this is, as git knows it.
+fn user_id() -> String {
+    let of_git = |what: &str| {
+        let mut command = Command::new("git");
+        for name in PASSPHRASE_VARIABLES {
+            command.env_remove(name);
+        }
+        let output =
+            command.args(["config", "--get", what]).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+        Some(String::from_utf8_lossy(&output.stdout).trim().to_owned()).filter(|text| !text.is_empty())
+    };
+    let name = of_git("user.name").or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "resilmesh".to_owned());
+    of_git("user.email").map_or_else(|| name.clone(), |address| format!("{name} <{address}>"))
+}

@@ -1,0 +1,262 @@
+//! `resilmesh secret recipients`: who can read the secrets.
+
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use resilmesh_vault::{Certificate, Fingerprint, Reencrypted};
+use serde_json::{Value, json};
+
+use super::check::{key_document, state};
+use super::{Opened, count, input, own_key};
+use crate::cli::Context;
+use crate::cli::failure::Failure;
+use crate::vault::history::History;
+use crate::vault::{self, SecretName, Vault, VaultError};
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum RecipientsCommand {
+    /// List who can read the secrets, and who asks for it
+    List(ListArgs),
+    /// Let somebody in: encrypt the secrets to one more key
+    Add(AddArgs),
+    /// Take somebody out, and list what they know
+    Remove(RemoveArgs),
+    /// Ask for access: put your public key where members find it
+    Request(RequestArgs),
+}
+
+/// Nothing to say.
+#[derive(Debug, Args)]
+pub struct ListArgs {}
+
+/// Whom to let in.
+#[derive(Debug, Args)]
+pub struct AddArgs {
+    /// The fingerprint of a key that asks for access or that GnuPG knows; a file with a public key;
+    /// or `-` for one on standard input
+    #[arg(value_name = "FINGERPRINT|FILE|-")]
+    pub who: String,
+    /// Only to this folder of the vault
+    #[arg(long, default_value = "", hide_default_value = true, value_parser = folder)]
+    pub folder: PathBuf,
+}
+
+/// Whom to take out.
+#[derive(Debug, Args)]
+pub struct RemoveArgs {
+    /// The fingerprint of their key
+    pub fingerprint: String,
+    /// Only from this folder of the vault
+    #[arg(long, default_value = "", hide_default_value = true, value_parser = folder)]
+    pub folder: PathBuf,
+    /// Yes, it is your own key
+    #[arg(long)]
+    pub myself: bool,
+}
+
+/// Nothing to say.
+#[derive(Debug, Args)]
+pub struct RequestArgs {}
+
+/// Does it.
+///
+/// # Errors
+/// Those of the command.
+pub(super) fn run(cx: &Context, command: RecipientsCommand) -> Result<(), Failure> {
+    match command {
+        RecipientsCommand::List(_) => list(cx),
+        RecipientsCommand::Add(args) => add(cx, &args),
+        RecipientsCommand::Remove(args) => remove(cx, &args),
+        RecipientsCommand::Request(_) => request(cx),
+    }
+}
+
+/// A folder below the vault.
+fn folder(text: &str) -> Result<PathBuf, String> {
+    let path = Path::new(text.trim_end_matches('/'));
+    let below = path.components().all(|part| matches!(part, Component::Normal(_)));
+    if below { Ok(path.to_owned()) } else { Err("it must be a folder below the vault".to_owned()) }
+}
+
+fn list(cx: &Context) -> Result<(), Failure> {
+    let vault = cx.secrets()?.vault;
+    let keys = vault.key_reports()?;
+    let requests = vault.requests()?;
+    if cx.ui.json {
+        let asking = |one: &Certificate| json!({"key": one.fingerprint().to_hex(), "user_ids": one.user_ids()});
+        let keys: Vec<Value> = keys.iter().map(key_document).collect();
+        let requests: Vec<Value> = requests.iter().map(asking).collect();
+        cx.ui.document(&json!({"schema": 1, "recipients": keys, "requests": requests}));
+        return Ok(());
+    }
+    if keys.is_empty() && requests.is_empty() {
+        return Err(VaultError::NoVault(vault.path().to_owned()).into());
+    }
+    let first = |ids: Vec<String>| ids.into_iter().next().unwrap_or_else(|| "-".to_owned());
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for key in &keys {
+        let folders: Vec<String> = key.lists.iter().filter_map(|list| list.parent()).map(shown).collect();
+        rows.push(vec![key.id.to_string(), first(key.user_ids.clone()), folders.join(", "), state(key)]);
+    }
+    for one in &requests {
+        rows.push(vec![
+            one.fingerprint().to_hex(),
+            first(one.user_ids()),
+            "-".to_owned(),
+            "asks for access".to_owned(),
+        ]);
+    }
+    cx.ui.table(&["Key", "Who", "Folders", "State"], &rows);
+    Ok(())
+}
+
+fn shown(folder: &Path) -> String {
+    if folder == Path::new("") { "all".to_owned() } else { folder.display().to_string() }
+}
+
+fn add(cx: &Context, args: &AddArgs) -> Result<(), Failure> {
+    let opened = cx.secrets()?;
+    let certificate = certificate(&opened.vault, &args.who)?;
+    let fingerprint = certificate.fingerprint();
+    let who = certificate.user_ids().into_iter().next().unwrap_or_else(|| "nobody it names".to_owned());
+    let question = format!("let {fingerprint} ({who}) read the secrets? Compare the fingerprint with its owner first;");
+    if !cx.yes && !cx.ui.confirm(&question, "--yes")? {
+        return Err(Failure::new("nobody is let in"));
+    }
+    if !opened.vault.exists()? && args.folder == Path::new("") {
+        return opened.create(cx, &certificate);
+    }
+    let done = opened.vault.add_recipient(&args.folder, &certificate)?;
+    report(cx, "added", &fingerprint, &done, None);
+    cx.ui.progress(format!("{fingerprint} ({who}) can read {} now", count(done.names.len() + done.untouched)));
+    Ok(())
+}
+
+/// The certificate that is meant by a fingerprint, a file, or `-`.
+///
+/// # Errors
+/// When there is none.
+pub(in crate::cli) fn certificate(vault: &Vault, who: &str) -> Result<Certificate, Failure> {
+    if let Ok(fingerprint @ (Fingerprint::V4(_) | Fingerprint::V6(_))) = who.parse::<Fingerprint>() {
+        return Ok(vault.certificate(&fingerprint)?);
+    }
+    if who == "-" {
+        let given = input::all(resilmesh_vault::DEFAULT_LARGEST)?;
+        return Ok(Certificate::parse(given.expose(), "standard input")?);
+    }
+    let bytes = std::fs::read(who).map_err(|error| {
+        Failure::new(format!("`{who}` is no fingerprint, and no file that can be read: {error}"))
+            .hint("`resilmesh secret recipients list` shows who asks for access, `gpg --list-keys` whom GnuPG knows")
+    })?;
+    Ok(Certificate::parse(&bytes, who)?)
+}
+
+fn remove(cx: &Context, args: &RemoveArgs) -> Result<(), Failure> {
+    let opened = cx.secrets()?;
+    let vault = &opened.vault;
+    let fingerprint: Fingerprint = match args.fingerprint.parse() {
+        Ok(fingerprint @ (Fingerprint::V4(_) | Fingerprint::V6(_))) => fingerprint,
+        _ => {
+            return Err(Failure::usage(format!("`{}` is no fingerprint", args.fingerprint))
+                .hint("`resilmesh secret recipients list` shows them"));
+        }
+    };
+    if !args.myself && vault.keys().owns(std::slice::from_ref(&fingerprint)).is_some() {
+        return Err(Failure::new(format!("{fingerprint} is your own key: you could not read the secrets any more"))
+            .hint("`--myself` takes it out all the same"));
+    }
+    let known = known_to(&opened, &args.folder, &fingerprint)?;
+    let done = match vault.remove_recipient(&args.folder, &fingerprint) {
+        // A removal that was stopped half-way.
+        Err(VaultError::NotARecipient(_)) if !stale(vault, &fingerprint)?.is_empty() => vault.repair()?,
+        other => other?,
+    };
+    report(cx, "removed", &fingerprint, &done, Some((vault, &known)));
+    cx.ui.progress(format!("{fingerprint} cannot read new values any more"));
+    Ok(())
+}
+
+/// The secrets whose files can be read with a key, although it is no recipient.
+fn stale(vault: &Vault, fingerprint: &Fingerprint) -> Result<Vec<SecretName>, Failure> {
+    let Ok(certificate) = vault.certificate(fingerprint) else { return Ok(Vec::new()) };
+    Ok(read_by(vault, std::slice::from_ref(&certificate))?.into_iter().collect())
+}
+
+fn read_by(vault: &Vault, certificates: &[Certificate]) -> Result<BTreeSet<SecretName>, Failure> {
+    let mut names = BTreeSet::new();
+    for name in vault.names()? {
+        // What cannot be read by anybody is the matter of `secret check`.
+        if vault.handles(&name).is_ok_and(|handles| certificates.iter().any(|one| one.reads(&handles))) {
+            names.insert(name);
+        }
+    }
+    Ok(names)
+}
+
+/// What the owner of a key could ever read: now, and in any version that git remembers.
+fn known_to(opened: &Opened, folder: &Path, fingerprint: &Fingerprint) -> Result<BTreeSet<SecretName>, Failure> {
+    let history = History::of(&opened.project);
+    let mut certificates: Vec<Certificate> = opened.vault.certificate(fingerprint).into_iter().collect();
+    if let Some(history) = &history {
+        certificates.extend(history.certificates(fingerprint).map_err(Failure::new)?);
+    }
+    let mut names = if certificates.is_empty() {
+        // Without its subkeys nobody can tell: everything.
+        opened.vault.names()?.into_iter().collect()
+    } else {
+        read_by(&opened.vault, &certificates)?
+    };
+    if let Some(history) = &history {
+        names.extend(history.ever_read_by(&certificates).map_err(Failure::new)?);
+    }
+    names.retain(|name| name.file().starts_with(folder));
+    Ok(names)
+}
+
+/// Prints what was done, and what must be changed now.
+fn report(
+    cx: &Context,
+    word: &str,
+    fingerprint: &Fingerprint,
+    done: &Reencrypted,
+    known: Option<(&Vault, &BTreeSet<SecretName>)>,
+) {
+    let exists = |vault: &Vault, name: &SecretName| vault.contains(name).unwrap_or(false);
+    if cx.ui.json {
+        let names: Vec<&str> = done.names.iter().map(SecretName::as_str).collect();
+        let mut document = json!({"schema": 1, word: fingerprint.to_hex(), "reencrypted": names});
+        if let Some((vault, known)) = known {
+            let row = |name: &SecretName| json!({"name": name.as_str(), "exists": exists(vault, name)});
+            document["must_change"] = known.iter().map(row).collect();
+        }
+        cx.ui.document(&document);
+        return;
+    }
+    let Some((vault, known)) = known.filter(|(_, known)| !known.is_empty()) else { return };
+    cx.ui.progress("its owner could read these, in their present or an older version; change each where it is used:");
+    for name in known {
+        let gone = if exists(vault, name) { "" } else { " (gone from the vault)" };
+        cx.ui.line(format!("{name}{gone}"));
+    }
+}
+
+fn request(cx: &Context) -> Result<(), Failure> {
+    let opened = cx.secrets()?;
+    let certificate = own_key::find_or_make(cx, &opened.sources)?;
+    let fingerprint = certificate.fingerprint();
+    if opened.vault.lists()?.iter().any(|(_, list)| list.contains(&fingerprint)) {
+        cx.ui.progress(format!("{fingerprint} is a recipient already"));
+        return Ok(());
+    }
+    opened.vault.request(&certificate)?;
+    if cx.ui.json {
+        cx.ui.document(&json!({"schema": 1, "requested": fingerprint.to_hex()}));
+    } else {
+        cx.ui.line(fingerprint.to_hex());
+    }
+    cx.ui.progress(format!("commit and push `{}`; a member then lets you in with", vault::FOLDER));
+    cx.ui.progress(format!("  resilmesh secret recipients add {fingerprint}"));
+    Ok(())
+}

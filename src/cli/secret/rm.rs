@@ -1,0 +1,38 @@
+//! `resilmesh secret rm`: take secrets out of the vault.
+
+use clap::Args;
+
+use super::name;
+use crate::cli::failure::Failure;
+use crate::cli::{Context, completion};
+use crate::vault::{self, SecretName, VaultError};
+
+/// Which secrets.
+#[derive(Debug, Args)]
+pub struct RmArgs {
+    /// Their names
+    #[arg(value_parser = name, add = completion::secrets(), required = true)]
+    pub names: Vec<SecretName>,
+}
+
+/// Removes them.
+///
+/// # Errors
+/// When one is not there: then none is removed; or nobody said yes.
+pub(super) fn run(cx: &Context, args: &RmArgs) -> Result<(), Failure> {
+    let vault = vault::open_without_keys(&cx.project_folder()?)?;
+    for name in &args.names {
+        if !vault.contains(name)? {
+            return Err(VaultError::NoSecret(name.clone()).into());
+        }
+    }
+    let names: Vec<String> = args.names.iter().map(|name| format!("`{name}`")).collect();
+    if !cx.yes && !cx.ui.confirm(&format!("remove {}?", names.join(", ")), "--yes")? {
+        return Err(Failure::new("nothing is removed"));
+    }
+    for name in &args.names {
+        vault.remove(name)?;
+        cx.ui.progress(format!("removed `{name}`"));
+    }
+    Ok(())
+}

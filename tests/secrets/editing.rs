@@ -1,0 +1,97 @@
+//! `secret edit`, and two people who change the same project.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::support::{Outcome, Person};
+
+/// An editor that is a shell script; `$1` is the file.
+fn edit(person: &Person, name: &str, script: &str) -> Outcome {
+    let editor = person.home().join("editor");
+    fs::write(&editor, format!("#!/bin/sh\n{script}\n")).expect("writable");
+    fs::set_permissions(&editor, fs::Permissions::from_mode(0o755)).expect("ours");
+    person.run_with(&["secret", "edit", name], &[("EDITOR", editor.to_str().expect("text"))], b"")
+}
+
+#[test]
+fn an_editor_changes_a_secret_in_memory_only() {
+    let ann = Person::with_project("ann");
+    ann.set("a", "one\ntwo");
+    let told = ann.home().join("told");
+    let told = told.display();
+    let script = format!(
+        "stat -c '%a %n' \"$1\" > {told}\nstat -f -c %T \"$1\" >> {told}\nsed -i s/two/three/ \"$1\"; touch \"$1~\""
+    );
+    let done = edit(&ann, "a", &script);
+    assert_eq!((done.code, done.err.as_str()), (0, "changed `a`\n"));
+    assert_eq!(ann.get("a"), "one\nthree\n");
+    let told = fs::read_to_string(ann.home().join("told")).expect("the editor ran");
+    let (first, second) = told.split_once('\n').expect("two lines");
+    let (mode, file) = first.split_once(' ').expect("mode and file");
+    assert_eq!((mode, second.trim()), ("600", "tmpfs"), "{told}");
+    assert!(!Path::new(file).parent().expect("a folder").exists(), "{file} is left");
+
+    let same = edit(&ann, "a", "true");
+    assert_eq!((same.code, same.err.as_str()), (0, "`a` is unchanged\n"));
+    let failed = edit(&ann, "a", "echo x > \"$1\"; exit 3").bad(1);
+    assert!(failed.contains("ended with exit status: 3: nothing is changed"), "{failed}");
+    let empty = edit(&ann, "a", ": > \"$1\"").bad(1);
+    assert!(empty.contains("the value is empty: nothing is changed"), "{empty}");
+    assert_eq!(ann.get("a"), "one\nthree\n");
+    edit(&ann, "new", "echo made > \"$1\"").good();
+    assert_eq!(ann.get("new"), "made\n");
+}
+
+/// Two people who can both read the secrets `a` and `b`, each with a clone.
+fn two() -> (Person, Person) {
+    let ann = Person::with_project("ann");
+    ann.set("a", "1");
+    ann.set("b", "1");
+    ann.commit("secrets");
+    let bob = Person::who_clones("bob", &ann);
+    let fingerprint = bob.run(&["secret", "recipients", "request"], b"").good();
+    bob.commit("ask");
+    ann.git(&["pull", "--quiet", bob.project().to_str().expect("text"), "main"]);
+    ann.run(&["secret", "recipients", "add", fingerprint.trim(), "--yes"], b"").good();
+    ann.commit("let bob in");
+    bob.git(&["pull", "--quiet", "origin", "main"]);
+    (ann, bob)
+}
+
+#[test]
+fn two_clones_that_change_different_secrets_merge() {
+    let (ann, bob) = two();
+    ann.set("a", "from ann");
+    ann.set("c", "new from ann");
+    ann.commit("ann");
+    bob.set("b", "from bob");
+    bob.set("d", "new from bob");
+    bob.commit("bob");
+    bob.git(&["pull", "--quiet", "--no-edit", "origin", "main"]);
+    assert_eq!(bob.get("a") + &bob.get("b"), "from ann\nfrom bob\n");
+    assert_eq!(bob.get("c") + &bob.get("d"), "new from ann\nnew from bob\n");
+}
+
+#[test]
+fn a_conflict_is_settled_in_the_editor() {
+    let (ann, bob) = two();
+    ann.set("a", "from ann");
+    ann.commit("ann");
+    bob.set("a", "from bob");
+    bob.commit("bob");
+    let mut pull = bob.command("git", &bob.project());
+    let pulled = bob.finish(pull.args(["pull", "--quiet", "--no-edit", "origin", "main"]), b"");
+    assert!(pulled.code != 0, "git cannot merge encrypted files");
+
+    let seen = bob.home().join("seen");
+    let kept = edit(&bob, "a", &format!("cp \"$1\" {}", seen.display())).bad(1);
+    assert!(kept.contains("the marks of the conflict are still there: nothing is changed"), "{kept}");
+    let seen = fs::read_to_string(seen).expect("the editor ran");
+    assert_eq!(seen, "<<<<<<< ours\nfrom bob\n=======\nfrom ann\n>>>>>>> theirs\n");
+    let settled = edit(&bob, "a", "echo from both > \"$1\"");
+    assert_eq!((settled.code, settled.err.as_str()), (0, "settled the conflict in `a`\n"));
+    bob.git(&["commit", "--quiet", "--no-edit"]);
+    assert_eq!(bob.get("a"), "from both\n");
+    assert_eq!(bob.git(&["status", "--porcelain"]), "");
+}
