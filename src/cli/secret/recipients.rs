@@ -128,6 +128,9 @@ fn add(cx: &Context, args: &AddArgs) -> Result<(), Failure> {
     if !opened.vault.exists()? && args.folder == Path::new("") {
         opened.vault.create(&certificate)?;
         cx.ui.progress(format!("made the vault `{}`, readable by {fingerprint} ({who})", vault::FOLDER));
+        if opened.vault.keys().owns(&[fingerprint]).is_none() {
+            cx.ui.warning("that is no key of yours: you can write secrets, but not read them");
+        }
         return Ok(());
     }
     let done = opened.vault.add_recipient(&args.folder, &certificate)?;
