@@ -127,6 +127,10 @@ impl Bus {
         }
     }
 
+    fn password(&self, owner: &str, key: &str) -> String {
+        self.secrets.generated(owner, key).expose_text().expect("text").to_owned()
+    }
+
     async fn client(&self, user: &str, owner: &str, key: &str) -> async_nats::Client {
         let options = async_nats::ConnectOptions::new()
             .user_and_password(user.to_owned(), self.password(owner, key))

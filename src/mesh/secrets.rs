@@ -4,6 +4,7 @@
 //! `<source>_<destination>_<topic>_<mode>_<key>` for a plug.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use super::model::{End, Instance, Integration, Mesh, Plug, PlugId, Setting};
 use crate::project::position::{Diagnostic, Position};
@@ -15,6 +16,15 @@ pub enum Owner {
     Instance(String),
     /// A plug.
     Plug(PlugId),
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Instance(name) => write!(f, "instance `{name}`"),
+            Self::Plug(id) => write!(f, "plug `{id}`"),
+        }
+    }
 }
 
 /// A secret that somebody has to give.
@@ -98,16 +108,8 @@ pub(super) fn check(mesh: &Mesh, found: &mut Vec<Diagnostic>) {
     let mut owners: HashMap<String, Owner> = HashMap::new();
     for wanted in wanted(mesh) {
         if let Some(other) = owners.insert(wanted.name.clone(), wanted.owner.clone()) {
-            let message =
-                format!("{} and {} both want the secret `{}`", shown(&other), shown(&wanted.owner), wanted.name);
+            let message = format!("{other} and {} both want the secret `{}`", wanted.owner, wanted.name);
             found.push(Diagnostic::error(wanted.at, message).with_hint("rename one of them"));
         }
-    }
-}
-
-fn shown(owner: &Owner) -> String {
-    match owner {
-        Owner::Instance(name) => format!("instance `{name}`"),
-        Owner::Plug(id) => format!("plug `{id}`"),
     }
 }

@@ -16,8 +16,9 @@ use super::paths;
 use super::secrets::Secrets;
 use super::trouble::Trouble;
 use crate::mesh::model::{Instance, Mesh};
-use crate::mesh::secrets::name_of_instance;
+use crate::mesh::secrets::{name_of_instance, wanted};
 use crate::project::names;
+use crate::project::position::Diagnostic;
 use crate::vault::{Prompting, SecretName, Vault, VaultError};
 
 const VERSION: u32 = 1;
@@ -68,6 +69,7 @@ pub fn take(
     secrets: &mut Secrets,
 ) -> Result<BTreeSet<String>, Trouble> {
     let (mut locked, mut failed) = (BTreeSet::new(), Vec::new());
+    lacking(mesh, vault)?;
     for (instance, _) in mesh.services() {
         for key in desired::typed_secrets(mesh, instance) {
             match one(vault, instance, key, prompting, taken, secrets) {
@@ -83,10 +85,25 @@ pub fn take(
         None => Ok(locked),
         Some(first) => {
             let hint = hint(first);
-            let what: Vec<String> = failed.iter().map(|error| format!("secrets: {error}")).collect();
+            let what: Vec<String> = failed.iter().map(ToString::to_string).collect();
             Err(Trouble::new(what.join("\n")).hint(hint))
         }
     }
+}
+
+/// Refuses to go on without the secrets that nothing works without.
+fn lacking(mesh: &Mesh, vault: &Vault) -> Result<(), Trouble> {
+    let there = vault.names()?;
+    let is_there = |name: &str| there.iter().any(|own| own.as_str() == name);
+    let found: Vec<Diagnostic> = wanted(mesh)
+        .into_iter()
+        .filter(|one| one.required && !is_there(&one.name))
+        .map(|one| {
+            Diagnostic::error(one.at, format!("{} needs secret `{}`", one.owner, one.key))
+                .with_hint(format!("`resilmesh secret set {}` gives it", one.name))
+        })
+        .collect();
+    if found.is_empty() { Ok(()) } else { Err(found.into()) }
 }
 
 fn one(
@@ -122,6 +139,12 @@ fn version(vault: &Vault, name: &SecretName) -> Result<Option<String>, VaultErro
     let path = vault.file(name);
     let bytes = std::fs::read(&path).map_err(|source| VaultError::Io { doing: "read", path, source })?;
     Ok(Some(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()))
+}
+
+impl From<VaultError> for Trouble {
+    fn from(error: VaultError) -> Self {
+        Self::new(error.to_string()).hint(hint(&error))
+    }
 }
 
 fn hint(error: &VaultError) -> String {

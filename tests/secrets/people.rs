@@ -102,6 +102,18 @@ fn a_key_of_gnupg_is_let_in_by_its_fingerprint_and_a_file_by_its_path() {
 }
 
 #[test]
+fn a_vault_for_somebody_else_is_made_with_a_warning() {
+    let bob = Person::with_project("bob");
+    let his = bob.run(&["secret", "recipients", "request"], b"").good();
+    let file = bob.path(&format!("secrets/.public-keys/{}", his.trim()));
+    let ann = Person::with_project("ann");
+    let done = ann.run(&["secret", "recipients", "add", file.to_str().expect("text"), "--yes"], b"");
+    assert!(done.code == 0 && done.err.contains("that is no key of yours"), "{}", done.err);
+    ann.set("a", "for bob");
+    ann.run(&["secret", "get", "a"], b"").bad(1);
+}
+
+#[test]
 fn rotate_says_what_it_did() {
     let ann = Person::with_project("ann");
     ann.set("a", "1");

@@ -64,6 +64,12 @@ impl Certificate {
         Self { cert: cert.clone().strip_secret_key_material() }
     }
 
+    /// With what another copy of the same certificate knows besides.
+    pub(crate) fn merged(&self, other: Self) -> Self {
+        // It fails only for another certificate.
+        self.cert.clone().merge_public(other.cert).map_or_else(|_| self.clone(), |cert| Self { cert })
+    }
+
     /// Its fingerprint: of the primary key.
     pub fn fingerprint(&self) -> Fingerprint {
         self.cert.fingerprint()

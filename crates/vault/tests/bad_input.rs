@@ -125,7 +125,7 @@ fn an_expired_recipient_is_named_and_the_old_value_stays() {
     let own = OwnVault::new();
     own.set("a", "old");
     let gpg = Gpg::new();
-    let expired = gpg.make("old", "rsa2048", "", &["--faked-system-time", "20240101T000000"]);
+    let expired = gpg.make("old", "default", "", &["--faked-system-time", "20240101T000000"]);
     let certificate = gpg.certificate(&expired);
     assert!(matches!(certificate.validity(), Validity::Expired(_)));
     let refused = own.vault.add_recipient(Path::new(""), &certificate).expect_err("refused").to_string();
@@ -135,6 +135,11 @@ fn an_expired_recipient_is_named_and_the_old_value_stays() {
     fs::write(own.path(&format!(".public-keys/{expired}")), certificate.armoured().expect("armoured")).expect("w");
     assert!(matches!(own.vault.set(&name("a"), &Secret::from("new")), Err(VaultError::Unusable { .. })));
     assert_eq!(own.get("a"), "old");
+    // GnuPG may know that it was renewed.
+    gpg.must(&["--quick-set-expire", &expired.to_hex(), "0"], b"");
+    gpg.must(&["--quick-set-expire", &expired.to_hex(), "0", "*"], b"");
+    own.seen_by(gpg.ring()).set(&name("a"), &Secret::from("new")).expect("set");
+    assert_eq!(own.get("a"), "new");
 }
 
 #[test]

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::count;
 use crate::cli::Context;
 use crate::cli::failure::Failure;
-use crate::vault::Prompting;
+use crate::mesh::secrets::wanted;
+use crate::vault::{Prompting, Vault};
 
 /// How far to go.
 #[derive(Debug, Args)]
@@ -25,7 +26,10 @@ pub(super) fn run(cx: &Context, args: &CheckArgs) -> Result<(), Failure> {
     let vault = cx.secrets()?.vault;
     let depth = Depth::Open(if args.open { Prompting::Allowed } else { Prompting::Never });
     let report = vault.check(depth)?;
-    let (problems, warnings) = findings(&report);
+    let (mut problems, mut warnings) = findings(&report);
+    let of_mesh = needs(cx, &vault)?;
+    problems.extend(of_mesh.0);
+    warnings.extend(of_mesh.1);
     if cx.ui.json {
         cx.ui.document(&document(&report, &problems, &warnings));
     } else {
@@ -67,6 +71,27 @@ fn findings(report: &Report) -> (Vec<String>, Vec<String>) {
         }
     }
     (problems, warnings)
+}
+
+/// What the mesh needs and the vault lacks, and what is in the vault and nobody needs.
+fn needs(cx: &Context, vault: &Vault) -> Result<(Vec<String>, Vec<String>), Failure> {
+    let Ok((_, mesh, _)) = cx.compiled() else {
+        return Ok((Vec::new(), vec!["the mesh has mistakes: what it needs is not looked at".to_owned()]));
+    };
+    let wanted = wanted(&mesh);
+    let names = vault.names()?;
+    let is_there = |name: &str| names.iter().any(|own| own.as_str() == name);
+    let lacks = wanted
+        .iter()
+        .filter(|one| one.required && !is_there(&one.name))
+        .map(|one| format!("{} needs secret `{}`: `resilmesh secret set {}`", one.owner, one.name, one.name))
+        .collect();
+    let orphans = names
+        .iter()
+        .filter(|name| !wanted.iter().any(|one| one.name == name.as_str()))
+        .map(|name| format!("`{name}`: no instance and no plug needs it"))
+        .collect();
+    Ok((lacks, orphans))
 }
 
 fn table(cx: &Context, report: &Report) {

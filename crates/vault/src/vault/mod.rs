@@ -216,10 +216,17 @@ impl Vault {
         };
         let place = self.folder.root().join(&file).display().to_string();
         let found = Certificate::parse(&bytes, &place)?;
-        if found.fingerprint() == *fingerprint {
-            return Ok(found);
+        if found.fingerprint() != *fingerprint {
+            return Err(VaultError::NoCertificateIn {
+                place,
+                why: format!("it is the one of {}", found.fingerprint()),
+            });
         }
-        Err(VaultError::NoCertificateIn { place, why: format!("it is the one of {}", found.fingerprint()) })
+        match found.encryption_key() {
+            Ok(_) => Ok(found),
+            // Its owner may have renewed it since.
+            Err(_) => Ok(self.keys.certificate(fingerprint).map_or(found.clone(), |newer| found.merged(newer))),
+        }
     }
 }
 

@@ -144,7 +144,8 @@ impl Gpg {
         let user_id = format!("{who} <{who}@example.org>");
         let mut args = more.to_vec();
         args.extend(["--passphrase", passphrase, "--quick-generate-key", &user_id, algorithm]);
-        args.extend(if algorithm == "rsa2048" { ["default", "1d"].as_slice() } else { [].as_slice() });
+        // One that was made in the past ends there.
+        args.extend(if more.is_empty() { [].as_slice() } else { ["default", "1d"].as_slice() });
         self.must(&args, b"");
         let listed = self.must(&["--with-colons", "--list-keys", who], b"");
         let listed = String::from_utf8(listed).expect("text");
