@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::failure::{Failure, Kind};
 use crate::project::position::{Diagnostic, Severity};
+use crate::project::printable::printable;
 
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -99,9 +100,10 @@ impl Ui {
             Severity::Warning => self.paint("33", "warning"),
         };
         let place = found.at.as_ref().map(|at| format!("{at}: ")).unwrap_or_default();
-        self.say(&format!("{place}{word}: {}", found.message));
+        // Names and texts in it may be those of somebody else's files.
+        self.say(&format!("{}{word}: {}", printable(&place), printable(&found.message)));
         if let Some(hint) = &found.hint {
-            self.say(&format!("  {}: {hint}", self.paint("36", "hint")));
+            self.say(&format!("  {}: {}", self.paint("36", "hint"), printable(hint)));
         }
     }
 
