@@ -77,7 +77,7 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
         agree(cx, &state, &seen.journal)?;
     }
     // Hooks that cannot read them cannot say them either.
-    let secrets = Secrets::load(&state.secrets()).map(|secrets| secrets.all()).unwrap_or_default();
+    let secrets = Secrets::load(&state.secrets()).map(|secrets| secrets.named()).unwrap_or_default();
     let redactor = Redactor::new(secrets.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     let reporter = Reporter::new(cx);
     let executor = Executor {

@@ -7,7 +7,7 @@ use super::Context;
 use super::failure::Failure;
 use crate::git::history::{self, Entry};
 use crate::git::repository::Repository;
-use crate::mesh::difference::one_line;
+use crate::project::position::one_line;
 
 /// Show who changed what in the mesh, newest first
 #[derive(Debug, Args)]

@@ -16,7 +16,10 @@ pub mod down;
 mod edit;
 pub mod engine;
 pub mod failure;
+pub mod git_hook;
+pub mod git_merge;
 pub mod init;
+mod leaks;
 pub mod list;
 pub mod log;
 pub mod logs;
@@ -29,6 +32,7 @@ pub mod relay;
 pub mod remove;
 mod running;
 pub mod search;
+pub mod share;
 pub mod show;
 pub mod status;
 mod steps;
@@ -38,6 +42,7 @@ pub mod ui;
 pub mod unplug;
 pub mod untrust;
 pub mod up;
+pub mod update;
 pub mod watch;
 
 use failure::Failure;
@@ -107,6 +112,10 @@ enum Command {
     Down(down::DownArgs),
     #[command(subcommand, hide = true)]
     Engine(engine::Engine),
+    #[command(subcommand, hide = true)]
+    GitHook(git_hook::GitHook),
+    #[command(hide = true)]
+    GitMerge(git_merge::GitMergeArgs),
     Init(init::InitArgs),
     List(list::ListArgs),
     Log(log::LogArgs),
@@ -119,6 +128,7 @@ enum Command {
     Relay(relay::RelayArgs),
     Remove(remove::RemoveArgs),
     Search(search::SearchArgs),
+    Share(share::ShareArgs),
     Show(show::ShowArgs),
     Status(status::StatusArgs),
     #[command(hide = true)]
@@ -127,6 +137,7 @@ enum Command {
     Unplug(unplug::UnplugArgs),
     Untrust(untrust::UntrustArgs),
     Up(up::UpArgs),
+    Update(update::UpdateArgs),
     Watch(watch::WatchArgs),
 }
 
@@ -162,6 +173,8 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Diff(args) => diff::run(cx, args),
         Command::Down(args) => down::run(cx, args),
         Command::Engine(engine) => engine::run(cx, engine),
+        Command::GitHook(hook) => git_hook::run(cx, hook),
+        Command::GitMerge(args) => git_merge::run(cx, args),
         Command::Init(args) => init::run(cx, args),
         Command::List(args) => list::run(cx, args),
         Command::Log(args) => log::run(cx, args),
@@ -173,6 +186,7 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Relay(args) => relay::run(cx, &args),
         Command::Remove(args) => remove::run(cx, args),
         Command::Search(args) => search::run(cx, args),
+        Command::Share(args) => share::run(cx, args),
         Command::Show(args) => show::run(cx, args),
         Command::Status(args) => status::run(cx, args),
         Command::Supervise(args) => supervise::run(cx, args),
@@ -180,6 +194,7 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Unplug(args) => unplug::run(cx, args),
         Command::Untrust(args) => untrust::run(cx, &args),
         Command::Up(args) => up::run(cx, args),
+        Command::Update(args) => update::run(cx, args),
         Command::Watch(args) => watch::run(cx, args),
     }
 }

@@ -5,8 +5,7 @@ use std::io::{IsTerminal, Write};
 use serde::Serialize;
 
 use super::failure::{Failure, Kind};
-use crate::project::position::{Diagnostic, Severity};
-use crate::project::printable::printable;
+use crate::project::position::{Diagnostic, Severity, one_line};
 
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -72,7 +71,7 @@ impl Ui {
         let widths: Vec<usize> = (0..titles.len()).map(|column| width(column).unwrap_or(0)).collect();
         let render = |cells: &[String]| {
             let padded: Vec<String> =
-                cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+                cells.iter().zip(&widths).map(|(cell, width)| format!("{:<width$}", one_line(cell))).collect();
             padded.join("  ").trim_end().to_owned()
         };
         self.line(render(&titles.iter().map(|title| (*title).to_owned()).collect::<Vec<_>>()));
@@ -99,11 +98,11 @@ impl Ui {
             Severity::Error => self.paint("31", "error"),
             Severity::Warning => self.paint("33", "warning"),
         };
-        let place = found.at.as_ref().map(|at| format!("{at}: ")).unwrap_or_default();
-        // Names and texts in it may be those of somebody else's files.
-        self.say(&format!("{}{word}: {}", printable(&place), printable(&found.message)));
+        // Names in it may come from others: none may move the cursor.
+        let place = found.at.as_ref().map(|at| format!("{}: ", one_line(&at.to_string()))).unwrap_or_default();
+        self.say(&format!("{place}{word}: {}", one_line(&found.message)));
         if let Some(hint) = &found.hint {
-            self.say(&format!("  {}: {}", self.paint("36", "hint"), printable(hint)));
+            self.say(&format!("  {}: {}", self.paint("36", "hint"), one_line(hint)));
         }
     }
 

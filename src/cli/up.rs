@@ -92,7 +92,7 @@ async fn up(
 
 /// What takes secrets out of what is printed; warns of those that it cannot hide.
 fn redactor(cx: &Context, secrets: &Secrets) -> Arc<Redactor> {
-    let secrets = secrets.all();
+    let secrets = secrets.named();
     for (name, value) in &secrets {
         if let Some(why) = too_common(value) {
             cx.ui.warning(&format!("secret `{name}` is not hidden in logs: {why}"));

@@ -8,6 +8,7 @@ use git2::{Commit, Tree};
 use super::program::{self, Git};
 use super::repository::Repository;
 use super::trouble::Trouble;
+use super::update;
 use crate::project::load::PRODUCTS;
 use crate::project::project_file;
 
@@ -85,6 +86,7 @@ fn check_out(files: &Path, address: &str) -> Result<(), Trouble> {
         ))
         .hint("`git clone` fetches any other repository"));
     }
+    update::refuse_state(&repository, &tree)?;
     write(&repository, &head)
 }
 

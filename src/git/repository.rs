@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use git2::{Commit, ErrorCode, Oid, Signature, Tree};
+pub use git2::Oid;
+use git2::{Commit, ErrorCode, Signature, Tree};
 
 use super::trouble::Trouble;
 

@@ -10,9 +10,10 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::model::PlugId;
+use super::model::{Mode, PlugId};
 use crate::project::load::{CONFIG, INSTANCES, PRODUCTS};
 use crate::project::plug_file::topic_and_mode;
+use crate::project::position::one_line;
 use crate::project::{project_file, setting, yaml};
 
 /// The folder of the vault.
@@ -114,19 +115,21 @@ impl Subject {
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Mesh => f.write_str("the mesh"),
-            Self::Product { product } => write!(f, "product {product}"),
-            Self::Instance { instance, .. } => write!(f, "instance {instance}"),
+        let text = match self {
+            Self::Mesh => "the mesh".to_owned(),
+            Self::Product { product } => format!("product {product}"),
+            Self::Instance { instance, .. } => format!("instance {instance}"),
             Self::Plug { plug } => {
-                let mode = if plug.mode == super::model::Mode::Pull { " (pull)" } else { "" };
-                write!(f, "plug {} {} -> {}{mode}", plug.topic, plug.source, plug.destination)
+                let mode = if plug.mode == Mode::Pull { " (pull)" } else { "" };
+                format!("plug {} {} -> {}{mode}", plug.topic, plug.source, plug.destination)
             }
-            Self::Secret { secret } => write!(f, "secret {secret}"),
-            Self::Recipients { folder } if folder.is_empty() => f.write_str("recipients of the secrets"),
-            Self::Recipients { folder } => write!(f, "recipients of the secrets in {folder}"),
-            Self::File { path } => write!(f, "file {}", one_line(&path.to_string_lossy())),
-        }
+            Self::Secret { secret } => format!("secret {secret}"),
+            Self::Recipients { folder } if folder.is_empty() => "recipients of the secrets".to_owned(),
+            Self::Recipients { folder } => format!("recipients of the secrets in {folder}"),
+            Self::File { path } => format!("file {}", path.to_string_lossy()),
+        };
+        // Names come from others as well.
+        f.write_str(&one_line(&text))
     }
 }
 
@@ -302,8 +305,8 @@ impl KeyChange {
 impl fmt::Display for KeyChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self.key.strip_prefix("settings.") {
-            Some(setting) => format!("setting {setting}"),
-            None => self.key.clone(),
+            Some(setting) => one_line(&format!("setting {setting}")),
+            None => one_line(&self.key),
         };
         match (&self.before, &self.after) {
             (Some(before), Some(after)) => write!(f, "{name} {} -> {}", show(before), show(after)),
@@ -317,11 +320,6 @@ impl fmt::Display for KeyChange {
 pub fn show(value: &Value) -> String {
     let text = one_line(&setting::show(value));
     if text.chars().count() <= LONGEST { text } else { text.chars().take(LONGEST).chain("...".chars()).collect() }
-}
-
-/// Text of others without what could move a terminal's cursor.
-pub fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
 #[cfg(test)]

@@ -68,11 +68,16 @@ impl Secrets {
         self.made().get(&place).or_else(|| self.known.get(&place)).cloned()
     }
 
-    /// All there are, `<instance>/<key>` with the value.
-    pub fn all(&self) -> BTreeMap<String, String> {
+    /// All there are, those made up too: `<instance>/<key>` with the value.
+    pub fn named(&self) -> BTreeMap<String, String> {
         let made = self.made();
         let places = self.known.iter().chain(made.iter());
         places.map(|((instance, key), value)| (format!("{instance}/{key}"), value.clone())).collect()
+    }
+
+    /// Those that were read: instance, key and value of each.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.known.iter().map(|((instance, key), value)| (instance.as_str(), key.as_str(), value.as_str()))
     }
 
     /// Takes a secret that the user gave, in place of one that may be there.

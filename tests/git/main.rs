@@ -2,6 +2,10 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod clone;
 mod history;
 mod setup;
+mod share;
 mod support;
+mod transports;
+mod update;

@@ -1,0 +1,62 @@
+//! Secrets in clear, as commands that let something out of this machine look for them.
+
+use std::path::Path;
+
+use super::Context;
+use super::failure::Failure;
+use crate::git::outgoing;
+use crate::git::repository::Repository;
+use crate::git::scan::{ALLOW_FILE, Finding, KnownSecret, MARKER, Scanner};
+use crate::plan::paths::StateFolder;
+use crate::plan::secrets::Secrets;
+use crate::project::position::{Diagnostic, Mark, Position};
+
+/// What looks for secrets in the repository of a project.
+///
+/// # Errors
+/// When what is secret cannot be read.
+pub(super) fn scanner(cx: &Context, repository: &Repository) -> Result<Scanner, Failure> {
+    let known = known(cx, &repository.project())?;
+    Ok(Scanner::new(&known, outgoing::allow_list(repository)?)?)
+}
+
+/// Everything that is known here to be secret in the project at `root`.
+fn known(_cx: &Context, root: &Path) -> Result<Vec<KnownSecret>, Failure> {
+    let folder = StateFolder::of(root).secrets();
+    let generated = Secrets::load(&folder).map_err(|error| {
+        Failure::new(format!("the generated passwords in `{}` cannot be read: {error}", folder.display()))
+    })?;
+    let called = |instance: &str, key: &str| format!("the generated {key} of {instance}");
+    Ok(generated
+        .all()
+        .map(|(instance, key, value)| KnownSecret { called: called(instance, key), value: value.as_bytes().to_owned() })
+        .collect())
+}
+
+/// Refuses to go on if something was found. `so` is what does not happen.
+///
+/// # Errors
+/// The findings.
+pub(super) fn refuse(so: &str, found: Vec<Finding>) -> Result<(), Failure> {
+    if found.is_empty() {
+        return Ok(());
+    }
+    let committed = found.iter().any(|finding| finding.commit.is_some());
+    let word = if found.len() == 1 { "a secret stands" } else { "secrets stand" };
+    let failure = Failure::new(format!("{so}: {word} in clear in what would leave this machine"))
+        .hint("put it into the vault (`resilmesh secret set NAME`), and its name in its place");
+    let failure = if committed {
+        failure.hint("it is in the history: take it out of the commit (`git rebase -i`, `git commit --amend`)")
+    } else {
+        failure
+    };
+    Err(failure
+        .hint(format!("if it is none: `{MARKER}` in a remark on its line, or its file in `{ALLOW_FILE}`"))
+        .found(found.into_iter().map(diagnostic).collect()))
+}
+
+fn diagnostic(finding: Finding) -> Diagnostic {
+    let commit = finding.commit.map(|id| format!(", in commit {id}")).unwrap_or_default();
+    let at = Position::new(&finding.path, Mark::new(finding.line, finding.column));
+    Diagnostic::error(at, format!("{}{commit}", finding.kind))
+}

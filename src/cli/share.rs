@@ -1,0 +1,94 @@
+//! `resilmesh share`: give the mesh to others.
+
+use clap::Args;
+use serde_json::json;
+
+use super::Context;
+use super::clone::address;
+use super::failure::Failure;
+use super::leaks;
+use crate::git::push::{self, Pushed, Remote};
+use crate::git::repository::{Oid, Repository, short};
+use crate::git::{changes, outgoing, share};
+use crate::mesh::difference::{Difference, differences};
+
+/// Commit the mesh and push it, once it has no mistakes and no secret stands in it in clear
+#[derive(Debug, Args)]
+pub struct ShareArgs {
+    /// Where: the name of a remote, or the first time the address of a repository
+    pub remote: Option<String>,
+    /// What to say of the changes [default: what they are]
+    #[arg(short, long, allow_hyphen_values = true)]
+    pub message: Option<String>,
+}
+
+/// Shares the mesh.
+///
+/// # Errors
+/// When the mesh has mistakes, a secret stands in clear, or the other side does not take it.
+pub fn run(cx: &Context, args: ShareArgs) -> Result<(), Failure> {
+    let root = cx.project_folder()?;
+    let repository = Repository::must(&root)?;
+    repository.branch()?;
+    let given = args.remote.map(|given| if given.contains('/') { address(cx, &given) } else { given });
+    let remote = push::remote(&repository, given.as_deref())?;
+    refuse_unsettled(&repository)?;
+    let (_, _, warnings) = cx.compiled().map_err(|mut failure| {
+        failure.message = format!("nothing is shared: {}", failure.message);
+        failure
+    })?;
+    warnings.iter().for_each(|warning| cx.ui.diagnostic(warning));
+    let scanner = leaks::scanner(cx, &repository)?;
+    leaks::refuse("nothing is committed or shared", outgoing::in_files(&repository, &scanner)?)?;
+
+    let before = repository.head()?.map(|head| repository.tree(&head)).transpose()?;
+    let changed = differences(&changes::on_disk(&repository, before.as_ref())?);
+    let message = args.message.map_or_else(|| share::message(&changed), |message| format!("{}\n", message.trim_end()));
+    let committed = share::commit(&repository, &message)?;
+    let Some(tip) = repository.head()?.map(|head| head.id()) else {
+        return Err(Failure::new("there is nothing to share: the project has no files"));
+    };
+    let outgoing = outgoing::commits(&repository, tip, &outgoing::known_at(&repository, &remote.name)?)?;
+    leaks::refuse("nothing is shared", outgoing::in_commits(&repository, &scanner, &outgoing)?)?;
+    match push::push(&repository, &remote, tip)? {
+        Pushed::Behind => Err(behind(&remote)),
+        Pushed::Nothing => {
+            report(cx, &remote, None, &[]);
+            Ok(())
+        }
+        Pushed::Done => {
+            report(cx, &remote, committed.or(Some(tip)), &changed);
+            Ok(())
+        }
+    }
+}
+
+fn refuse_unsettled(repository: &Repository) -> Result<(), Failure> {
+    let paths = share::unsettled(repository)?;
+    if paths.is_empty() {
+        return Ok(());
+    }
+    let failure = Failure::new("nothing is shared: the last update is still in conflict");
+    let failure = share::how_to_settle(&paths).into_iter().fold(failure, Failure::hint);
+    Err(failure.hint("`resilmesh update --abort` goes back to before the update"))
+}
+
+fn behind(remote: &Remote) -> Failure {
+    Failure::new(format!("others shared changes at `{}` that are not here yet; yours are committed", remote.url))
+        .hint("`resilmesh update` brings them here, then share again")
+}
+
+fn report(cx: &Context, remote: &Remote, commit: Option<Oid>, changed: &[Difference]) {
+    if cx.ui.json {
+        cx.ui.document(&json!({
+            "schema": 1, "remote": remote.name, "url": remote.url,
+            "commit": commit.map(|id| id.to_string()), "changes": changed,
+        }));
+        return;
+    }
+    changed.iter().for_each(|change| cx.ui.progress(format!("  {change}")));
+    cx.ui.progress(match commit {
+        Some(id) => format!("shared at `{}`: {}", remote.url, short(id)),
+        None => format!("nothing new: `{}` has it all", remote.url),
+    });
+}

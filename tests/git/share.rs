@@ -1,0 +1,223 @@
+//! `share`, and the same look-through for a plain `git push`.
+
+use insta::assert_snapshot;
+
+use crate::support::{Person, Place};
+
+/// A token that must not stand in this file in one piece.
+fn token() -> String {
+    format!("ghp_{}", "Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4zAb3d")
+}
+
+fn at(url: &str, person: &Person) -> String {
+    person.git("", &["--git-dir", url, "log", "--format=%s", "main"])
+}
+
+#[test]
+fn the_first_share_names_the_place_and_later_ones_know_it() {
+    let place = Place::new();
+    let ann = place.person("ann");
+    ann.small_mesh();
+    assert_snapshot!(ann.refused("mesh", &["share"]), @"
+    error: the mesh is shared nowhere yet
+    hint: make an empty repository at your git server, then: `resilmesh share URL`
+    ");
+    let url = place.bare("mesh.git");
+    ann.must("mesh", &["configure", "edr-1", "-c", "retention=90d"]);
+    let done = ann.resilmesh("mesh", &["share", &url]);
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert!(
+        done.err.starts_with("  instance edr-1: setting retention 30d -> 90d\nshared at `[PLACE]/mesh.git`: "),
+        "{}",
+        done.err
+    );
+    assert_snapshot!(at(&url, &ann), @"
+    Instance edr-1: setting retention 30d -> 90d
+    Add the products and instances
+    Make the mesh
+    ");
+    assert_eq!(ann.git("mesh", &["status", "--porcelain", "-b"]), "## main...origin/main");
+    assert_eq!(ann.resilmesh("mesh", &["share"]).err, "nothing new: `[PLACE]/mesh.git` has it all\n");
+
+    ann.must("mesh", &["add", "edr", "edr-2"]);
+    ann.must("mesh", &["plug", "alerts", "edr-2", "siem-1"]);
+    ann.write("mesh/-x\ny", "odd names do no harm\n");
+    let data = ann.json("mesh", &["share", "-m", "-Two of them"]);
+    assert_eq!((&data["schema"], &data["remote"]), (&1.into(), &"origin".into()));
+    assert_eq!(data["changes"].as_array().map(Vec::len), Some(3));
+    assert!(at(&url, &ann).starts_with("-Two of them\n"));
+    assert_eq!(ann.git("mesh", &["status", "--porcelain"]), "");
+}
+
+#[test]
+fn a_mesh_with_mistakes_is_not_shared() {
+    let place = Place::new();
+    let ann = place.person("ann");
+    ann.small_mesh();
+    let url = place.bare("mesh.git");
+    ann.write("mesh/instances/siem/siem-2/config.yaml", "name: siem-2\nproduct: siem\nruntime: moon\n");
+    assert_snapshot!(ann.refused("mesh", &["share", &url]), @"
+    instances/siem/siem-2/config.yaml:1:1: warning: nothing is plugged to `siem-2`
+      hint: `resilmesh plug TOPIC SOURCE DESTINATION` connects it
+    instances/siem/siem-2/config.yaml:3:10: error: runtime `moon` is unknown
+      hint: there is `embedded`
+    error: nothing is shared: the project has 1 mistake
+    ");
+    assert_eq!(ann.git("mesh", &["remote"]), "", "a remote is known only once it took the mesh");
+    assert_eq!(ann.git("mesh", &["status", "--porcelain"]), "?? instances/siem/siem-2/");
+}
+
+#[test]
+fn who_git_does_not_know_is_told_what_to_set() {
+    let place = Place::new();
+    let ann = place.stranger("ann");
+    ann.must("", &["init", "mesh"]);
+    assert_snapshot!(ann.refused("mesh", &["share", &place.bare("mesh.git")]), @r#"
+    error: git does not know who you are
+    hint: say who you are: `git config --global user.name "NAME"` and `git config --global user.email ADDRESS`
+    "#);
+    let ann = ann
+        .with("GIT_AUTHOR_NAME", "ann")
+        .with("GIT_AUTHOR_EMAIL", "a@b")
+        .with("GIT_COMMITTER_NAME", "ann")
+        .with("GIT_COMMITTER_EMAIL", "a@b");
+    ann.must("mesh", &["share", &place.path("mesh.git").display().to_string()]);
+}
+
+#[test]
+fn a_secret_in_a_file_is_neither_committed_nor_shared() {
+    let place = Place::new();
+    let ann = place.person("ann");
+    ann.small_mesh();
+    let url = place.bare("mesh.git");
+    ann.write("mesh/.resilmesh/secrets/bus/password", "correct horse battery");
+    ann.write("mesh/notes.md", format!("# Notes\nuse {} for it\n", token()));
+    ann.write(
+        "mesh/products/edr/x.py",
+        "URL = 'nats://bus:Y29ycmVjdCBob3JzZSBiYXR0ZXJ5@localhost'\n# correct horse battery\n",
+    );
+    assert_snapshot!(ann.refused("mesh", &["share", &url]), @"
+    notes.md:2:5: error: a GitHub token
+    products/edr/x.py:1:19: error: a password in a URL
+    products/edr/x.py:1:19: error: the generated password of bus, as base64
+    products/edr/x.py:2:3: error: the generated password of bus
+    error: nothing is committed or shared: secrets stand in clear in what would leave this machine
+    hint: put it into the vault (`resilmesh secret set NAME`), and its name in its place
+    hint: if it is none: `resilmesh:allow-secret` in a remark on its line, or its file in `.allow-secrets`
+    ");
+    assert_eq!(ann.git("mesh", &["status", "--porcelain"]), "?? notes.md\n?? products/edr/x.py");
+    assert_eq!(ann.git("mesh", &["count-objects"]), ann.git("mesh", &["count-objects"]));
+    ann.write("mesh/products/edr/x.py", "pass\n");
+    ann.write("mesh/.allow-secrets", "notes.md\n");
+    ann.must("mesh", &["share", &url]);
+}
+
+#[test]
+fn a_secret_that_was_taken_out_again_still_stands_in_the_history() {
+    let place = Place::new();
+    let ann = place.person("ann");
+    ann.small_mesh();
+    let url = place.bare("mesh.git");
+    ann.write("mesh/notes.md", token());
+    ann.commit("mesh", "Add notes");
+    let id = &ann.git("mesh", &["rev-parse", "HEAD"])[..10];
+    ann.git("mesh", &["rm", "-q", "notes.md"]);
+    ann.git("mesh", &["commit", "-q", "-m", &format!("Take {} out", token())]);
+    let last = &ann.git("mesh", &["rev-parse", "HEAD"])[..10];
+    let said = ann.refused("mesh", &["share", &url]);
+    assert!(!said.contains(&token()), "{said}");
+    let said = said.replace(id, "[FIRST]").replace(last, "[LAST]");
+    assert_snapshot!(said, @"
+    <message>:1:6: error: a GitHub token, in commit [LAST]
+    notes.md:1:1: error: a GitHub token, in commit [FIRST]
+    error: nothing is shared: secrets stand in clear in what would leave this machine
+    hint: put it into the vault (`resilmesh secret set NAME`), and its name in its place
+    hint: it is in the history: take it out of the commit (`git rebase -i`, `git commit --amend`)
+    hint: if it is none: `resilmesh:allow-secret` in a remark on its line, or its file in `.allow-secrets`
+    ");
+    assert_eq!(ann.git("", &["--git-dir", &url, "branch"]), "");
+}
+
+#[test]
+fn a_plain_git_push_is_looked_through_as_well() {
+    let place = Place::new();
+    let ann = place.person("ann");
+    ann.small_mesh();
+    let url = place.bare("mesh.git");
+    ann.git("mesh", &["remote", "add", "there", &url]);
+    ann.git("mesh", &["push", "-q", "there", "main"]);
+    ann.git("mesh", &["switch", "-q", "-c", "side"]);
+    ann.write("mesh/a b/notes.md", token());
+    ann.commit("mesh", "Add notes");
+    let done = ann.run("git", "mesh", &["push", "-q", "there", "side"]);
+    assert_eq!(done.code, 1);
+    assert!(done.err.contains("a b/notes.md:1:1: error: a GitHub token, in commit "), "{}", done.err);
+    assert!(done.err.contains("error: nothing is pushed: a secret stands in clear"), "{}", done.err);
+    assert!(!done.err.contains(&token()));
+    // By address, in a folder below, and a branch taken away.
+    assert_eq!(ann.run("git", "mesh/products", &["push", "-q", &url, "side"]).code, 1);
+    ann.git("mesh", &["push", "-q", "there", "main:other"]);
+    ann.git("mesh", &["push", "-q", "there", ":other"]);
+    ann.git("mesh", &["push", "-q", "--no-verify", "there", "side"]);
+}
+
+#[test]
+fn who_is_behind_is_told_to_update_and_loses_nothing() {
+    let place = Place::new();
+    let (ann, bob) = (place.person("ann"), place.person("bob"));
+    let url = place.bare("mesh.git");
+    ann.small_mesh();
+    ann.must("mesh", &["share", &url]);
+    bob.must("", &["clone", &url]);
+    bob.must("mesh", &["configure", "edr-1", "-c", "region=us2"]);
+    bob.must("mesh", &["share"]);
+    ann.must("mesh", &["configure", "edr-1", "-c", "retention=90d"]);
+    assert_snapshot!(ann.refused("mesh", &["share"]), @"
+    error: others shared changes at `[PLACE]/mesh.git` that are not here yet; yours are committed
+    hint: `resilmesh update` brings them here, then share again
+    ");
+    ann.must("mesh", &["update"]);
+    ann.must("mesh", &["share"]);
+    bob.must("mesh", &["update"]);
+    assert!(
+        bob.read("mesh/instances/edr/edr-1/config.yaml").contains("region: us2\n  # how long\n  retention: \"90d\"\n"),
+        "{}",
+        bob.read("mesh/instances/edr/edr-1/config.yaml")
+    );
+}
+
+#[test]
+fn a_place_that_is_not_there_leaves_no_remote() {
+    let place = Place::new();
+    let ann = place.person("ann");
+    ann.small_mesh();
+    let said = ann.refused("mesh", &["share", "../nowhere.git"]);
+    assert!(said.starts_with("error: `../nowhere.git` does not take the mesh: "), "{said}");
+    assert_eq!(ann.git("mesh", &["remote"]), "");
+    assert_snapshot!(ann.refused("mesh", &["share", "upstream"]), @"
+    error: there is no remote `upstream`
+    hint: give the address of a repository: `resilmesh share URL`
+    ");
+    ann.must("mesh", &["share", &place.bare("one.git")]);
+    assert_snapshot!(ann.refused("mesh", &["share", &place.bare("two.git")]), @"
+    error: the mesh is shared at `[PLACE]/one.git` already
+    hint: `git remote add NAME URL` adds another place, `resilmesh share NAME` shares there
+    hint: `git remote set-url origin URL` moves it
+    ");
+    ann.git("mesh", &["remote", "add", "two", &place.path("two.git").display().to_string()]);
+    ann.must("mesh", &["share", "two"]);
+    ann.git("mesh", &["checkout", "-q", "--detach"]);
+    assert!(ann.refused("mesh", &["share"]).starts_with("error: no branch is checked out\n"));
+}
+
+#[test]
+fn only_the_project_is_committed_when_the_repository_holds_more() {
+    let place = Place::new();
+    let ann = place.person("ann");
+    ann.git("", &["init", "-q", "work"]);
+    ann.must("work", &["init", "lab"]);
+    ann.write("work/draft.txt", format!("{}\n", token()));
+    ann.must("work/lab", &["share", &place.bare("work.git"), "-m", "Add the lab"]);
+    assert_eq!(ann.git("work", &["status", "--porcelain"]), "?? draft.txt");
+    assert!(ann.git("work", &["ls-files"]).lines().all(|path| path.starts_with("lab/")));
+}
