@@ -36,3 +36,17 @@ fn nothing_is_asked_that_is_said() {
     terminal.wait_for("configured `edr`");
     assert!(terminal.child.wait().expect("it ends").success());
 }
+
+#[test]
+fn trust_is_asked_for_and_no_means_no() {
+    let project = TestProject::with(&[("products/edr/definition.yaml", "{}\n"), ("products/edr/hooks.py", "x = 1\n")]);
+    let repository = git2::Repository::init(project.root()).expect("a repository");
+    repository.remote("origin", "https://example.org/mesh.git").expect("a remote");
+    let mut terminal = OnTerminal::start(&project, &["trust"]);
+    terminal.wait_for("is shared with https://example.org/mesh.git");
+    terminal.wait_for("hooks.py  6 bytes");
+    terminal.wait_for("let `edr` run on this machine?");
+    terminal.type_line("n");
+    terminal.wait_for("nothing was trusted");
+    assert_eq!(terminal.child.wait().expect("it ends").code(), Some(1));
+}

@@ -147,6 +147,15 @@ impl Place {
 #[test]
 fn looking_at_a_clone_runs_nothing_of_it() {
     let place = Place::cloned();
+    // No other program runs either, whichever it would be.
+    let canary = format!("#!/bin/sh\n: > '{}'\n", place.path("canary").display());
+    for program in ["cargo", "cc", "git", "gpg", "nats-server", "pip", "python3", "rustc", "sh", "ssh"] {
+        place.write(&format!("bin/{program}"), &canary);
+        let program = place.path("bin").join(program);
+        std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o755)).expect("mode");
+    }
+    let path = place.path("bin").display().to_string();
+    place.write("mesh/products/evil/\u{1b}[2Jx.py", "");
     for args in [
         &["list", "products"][..],
         &["list", "instances"],
@@ -159,8 +168,9 @@ fn looking_at_a_clone_runs_nothing_of_it() {
         &["trust", "--list"],
         &["logs"],
     ] {
-        let (_, err) = place.must(args);
-        assert!(!place.canary(), "{args:?} ran something: {err}");
+        let (code, out, err) = place.run(args, &[("PATH", &path)]);
+        assert!(code == 0 && !place.canary(), "{args:?} ran something: {out}{err}");
+        assert!(!out.contains('\u{1b}') && !err.contains('\u{1b}'), "{args:?}: {out}{err}");
     }
     let (out, err) = place.must(&["plan"]);
     assert!(out.contains("evil-1") && err.contains("`evil` is not trusted"), "{out}{err}");

@@ -11,7 +11,9 @@ use super::completion;
 use super::failure::Failure;
 use crate::mesh::model::Mesh;
 use crate::project::names;
-use crate::trust::review::{FileChange, Review, describe, printable, review};
+use crate::project::position::{Diagnostic, Severity};
+use crate::project::printable::printable;
+use crate::trust::review::{FileChange, Review, describe, review};
 use crate::trust::subject::Subject;
 use crate::trust::{Gate, Refused, Standing, TrustError, Trusted};
 
@@ -107,8 +109,7 @@ pub(super) fn note(cx: &Context, mesh: &Mesh) -> Result<(), Failure> {
     let gate = Gate::open(&cx.project()?)?;
     if let Err(Refused { found, names, .. }) = gate.permit(used_by(mesh)) {
         for found in found {
-            let place = found.at.map(|at| format!("{at}: ")).unwrap_or_default();
-            cx.ui.warning(&format!("{place}{}", found.message));
+            cx.ui.diagnostic(&Diagnostic { severity: Severity::Warning, ..found });
         }
         cx.ui.warning(&format!("`resilmesh up` refuses until then: `resilmesh trust {}`", names.join(" ")));
     }

@@ -26,6 +26,7 @@ pub mod lock_file;
 pub mod names;
 pub mod plug_file;
 pub mod position;
+pub mod printable;
 pub mod product_folder;
 pub mod project_file;
 pub mod scaffold;

@@ -8,6 +8,7 @@ use similar::TextDiff;
 use super::store::Known;
 use super::subject::Subject;
 use crate::project::content::{Content, Entry};
+use crate::project::printable::printable;
 
 /// Lines around a change.
 const AROUND: usize = 3;
@@ -103,25 +104,6 @@ fn unified(path: &str, old: &str, new: &str) -> String {
     printable(&text)
 }
 
-/// A text in which nothing hides: what a terminal obeys, or shows in another order than it stands,
-/// is written out.
-pub fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' | '\t' => out.push(c),
-            c if c.is_control() || hides(c) => out.extend(c.escape_unicode()),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// Marks of direction, and characters without width.
-fn hides(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{61c}' | '\u{e0000}'..='\u{e007f}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,12 +124,5 @@ mod tests {
             Some("--- before/a.py\n+++ now/a.py\n@@ -1,2 +1,2 @@\n one\n-two\n+evil()\n")
         );
         assert!(found[2].diff.as_ref().is_some_and(|diff| diff.ends_with("+import os\n")));
-    }
-
-    #[test]
-    fn nothing_hides_in_what_is_shown() {
-        assert_eq!(printable("a\u{1b}[2Kb\r\n"), "a\\u{1b}[2Kb\\u{d}\n");
-        assert_eq!(printable("x\u{202e}y\u{200b}"), "x\\u{202e}y\\u{200b}");
-        assert_eq!(printable("grün\tß"), "grün\tß");
     }
 }
