@@ -10,4 +10,5 @@ pub mod model;
 pub mod product_check;
 mod rings;
 mod settings;
+pub mod subject;
 mod topology;
