@@ -7,7 +7,7 @@ use clap::Args;
 use super::Context;
 use super::failure::Failure;
 use crate::git::merge::driver;
-use crate::mesh::difference::Subject;
+use crate::mesh::subject::Subject;
 
 /// Called by git to merge a file
 #[derive(Debug, Args)]

@@ -19,7 +19,10 @@ use crate::vault::{Prompting, Secret};
 /// # Errors
 /// When what is secret cannot be read.
 pub(super) fn scanner(cx: &Context, repository: &Repository) -> Result<Scanner, Failure> {
-    let known = known(cx, &repository.project())?;
+    let mut known = Vec::new();
+    for project in repository.projects()? {
+        known.extend(self::known(cx, &repository.top().join(project))?);
+    }
     Ok(Scanner::new(&known, outgoing::allow_list(repository)?)?)
 }
 

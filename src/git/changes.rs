@@ -7,7 +7,8 @@ use git2::{Commit, Delta, Diff, DiffOptions, Oid, Tree};
 
 use super::repository::Repository;
 use super::trouble::Trouble;
-use crate::mesh::difference::{FileChange, Subject};
+use crate::mesh::difference::FileChange;
+use crate::mesh::subject::Subject;
 
 /// One side of a changed file.
 enum Side {

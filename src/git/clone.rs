@@ -108,7 +108,7 @@ fn write(repository: &Repository, head: &Commit<'_>) -> Result<(), Trouble> {
 /// When its files cannot be listed.
 pub fn links_that_lead_out(repository: &Repository) -> Result<Vec<PathBuf>, Trouble> {
     let mut found = Vec::new();
-    for entry in repository.inner.index()?.iter() {
+    for entry in repository.index()?.iter() {
         let path = PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&entry.path));
         let there = repository.top().join(&path);
         if !there.is_symlink() {

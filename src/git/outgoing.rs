@@ -10,14 +10,15 @@ use super::repository::{Repository, short};
 use super::scan::{ALLOW_FILE, AllowList, Finding, Scanner};
 use super::trouble::Trouble;
 
-/// What the project says of files in which things may look like secrets.
+/// What the projects of the repository say of files in which things may look like secrets.
 ///
 /// # Errors
-/// When its file is there and cannot be read.
+/// When a file that says so is there and cannot be read.
 pub fn allow_list(repository: &Repository) -> Result<AllowList, Trouble> {
-    let file = repository.project().join(ALLOW_FILE);
-    let text = on_disk_content(&file)?.unwrap_or_default();
-    Ok(AllowList::parse(&String::from_utf8_lossy(&text), &repository.from_project(Path::new(""))))
+    repository.projects()?.into_iter().try_fold(AllowList::default(), |list, project| {
+        let text = on_disk_content(&repository.top().join(&project).join(ALLOW_FILE))?.unwrap_or_default();
+        Ok(list.and(AllowList::parse(&String::from_utf8_lossy(&text), &project)))
+    })
 }
 
 /// The secrets in files of the project that are not committed as they are.

@@ -3,7 +3,7 @@
 //! It knows what libgit2 does not: the user's ssh configuration and known hosts, agents and hardware
 //! keys, proxies, credential helpers. Everything local is done in the process.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -74,7 +74,9 @@ impl Git {
     /// To work in this repository and no other, whatever lies in the folder.
     pub fn within(repository: &super::repository::Repository) -> Self {
         let mut git = Self::new();
-        git.0.arg("--git-dir").arg(repository.inner.path());
+        let mut hooks = OsString::from("core.hooksPath=");
+        hooks.push(super::setup::trusted_hooks(repository));
+        git.0.arg("-c").arg(hooks).arg("--git-dir").arg(repository.inner.path());
         git.0.arg("--work-tree").arg(repository.top()).current_dir(repository.top());
         git
     }

@@ -1,13 +1,15 @@
 //! The repository that a project lies in.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 pub use git2::Oid;
-use git2::{Commit, ErrorCode, Signature, Tree};
+use git2::{Commit, ErrorCode, Index, Signature, Tree};
 
 use super::trouble::Trouble;
+use crate::project::project_file;
 
 /// What to do when git does not know who its user is.
 pub const WHO_HINT: &str =
@@ -70,6 +72,28 @@ impl Repository {
     /// The project is the whole repository.
     pub fn is_project(&self) -> bool {
         self.prefix == Path::new("")
+    }
+
+    /// git's index as it is now: another program may have changed it since it was read.
+    pub(super) fn index(&self) -> Result<Index, Trouble> {
+        let mut index = self.inner.index()?;
+        index.read(false)?;
+        Ok(index)
+    }
+
+    /// The folders below the top that are projects: this one, and any other in the index.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn projects(&self) -> Result<BTreeSet<PathBuf>, Trouble> {
+        let mut projects = BTreeSet::from([self.prefix.clone()]);
+        for entry in self.index()?.iter() {
+            let path = Path::new(OsStr::from_bytes(&entry.path));
+            if path.ends_with(project_file::FILE_NAME) {
+                projects.extend(path.parent().map(Path::to_owned));
+            }
+        }
+        Ok(projects)
     }
 
     /// The path below the project of a path below the top; none if it lies outside of the project.

@@ -48,8 +48,12 @@ pub fn register(repository: &Repository, program: &Path) -> Result<Hook, Trouble
         config.set_str(&format!("merge.{driver}.name"), name)?;
         config.set_str(&format!("merge.{driver}.driver"), &call)?;
     }
-    let folder = hooks_folder(repository);
+    let folder = repository.inner.commondir().join("hooks");
     let hook = folder.join("pre-push");
+    if let Some(elsewhere) = configured_hooks(repository).filter(|elsewhere| *elsewhere != folder) {
+        // Hooks for other repositories too, or files of this one: nothing that we may write to.
+        return Ok(Hook::Foreign(elsewhere.join("pre-push")));
+    }
     match std::fs::read_to_string(&hook) {
         Ok(text) if !text.contains(OURS) => return Ok(Hook::Foreign(hook)),
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Ok(Hook::Foreign(hook)),
@@ -59,9 +63,20 @@ pub fn register(repository: &Repository, program: &Path) -> Result<Hook, Trouble
     Ok(Hook::Installed)
 }
 
-fn hooks_folder(repository: &Repository) -> PathBuf {
-    let configured = repository.inner.config().and_then(|config| config.get_path("core.hooksPath"));
-    configured.map_or_else(|_| repository.inner.commondir().join("hooks"), |path| repository.top().join(path))
+/// Where the user's configuration says that hooks are.
+fn configured_hooks(repository: &Repository) -> Option<PathBuf> {
+    let configured = repository.inner.config().and_then(|config| config.get_path("core.hooksPath")).ok()?;
+    Some(repository.top().join(configured))
+}
+
+/// The folder of hooks that git may run: never one among the files, which others write.
+pub(super) fn trusted_hooks(repository: &Repository) -> PathBuf {
+    let own = repository.inner.commondir().join("hooks");
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    match configured_hooks(repository).map(|path| real(&path)) {
+        Some(path) if !path.starts_with(repository.top()) => path,
+        _ => own,
+    }
 }
 
 fn script(program: &Path) -> String {
@@ -109,7 +124,7 @@ pub fn first_commit(repository: &Repository, message: &str) -> Result<Option<Oid
 /// # Errors
 /// When a file cannot be read, or the index not be written.
 pub fn stage(repository: &Repository) -> Result<Oid, Trouble> {
-    let mut index = repository.inner.index()?;
+    let mut index = repository.index()?;
     let mut of_project = |path: &Path, _: &[u8]| {
         let bytes = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
         i32::from(repository.in_project(bytes).is_none())

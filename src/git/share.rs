@@ -8,7 +8,8 @@ use super::merge::document::has_markers;
 use super::repository::Repository;
 use super::setup;
 use super::trouble::Trouble;
-use crate::mesh::difference::{Difference, Subject};
+use crate::mesh::difference::Difference;
+use crate::mesh::subject::Subject;
 
 /// How many changes the first line of a message names.
 const NAMED: usize = 3;
@@ -57,7 +58,7 @@ fn joined(repository: &Repository) -> Result<Vec<Commit<'_>>, Trouble> {
 /// When the index cannot be read.
 pub fn unsettled(repository: &Repository) -> Result<Vec<PathBuf>, Trouble> {
     let mut found = Vec::new();
-    for conflict in repository.inner.index()?.conflicts()? {
+    for conflict in repository.index()?.conflicts()? {
         let conflict = conflict?;
         let whole = conflict.our.is_some() && conflict.their.is_some();
         let Some(entry) = conflict.our.or(conflict.their).or(conflict.ancestor) else { continue };

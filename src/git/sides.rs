@@ -27,7 +27,7 @@ impl std::fmt::Debug for Sides {
 /// # Errors
 /// When they cannot be read.
 pub fn of(repository: &Repository, path: &Path) -> Result<Option<Sides>, Trouble> {
-    let index = repository.inner.index()?;
+    let index = repository.index()?;
     let side = |stage| -> Result<Option<Vec<u8>>, Trouble> {
         let Some(entry) = index.get_path(&repository.from_project(path), stage) else { return Ok(None) };
         Ok(Some(repository.inner.find_blob(entry.id)?.content().to_owned()))
@@ -43,7 +43,7 @@ pub fn of(repository: &Repository, path: &Path) -> Result<Option<Sides>, Trouble
 /// When the index cannot be written.
 pub fn settle(repository: &Repository, path: &Path) -> Result<(), Trouble> {
     let path = repository.from_project(path);
-    let mut index = repository.inner.index()?;
+    let mut index = repository.index()?;
     if repository.top().join(&path).symlink_metadata().is_ok() {
         index.add_path(&path)?;
     } else {

@@ -85,7 +85,7 @@ pub fn abort(repository: &Repository) -> Result<(), Trouble> {
         return Err(Trouble::new("no merge is open: there is nothing to go back from"));
     }
     // git knows how to keep what was not committed before.
-    let said = Git::within(repository).args(["-c", "core.hooksPath=/dev/null", "merge", "--abort"]).run()?;
+    let said = Git::within(repository).args(["merge", "--abort"]).run()?;
     if said.done { Ok(()) } else { Err(Trouble::new(format!("git cannot go back: {}", said.complaint()))) }
 }
 
@@ -213,7 +213,7 @@ fn open(repository: &Repository, theirs: Oid, merge: &Merge) -> Result<(), Troub
     options.safe().allow_conflicts(true).conflict_style_merge(true);
     let annotated = repository.inner.find_annotated_commit(theirs)?;
     repository.inner.merge(&[&annotated], Some(&mut merge::options()), Some(&mut options))?;
-    let mut index = repository.inner.index()?;
+    let mut index = repository.index()?;
     for (path, content, clean) in &merge.files {
         let file = repository.top().join(path);
         std::fs::write(&file, content).map_err(|error| Trouble::io(&file, &error))?;

@@ -11,4 +11,5 @@ pub mod product_check;
 mod rings;
 pub mod secrets;
 mod settings;
+pub mod subject;
 mod topology;

@@ -117,7 +117,7 @@ fn nothing_of_a_repository_is_run() {
     let hooks = ["post-checkout", "post-merge", "pre-push", "reference-transaction", "post-index-change"];
     for folder in ["hooks", ".githooks", ".husky", "products/x/.hooks"] {
         for hook in hooks {
-            eve.write(&format!("mesh/{folder}/{hook}"), &touch);
+            eve.program(&format!("mesh/{folder}/{hook}"), &touch);
         }
     }
     // Filters, drivers, and a configuration that names them.
@@ -148,12 +148,8 @@ fn nothing_of_a_repository_is_run() {
     eve.git("mesh", &["commit", "-q", "-m", "A submodule"]);
     eve.git("mesh", &["push", "-q", "--no-verify", &url, "main"]);
     // Whoever clones uses filters and templates with hooks elsewhere.
-    bob.write("templates/hooks/post-checkout", &touch);
-    std::process::Command::new("chmod")
-        .arg("+x")
-        .arg(bob.path("templates/hooks/post-checkout"))
-        .status()
-        .expect("chmod");
+    bob.program("templates/hooks/post-checkout", &touch);
+    bob.git("", &["config", "--global", "core.hooksPath", ".githooks"]);
     bob.git("", &["config", "--global", "init.templateDir", &bob.path("templates").display().to_string()]);
     bob.git("", &["config", "--global", "filter.evil.smudge", &format!("touch {}; cat", canary.display())]);
     bob.git("", &["config", "--global", "submodule.recurse", "true"]);

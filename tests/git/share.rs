@@ -220,4 +220,10 @@ fn only_the_project_is_committed_when_the_repository_holds_more() {
     ann.must("work/lab", &["share", &place.bare("work.git"), "-m", "Add the lab"]);
     assert_eq!(ann.git("work", &["status", "--porcelain"]), "?? draft.txt");
     assert!(ann.git("work", &["ls-files"]).lines().all(|path| path.starts_with("lab/")));
+    // A plain push from the top knows the lab's own passwords.
+    ann.write("work/lab/.resilmesh/secrets/bus/password", "correct horse battery");
+    ann.write("work/draft.txt", "correct horse battery");
+    ann.commit("work", "A draft");
+    let done = ann.run("git", "work", &["push", "-q"]);
+    assert!(done.code == 1 && done.err.contains("draft.txt:1:1: error: the generated password of bus"), "{}", done.err);
 }

@@ -78,6 +78,13 @@ impl Person {
         std::fs::write(path, text).expect("writable");
     }
 
+    /// A file that can be run.
+    pub fn program(&self, path: &str, text: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        self.write(path, text);
+        std::fs::set_permissions(self.path(path), std::fs::Permissions::from_mode(0o755)).expect("writable");
+    }
+
     pub fn read(&self, path: &str) -> String {
         std::fs::read_to_string(self.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
     }

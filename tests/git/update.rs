@@ -1,6 +1,10 @@
 //! `update` and the merge driver: two people change the same mesh.
 
+use std::path::Path;
+
 use insta::assert_snapshot;
+use resilmesh::git::repository::Repository;
+use resilmesh::git::sides::{self, Sides};
 use serde_json::Value;
 
 use crate::support::{Person, Place};
@@ -155,6 +159,12 @@ fn the_same_thing_changed_twice_is_named_and_left_to_settle() {
     // The three sides of the secret are in the index, for `secret edit`.
     let stages = bob.git("mesh", &["ls-files", "-u", "--", "secrets/edr/token.gpg"]);
     assert_eq!(stages.lines().count(), 3, "{stages}");
+    let repository = Repository::must(&bob.path("mesh")).expect("a repository");
+    let token = Path::new("secrets/edr/token.gpg");
+    let held = |content: &str| Some([b"\x85", content.as_bytes()].concat());
+    let sides = sides::of(&repository, token).expect("readable").expect("in conflict");
+    assert_eq!(sides, Sides { base: held("zero"), ours: held("two"), theirs: held("one") });
+    assert_eq!(sides::of(&repository, Path::new("README.md")).expect("readable"), None);
     assert!(bob.refused("mesh", &["update"]).starts_with("error: the last update is not finished: a merge is open\n"));
     assert!(
         bob.refused("mesh", &["share"]).starts_with("error: nothing is shared: the last update is still in conflict\n")
@@ -179,7 +189,9 @@ fn the_same_thing_changed_twice_is_named_and_left_to_settle() {
         said.contains("hint: secret edr/token: `resilmesh secret edit edr/token`") && !said.contains("edr-1"),
         "{said}"
     );
-    bob.git("mesh", &["add", "secrets/edr/token.gpg"]);
+    secret(&bob, "edr/token", "three");
+    sides::settle(&repository, token).expect("writable");
+    assert_eq!(sides::of(&repository, token).expect("readable"), None);
     bob.must("mesh", &["share"]);
     ann.must("mesh", &["update"]);
     assert!(ann.read(CONFIG).contains("90d") && !ann.has("mesh/instances/edr/edr-2/config.yaml"));

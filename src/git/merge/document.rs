@@ -155,7 +155,7 @@ impl Wanted {
 
 struct Conflict;
 
-fn keys<'m>(maps: [&'m Map<String, Value>; 3]) -> BTreeSet<&'m String> {
+fn keys(maps: [&Map<String, Value>; 3]) -> BTreeSet<&String> {
     maps.into_iter().flat_map(Map::keys).collect()
 }
 

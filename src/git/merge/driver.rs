@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::document::{self, KeyConflict};
 use super::{Clash, Conflict};
-use crate::mesh::difference::Subject;
+use crate::mesh::subject::Subject;
 
 /// What came of the merge of one file.
 #[derive(Debug, Clone, PartialEq)]

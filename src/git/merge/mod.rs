@@ -12,7 +12,8 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::mesh::difference::{Subject, show};
+use crate::mesh::difference::show;
+use crate::mesh::subject::Subject;
 
 /// Something that both sides changed, and that cannot have both changes.
 #[derive(Debug, Clone, PartialEq, Serialize)]

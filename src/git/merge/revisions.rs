@@ -10,7 +10,7 @@ use super::super::changes::changed_paths;
 use super::super::repository::Repository;
 use super::super::trouble::Trouble;
 use super::{Clash, Conflict, driver};
-use crate::mesh::difference::Subject;
+use crate::mesh::subject::Subject;
 
 /// What comes of joining two revisions.
 pub struct Merge {

@@ -21,6 +21,13 @@ impl AllowList {
         Self { paths: lines.map(|line| base.join(line.trim_start_matches('/'))).collect() }
     }
 
+    /// With what another list allows.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.paths.extend(other.paths);
+        self
+    }
+
     /// Whether things in this file may look like secrets.
     pub fn allows(&self, path: &Path) -> bool {
         self.paths.iter().any(|allowed| path.starts_with(allowed))
