@@ -54,7 +54,7 @@ fn the_soapa_mesh_is_made_from_nothing() {
 #[test]
 fn init_makes_a_project_that_git_can_keep() {
     let project = TestProject::empty_folder();
-    assert_snapshot!(project.run(&["init", "soc"]), @r#"
+    assert_snapshot!(project.run(&["init", "--no-key", "soc"]), @r#"
     -- stderr
     made project `soc`
     made a git repository in `soc`
@@ -76,7 +76,7 @@ fn init_makes_a_project_that_git_can_keep() {
     );
     assert_eq!(project.read("soc/resilmesh.yaml"), "name: soc\nversion: 1\n");
     assert!(project.read("soc/.gitignore").contains("/.resilmesh/\n"));
-    assert_snapshot!(project.run(&["init", "soc"]), @"
+    assert_snapshot!(project.run(&["init", "--no-key", "soc"]), @"
     -- stderr
     `soc` is a project already
     -- exit 0

@@ -42,7 +42,8 @@ fn trust_is_asked_for_and_no_means_no() {
     let project = TestProject::with(&[("products/edr/definition.yaml", "{}\n"), ("products/edr/hooks.py", "x = 1\n")]);
     let repository = git2::Repository::init(project.root()).expect("a repository");
     repository.remote("origin", "https://example.org/mesh.git").expect("a remote");
-    let mut terminal = OnTerminal::start(&project, &["trust"]);
+    let home = project.root();
+    let mut terminal = OnTerminal::start(&project.root(), &[("HOME", home.as_os_str())], &["trust"]);
     terminal.wait_for("is shared with https://example.org/mesh.git");
     terminal.wait_for("hooks.py  6 bytes");
     terminal.wait_for("let `edr` run on this machine?");

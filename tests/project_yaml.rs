@@ -57,6 +57,7 @@ fn anchors_and_merge_keys_work() {
         json!({"base": {"a": 1, "b": 2}, "use": {"a": 1, "b": 2}, "more": {"a": 1, "b": 3}, "both": {"a": 1, "b": 2, "c": 4}})
     );
     assert_eq!(bad("<<: 7\na: 1\n"), ["x.yaml:1:5: only a map can be merged with `<<`"]);
+    assert_eq!(good("'<<': 7\n").to_json(), json!({"<<": 7}), "in quotes it is a key like others");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::Context;
 use super::failure::Failure;
 use super::init::register;
+use super::secret;
 use crate::git::clone;
 use crate::git::program;
 use crate::git::repository::Repository;
@@ -50,7 +51,7 @@ pub fn run(cx: &Context, args: CloneArgs) -> Result<(), Failure> {
         Ok((mesh, _)) => (mesh.name, Vec::new()),
         Err(found) => (name(&files), found.into_iter().filter(Diagnostic::is_error).collect()),
     };
-    show(cx, &path, &name, &files, &mistakes, access(&repository));
+    show(cx, &path, &name, &files, &mistakes, access(cx, &repository)?);
     Ok(())
 }
 
@@ -64,16 +65,27 @@ fn name(files: &ProjectFiles) -> String {
     files.project.name.as_ref().map_or_else(|| files.folder_name.clone(), |name| name.value.clone())
 }
 
-/// What a new member can do with the secrets of a mesh.
+/// What this user can do with the secrets of a mesh.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Access {
     /// There are none.
     NoSecrets,
-    /// They are encrypted to keys, and whether one of them is this user's is not known here.
-    Members,
+    /// Read them: a key of theirs is a recipient.
+    Member,
+    /// Not read them.
+    Stranger,
 }
 
-fn access(repository: &Repository) -> Access {
-    if Path::new(&repository.project()).join("secrets/.gpg-id").is_file() { Access::Members } else { Access::NoSecrets }
+fn access(cx: &Context, repository: &Repository) -> Result<Access, Failure> {
+    let vault = secret::open(cx, &repository.project())?.vault;
+    if !vault.exists()? {
+        return Ok(Access::NoSecrets);
+    }
+    let mut recipients = Vec::new();
+    for (path, list) in vault.lists()? {
+        recipients.extend(list.fingerprints(&path).unwrap_or_default());
+    }
+    Ok(if vault.keys().owns(&recipients).is_some() { Access::Member } else { Access::Stranger })
 }
 
 fn show(cx: &Context, path: &Path, name: &str, files: &ProjectFiles, mistakes: &[Diagnostic], access: Access) {
@@ -83,7 +95,7 @@ fn show(cx: &Context, path: &Path, name: &str, files: &ProjectFiles, mistakes: &
             "schema": 1, "path": path.to_string_lossy(), "name": name,
             "instances": instances.collect::<Vec<Value>>(),
             "plugs": files.plugs.iter().map(|plug| &plug.id).collect::<Vec<_>>(),
-            "mistakes": mistakes.len(), "secrets": matches!(access, Access::Members),
+            "mistakes": mistakes.len(), "secrets": access != Access::NoSecrets, "member": access == Access::Member,
         });
         cx.ui.document(&document);
     }
@@ -106,8 +118,12 @@ fn show(cx: &Context, path: &Path, name: &str, files: &ProjectFiles, mistakes: &
         cx.ui.table(&["Name", "Product", "Plugs"], &rows);
     }
     mistakes.iter().for_each(|found| cx.ui.diagnostic(found));
-    if matches!(access, Access::Members) {
-        cx.ui.progress("its secrets are for its members: `resilmesh secret recipients request` asks them for access");
+    match access {
+        Access::NoSecrets => {}
+        Access::Member => cx.ui.progress("a key of yours opens its secrets"),
+        Access::Stranger => cx.ui.progress(
+            "its secrets are for its members: `resilmesh secret recipients request` and `resilmesh share` ask them for access",
+        ),
     }
     cx.ui.progress(format!("go on with `cd {}` and `resilmesh plan`", path.display()));
 }

@@ -232,7 +232,7 @@ mod tests {
             change("instances/nats/b2/config.yaml", Some("name: b2\n"), Some("# note\nname: b2\n")),
             change("secrets/edr/token.gpg", Some(""), Some("")),
             change("secrets/.gpg-id", Some("AAA\nBBB # eve\n"), Some("AAA\nCCC\n")),
-            change("secrets/.public-keys/CCC.gpg", None, Some("")),
+            change("secrets/.public-keys/CCC", None, Some("")),
             change("products/edr/definition.yaml", Some(""), Some("")),
             change("products/edr/hooks.py", Some(""), Some("")),
             change("products/siem/definition.yaml", None, Some("")),
@@ -250,9 +250,9 @@ mod tests {
         plug alerts edr-1 -> siem-1 (pull) removed
         secret edr/token changed
         recipients of the secrets: BBB removed, CCC added
+        public key CCC for the secrets added
         file README.md added
         file evil\nname added
-        file secrets/.public-keys/CCC.gpg added
         "#);
     }
 

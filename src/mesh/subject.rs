@@ -13,6 +13,8 @@ use crate::project::project_file;
 
 /// The folder of the vault.
 const SECRETS: &str = "secrets";
+/// The folder of their certificates.
+const PUBLIC_KEYS: &str = ".public-keys";
 /// The file that lists whom secrets are encrypted to.
 const RECIPIENTS: &str = ".gpg-id";
 
@@ -50,6 +52,11 @@ pub enum Subject {
         /// The folder, empty for the whole vault.
         folder: String,
     },
+    /// The public key of a recipient, or of somebody who asks for access.
+    PublicKey {
+        /// Its fingerprint.
+        key: String,
+    },
     /// Any other file.
     File {
         /// Its path.
@@ -86,10 +93,11 @@ impl Subject {
                 Self::Plug { plug: PlugId { source, destination, topic, mode } }
             }
             Some([SECRETS, folder @ .., RECIPIENTS]) => Self::Recipients { folder: folder.join("/") },
-            Some([SECRETS, folder @ .., name]) if name.ends_with(".gpg") && !folder.contains(&".public-keys") => {
+            Some([SECRETS, folder @ .., name]) if name.ends_with(".gpg") && !folder.contains(&PUBLIC_KEYS) => {
                 let name = name.trim_end_matches(".gpg");
                 Self::Secret { secret: folder.iter().copied().chain([name]).collect::<Vec<_>>().join("/") }
             }
+            Some([SECRETS, PUBLIC_KEYS, key]) => Self::PublicKey { key: (*key).to_owned() },
             _ => file(),
         }
     }
@@ -119,6 +127,7 @@ impl fmt::Display for Subject {
             Self::Secret { secret } => format!("secret {secret}"),
             Self::Recipients { folder } if folder.is_empty() => "recipients of the secrets".to_owned(),
             Self::Recipients { folder } => format!("recipients of the secrets in {folder}"),
+            Self::PublicKey { key } => format!("public key {key} for the secrets"),
             Self::File { path } => format!("file {}", path.to_string_lossy()),
         };
         // Names come from others as well.

@@ -126,7 +126,7 @@ enum Open {
         at: Mark,
         anchor: usize,
         entries: Vec<(Key, Node)>,
-        key: Option<Key>,
+        key: Option<(Key, bool)>,
         seen: BTreeMap<String, Mark>,
         merged: Vec<Node>,
     },
@@ -200,9 +200,13 @@ impl Builder<'_> {
         match parent {
             Open::Sequence { items, .. } => items.push(node),
             Open::Mapping { entries, key, seen, merged, .. } => match key.take() {
-                None => *key = Some(self.key(node)?),
-                Some(key) if key.text == "<<" => merged.push(node),
-                Some(key) => {
+                None => {
+                    // In quotes it is a key like any other.
+                    let merges = matches!(&node.value, Value::Text { text, plain: true } if text == "<<");
+                    *key = Some((self.key(node)?, merges));
+                }
+                Some((_, true)) => merged.push(node),
+                Some((key, false)) => {
                     if let Some(first) = seen.insert(key.text.clone(), key.at) {
                         let message = format!("key `{}` is given twice, first in line {}", key.text, first.line);
                         let found = self.error(key.at, message).with_hint("keep one of them");

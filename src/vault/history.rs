@@ -1,4 +1,4 @@
-//! What git remembers of the vault: who changed a secret, who could ever read it, and conflicts.
+//! What git remembers of the vault: who changed a secret, and who could ever read it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -31,15 +31,6 @@ pub struct Commit {
     pub author: String,
     /// The first line of its message.
     pub subject: String,
-}
-
-/// The two sides of a secret that two people changed.
-#[derive(Debug)]
-pub struct Conflict {
-    /// The file as it is on this branch; `None` if it was removed here.
-    pub ours: Option<Vec<u8>>,
-    /// The file as it comes in; `None` if it was removed there.
-    pub theirs: Option<Vec<u8>>,
 }
 
 impl<'a> History<'a> {
@@ -86,37 +77,6 @@ impl<'a> History<'a> {
 
     fn has_commits(&self) -> bool {
         self.command(&["rev-parse", "--verify", "--quiet", "HEAD"]).output().is_ok_and(|output| output.status.success())
-    }
-
-    /// The two sides of a secret that git could not merge; `None` if it could.
-    ///
-    /// # Errors
-    /// When git fails.
-    pub fn conflict(&self, name: &SecretName) -> Result<Option<Conflict>, String> {
-        let answer = self.answer(&["ls-files", "--unmerged", "-z", "--", &path_of(name)])?;
-        let answer = String::from_utf8_lossy(&answer).into_owned();
-        let mut conflict = Conflict { ours: None, theirs: None };
-        let mut found = false;
-        // `mode object stage<TAB>path`
-        for entry in answer.split('\0') {
-            let mut words = entry.split(['\t', ' ']).skip(1);
-            let (Some(object), Some(stage)) = (words.next(), words.next()) else { continue };
-            found = true;
-            match stage {
-                "2" => conflict.ours = Some(self.answer(&["cat-file", "blob", object])?),
-                "3" => conflict.theirs = Some(self.answer(&["cat-file", "blob", object])?),
-                _ => {}
-            }
-        }
-        Ok(found.then_some(conflict))
-    }
-
-    /// Tells git that a conflict is settled.
-    ///
-    /// # Errors
-    /// When git fails.
-    pub fn settle(&self, name: &SecretName) -> Result<(), String> {
-        self.answer(&["add", "--", &path_of(name)]).map(drop)
     }
 
     /// The names of all secrets that some version of, on any branch, could be read with one of these

@@ -27,7 +27,7 @@ impl TestProject {
     /// A project with nothing in it.
     pub fn new() -> Self {
         let project = Self::empty_folder();
-        project.must(&["init"]);
+        project.must(&["init", "--no-key"]);
         project
     }
 
@@ -43,7 +43,7 @@ impl TestProject {
     /// The example of that name.
     pub fn example(name: &str) -> Self {
         let project = Self::empty_folder();
-        project.must(&["init", "--from", name]);
+        project.must(&["init", "--no-key", "--from", name]);
         project
     }
 

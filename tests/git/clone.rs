@@ -26,6 +26,7 @@ fn a_colleague_joins_and_sees_what_there_is() {
     ");
     assert_snapshot!(done.err, @"
     joined mesh `mesh` in `mesh`
+    its secrets are for its members: `resilmesh secret recipients request` and `resilmesh share` ask them for access
     go on with `cd mesh` and `resilmesh plan`
     ");
     assert_eq!(bob.git("mesh", &["status", "--porcelain", "-b"]), "## main...origin/main");

@@ -6,6 +6,7 @@ mod clone;
 mod history;
 mod setup;
 mod share;
+mod story;
 mod support;
 mod transports;
 mod update;

@@ -8,7 +8,7 @@ use crate::support::{Place, is_program};
 fn init_makes_a_repository_with_a_first_commit() {
     let place = Place::new();
     let ann = place.person("ann");
-    let done = ann.resilmesh("", &["init", "soc"]);
+    let done = ann.resilmesh("", &["init", "--no-key", "soc"]);
     assert_eq!((done.code, done.out.as_str()), (0, ""));
     assert_snapshot!(done.err, @"
     made project `soc`
@@ -50,7 +50,7 @@ fn init_from_an_example_commits_it() {
 #[test]
 fn without_a_name_the_repository_is_made_and_the_commit_waits() {
     let place = Place::new();
-    let done = place.stranger("ann").resilmesh("", &["init", "soc"]);
+    let done = place.stranger("ann").resilmesh("", &["init", "--no-key", "soc"]);
     assert_eq!(done.code, 0);
     assert_snapshot!(done.err, @r#"
     made project `soc`
@@ -67,7 +67,7 @@ fn init_of_a_project_that_is_there_changes_no_file_of_it() {
     let ann = place.person("ann");
     ann.write("old/products/edr/definition.yaml", "description: x\n");
     for said in ["`old` is a project already\nmade a git repository in `old`\n", "`old` is a project already\n"] {
-        assert_eq!(ann.resilmesh("", &["init", "old"]).err, said);
+        assert_eq!(ann.resilmesh("", &["init", "--no-key", "old"]).err, said);
     }
     assert_eq!(ann.git("old", &["status", "--porcelain"]), "?? products/");
 }
@@ -79,7 +79,7 @@ fn a_repository_that_is_there_is_used() {
     ann.git("", &["init", "-q", "work"]);
     ann.must("", &["init", "work"]);
     assert_eq!(ann.git("work", &["log", "--format=%s"]), "Make the mesh");
-    let below = ann.resilmesh("work", &["init", "lab"]);
+    let below = ann.resilmesh("work", &["init", "--no-key", "lab"]);
     assert_snapshot!(below.err, @"
     made project `lab`
     it lies in the git repository `[PLACE]/ann/work`
@@ -93,7 +93,7 @@ fn the_hook_of_another_stays() {
     let ann = place.person("ann");
     ann.git("", &["init", "-q", "work"]);
     ann.write("work/.git/hooks/pre-push", "#!/bin/sh\n");
-    let done = ann.resilmesh("", &["init", "work"]);
+    let done = ann.resilmesh("", &["init", "--no-key", "work"]);
     assert!(done.err.contains("warning: `[PLACE]/ann/work/.git/hooks/pre-push` is not resilmesh's"), "{}", done.err);
     assert_eq!(ann.read("work/.git/hooks/pre-push"), "#!/bin/sh\n");
 }

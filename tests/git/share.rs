@@ -99,8 +99,8 @@ fn a_secret_in_a_file_is_neither_committed_nor_shared() {
     assert_snapshot!(ann.refused("mesh", &["share", &url]), @"
     notes.md:2:5: error: a GitHub token
     products/edr/x.py:1:19: error: a password in a URL
-    products/edr/x.py:1:19: error: the generated password of bus, as base64
-    products/edr/x.py:2:3: error: the generated password of bus
+    products/edr/x.py:1:19: error: the password `bus/password`, as base64
+    products/edr/x.py:2:3: error: the password `bus/password`
     error: nothing is committed or shared: secrets stand in clear in what would leave this machine
     hint: put it into the vault (`resilmesh secret set NAME`), and its name in its place
     hint: if it is none: `resilmesh:allow-secret` in a remark on its line, or its file in `.allow-secrets`
@@ -225,5 +225,5 @@ fn only_the_project_is_committed_when_the_repository_holds_more() {
     ann.write("work/draft.txt", "correct horse battery");
     ann.commit("work", "A draft");
     let done = ann.run("git", "work", &["push", "-q"]);
-    assert!(done.code == 1 && done.err.contains("draft.txt:1:1: error: the generated password of bus"), "{}", done.err);
+    assert!(done.code == 1 && done.err.contains("draft.txt:1:1: error: the password `bus/password`"), "{}", done.err);
 }

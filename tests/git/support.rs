@@ -2,6 +2,7 @@
 
 #![allow(unreachable_pub, reason = "the tests beside it use it")]
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -149,6 +150,14 @@ impl Person {
         let done = self.run("git", folder, args);
         assert_eq!(done.code, 0, "git {}\n{}{}", args.join(" "), done.out, done.err);
         done.out.trim_end().to_owned()
+    }
+
+    /// Puts a secret into the vault of the mesh in a folder.
+    pub fn set_secret(&self, folder: &str, name: &str, value: &str) {
+        let mut command = self.command(env!("CARGO_BIN_EXE_resilmesh"), folder);
+        let mut child = command.args(["secret", "set", name, "-"]).stdin(Stdio::piped()).spawn().expect("it starts");
+        child.stdin.take().expect("a pipe").write_all(value.as_bytes()).expect("it reads");
+        assert!(child.wait().expect("it ends").success(), "secret set {name}");
     }
 
     /// Commits all that is in a folder, with git.

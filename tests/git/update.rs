@@ -21,8 +21,10 @@ fn two(place: &Place) -> (Person, Person) {
 
 const CONFIG: &str = "mesh/instances/edr/edr-1/config.yaml";
 
-fn secret(person: &Person, name: &str, content: &str) {
-    person.write(&format!("mesh/secrets/{name}.gpg"), [b"\x85", content.as_bytes()].concat());
+/// Sets a secret; what its file holds then.
+fn secret(person: &Person, name: &str, value: &str) -> Option<Vec<u8>> {
+    person.set_secret("mesh", name, value);
+    Some(std::fs::read(person.path(&format!("mesh/secrets/{name}.gpg"))).expect("readable"))
 }
 
 #[test]
@@ -109,7 +111,7 @@ fn changes_of_different_things_are_joined() {
 fn the_same_thing_changed_twice_is_named_and_left_to_settle() {
     let place = Place::new();
     let (ann, bob) = two(&place);
-    secret(&ann, "edr/token", "zero");
+    let zero = secret(&ann, "edr/token", "zero");
     ann.must("mesh", &["add", "edr", "edr-2"]);
     ann.must("mesh", &["plug", "alerts", "edr-2", "siem-1"]);
     ann.must("mesh", &["share"]);
@@ -117,11 +119,11 @@ fn the_same_thing_changed_twice_is_named_and_left_to_settle() {
 
     ann.must("mesh", &["configure", "edr-1", "-c", "retention=60d", "-c", "region=us2"]);
     ann.must("mesh", &["configure", "edr-2", "-c", "region=us2"]);
-    secret(&ann, "edr/token", "one");
+    let one = secret(&ann, "edr/token", "one");
     ann.must("mesh", &["share"]);
     bob.must("mesh", &["configure", "edr-1", "-c", "retention=90d", "-c", "tags=x"]);
     bob.must("mesh", &["remove", "edr-2"]);
-    secret(&bob, "edr/token", "two");
+    let two = secret(&bob, "edr/token", "two");
     bob.commit("mesh", "Mine");
     bob.write("mesh/README.md", "not committed\n");
 
@@ -161,9 +163,8 @@ fn the_same_thing_changed_twice_is_named_and_left_to_settle() {
     assert_eq!(stages.lines().count(), 3, "{stages}");
     let repository = Repository::must(&bob.path("mesh")).expect("a repository");
     let token = Path::new("secrets/edr/token.gpg");
-    let held = |content: &str| Some([b"\x85", content.as_bytes()].concat());
     let sides = sides::of(&repository, token).expect("readable").expect("in conflict");
-    assert_eq!(sides, Sides { base: held("zero"), ours: held("two"), theirs: held("one") });
+    assert_eq!(sides, Sides { base: zero, ours: two, theirs: one });
     assert_eq!(sides::of(&repository, Path::new("README.md")).expect("readable"), None);
     assert!(bob.refused("mesh", &["update"]).starts_with("error: the last update is not finished: a merge is open\n"));
     assert!(

@@ -9,5 +9,6 @@ mod terminal;
 mod commands;
 mod editing;
 mod exchange;
+mod mesh;
 mod people;
 mod support;

@@ -28,9 +28,7 @@ impl Person {
     pub(crate) fn with_project(name: &'static str) -> Self {
         let person = Self::new(name);
         fs::create_dir(person.project()).expect("writable");
-        person.run(&["init"], b"").good();
-        person.git(&["init", "--quiet", "--initial-branch", "main"]);
-        person.commit("start");
+        person.run(&["init", "--no-key"], b"").good();
         person
     }
 

@@ -1,7 +1,7 @@
 //! A secret that two people changed, as one text to settle.
 
 use crate::cli::failure::Failure;
-use crate::vault::history::Conflict;
+use crate::git::sides::Sides;
 use crate::vault::{Secret, SecretName, Vault};
 
 /// What the lines between the two sides start with, as git has them.
@@ -11,7 +11,7 @@ const MARKS: [&str; 3] = ["<<<<<<< ", "=======", ">>>>>>> "];
 ///
 /// # Errors
 /// When a side cannot be read, or is no text.
-pub(super) fn both_sides(vault: &Vault, name: &SecretName, conflict: &Conflict) -> Result<Secret, Failure> {
+pub(super) fn both_sides(vault: &Vault, name: &SecretName, conflict: &Sides) -> Result<Secret, Failure> {
     let side = |bytes: &Option<Vec<u8>>| -> Result<Option<Secret>, Failure> {
         Ok(bytes.as_ref().map(|bytes| vault.get_version(name, bytes)).transpose()?)
     };

@@ -1,13 +1,16 @@
 //! `resilmesh secret edit`: change a secret in an editor.
 
+use std::path::Path;
+
 use clap::Args;
 
 use super::scratch::Scratch;
 use super::{conflict, name};
 use crate::cli::failure::Failure;
 use crate::cli::{Context, completion};
-use crate::vault::history::History;
-use crate::vault::{Secret, SecretName};
+use crate::git::repository::Repository;
+use crate::git::sides;
+use crate::vault::{FOLDER, Secret, SecretName};
 
 /// Which secret.
 #[derive(Debug, Args)]
@@ -26,9 +29,9 @@ pub(super) fn run(cx: &Context, args: &EditArgs) -> Result<(), Failure> {
     let vault = opened.vault_or_new(cx)?;
     // Before anything is typed that could not be kept.
     vault.writable(&args.name)?;
-    let history = History::of(&opened.project);
-    let open =
-        history.as_ref().map(|history| history.conflict(&args.name)).transpose().map_err(Failure::new)?.flatten();
+    let repository = Repository::of(&opened.project)?;
+    let path = Path::new(FOLDER).join(args.name.file());
+    let open = repository.as_ref().map(|repository| sides::of(repository, &path)).transpose()?.flatten();
     let before = match &open {
         Some(open) => conflict::both_sides(vault, &args.name, open)?,
         None if vault.contains(&args.name)? => vault.get(&args.name)?,
@@ -49,8 +52,8 @@ pub(super) fn run(cx: &Context, args: &EditArgs) -> Result<(), Failure> {
             .hint(format!("`resilmesh secret rm {}` takes it out", args.name)));
     }
     vault.set(&args.name, &after)?;
-    if let (Some(history), true) = (&history, open.is_some()) {
-        history.settle(&args.name).map_err(Failure::new)?;
+    if let (Some(repository), true) = (&repository, open.is_some()) {
+        sides::settle(repository, &path)?;
         cx.ui.progress(format!("settled the conflict in `{}`", args.name));
     } else {
         cx.ui.progress(format!("changed `{}`", args.name));

@@ -156,9 +156,6 @@ impl Opened {
         self.vault.create(key)?;
         let who = key.user_ids().into_iter().next().map(|who| format!(" ({who})")).unwrap_or_default();
         cx.ui.progress(format!("made the vault `{}`, readable by {}{who}", vault::FOLDER, key.fingerprint()));
-        if self.vault.keys().owns(&[key.fingerprint()]).is_none() {
-            cx.ui.warning("that is no key of yours: you can write secrets, but not read them");
-        }
         Ok(())
     }
 }

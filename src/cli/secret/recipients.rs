@@ -126,7 +126,11 @@ fn add(cx: &Context, args: &AddArgs) -> Result<(), Failure> {
         return Err(Failure::new("nobody is let in"));
     }
     if !opened.vault.exists()? && args.folder == Path::new("") {
-        return opened.create(cx, &certificate);
+        opened.create(cx, &certificate)?;
+        if opened.vault.keys().owns(&[fingerprint]).is_none() {
+            cx.ui.warning("that is no key of yours: you can write secrets, but not read them");
+        }
+        return Ok(());
     }
     let done = opened.vault.add_recipient(&args.folder, &certificate)?;
     report(cx, "added", &fingerprint, &done, None);
