@@ -34,6 +34,8 @@ fn runs(page: &str) {
         commands.join("\n")
     );
     std::fs::create_dir(home.path().join("run")).expect("folder");
+    let who = "[user]\n\tname = Ann\n\temail = ann@example.org\n";
+    std::fs::write(home.path().join(".gitconfig"), who).expect("configuration of git");
     let mut command = Command::new("bash");
     command
         .args(["-c", &script])
@@ -58,4 +60,9 @@ fn runs(page: &str) {
 #[test]
 fn the_commands_of_the_readme_run() {
     runs("README.md");
+}
+
+#[test]
+fn the_commands_of_the_tour_of_sharing_run() {
+    runs("docs/sharing.md");
 }

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use git2::build::CheckoutBuilder;
-use git2::{Commit, Tree};
+use git2::{BranchType, Commit, Tree};
 
 use super::program::{self, Git};
 use super::repository::Repository;
+use super::setup::BRANCH;
 use super::trouble::Trouble;
 use super::update;
 use crate::project::load::PRODUCTS;
@@ -74,6 +75,9 @@ fn fetch(address: &str, into: &Path) -> Result<(), Trouble> {
 
 fn check_out(files: &Path, address: &str) -> Result<(), Trouble> {
     let repository = Repository::must(files)?;
+    if repository.head()?.is_none() {
+        take_its_only_branch(&repository)?;
+    }
     let Some(head) = repository.head()? else {
         return Err(Trouble::new(format!("the repository `{address}` is empty"))
             .hint("whoever has the mesh runs `resilmesh share URL` first"));
@@ -88,6 +92,23 @@ fn check_out(files: &Path, address: &str) -> Result<(), Trouble> {
     }
     update::refuse_state(&repository, &tree)?;
     write(&repository, &head)
+}
+
+/// A repository made with `git init --bare` may name a branch that nobody has pushed: the one that
+/// there is, is meant. Where there are several, `main` is.
+fn take_its_only_branch(repository: &Repository) -> Result<(), Trouble> {
+    let mut branches = Vec::new();
+    for branch in repository.inner.branches(Some(BranchType::Remote))? {
+        let (branch, _) = branch?;
+        let name = branch.name()?.and_then(|name| name.strip_prefix("origin/")).filter(|name| *name != "HEAD");
+        branches.extend(name.map(str::to_owned));
+    }
+    let only = if branches.len() == 1 { branches.pop() } else { branches.into_iter().find(|name| name == BRANCH) };
+    let Some(name) = only else { return Ok(()) };
+    let upstream = format!("origin/{name}");
+    let tip = repository.inner.find_branch(&upstream, BranchType::Remote)?.get().peel_to_commit()?;
+    repository.inner.branch(&name, &tip, false)?.set_upstream(Some(&upstream))?;
+    Ok(repository.inner.set_head(&format!("refs/heads/{name}"))?)
 }
 
 fn is_mesh(tree: &Tree<'_>) -> bool {

@@ -10,7 +10,7 @@ use super::repository::Repository;
 use super::trouble::Trouble;
 
 /// The name of the branch of a new repository, unless the user's configuration says another.
-const BRANCH: &str = "main";
+pub(super) const BRANCH: &str = "main";
 /// By this line a hook is known to be ours.
 const OURS: &str = "# Made by resilmesh";
 

@@ -8,3 +8,4 @@ mod delivery;
 mod faults;
 mod lifecycle;
 mod mesh;
+mod secrecy;

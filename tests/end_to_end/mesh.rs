@@ -4,16 +4,12 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 /// How long anything may take on a loaded machine before a test gives up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
-
-/// Two `up`s at the same moment could choose the same free port.
-static UP: Mutex<()> = Mutex::new(());
 
 pub(crate) struct Mesh {
     home: tempfile::TempDir,
@@ -25,7 +21,7 @@ impl Mesh {
     pub(crate) fn soapa() -> Self {
         let home = tempfile::Builder::new().prefix("rm-").tempdir().expect("temporary folder");
         let mesh = Self { project: home.path().join("soc"), home };
-        mesh.expect_in(mesh.home.path(), &["init", "soc", "--from", "soapa"]);
+        mesh.expect_in(mesh.home.path(), &["init", "--no-key", "soc", "--from", "soapa"]);
         let include = format!("include={}", mesh.log_file().display());
         mesh.expect(&["configure", "packages", "-c", &include]);
         mesh
@@ -64,7 +60,7 @@ impl Mesh {
         self.expect_in(&self.project.clone(), args)
     }
 
-    fn expect_in(&self, directory: &Path, args: &[&str]) -> String {
+    pub(crate) fn expect_in(&self, directory: &Path, args: &[&str]) -> String {
         let output = self.command(directory, args).output().expect("resilmesh runs");
         assert!(
             output.status.success(),
@@ -78,7 +74,6 @@ impl Mesh {
     }
 
     pub(crate) fn up(&self) {
-        let _alone = UP.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         self.expect(&["up", "--wait-timeout", "120"]);
     }
 

@@ -54,6 +54,18 @@ fn who_is_not_a_member_is_told_how_to_become_one() {
 }
 
 #[test]
+fn a_repository_whose_own_branch_nobody_pushed_gives_the_one_there_is() {
+    let place = Place::new();
+    let (ann, bob) = (place.person("ann"), place.person("bob"));
+    let url = place.bare("mesh.git");
+    ann.git("", &["-C", &url, "symbolic-ref", "HEAD", "refs/heads/trunk"]);
+    ann.small_mesh();
+    ann.must("mesh", &["share", &url]);
+    bob.must("", &["clone", &url]);
+    assert_eq!(bob.git("mesh", &["status", "--porcelain", "-b"]), "## main...origin/main");
+}
+
+#[test]
 fn what_is_no_mesh_leaves_nothing_behind() {
     let place = Place::new();
     let (ann, bob) = (place.person("ann"), place.person("bob"));
