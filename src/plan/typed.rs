@@ -99,8 +99,10 @@ fn lacking(mesh: &Mesh, vault: &Vault) -> Result<(), Trouble> {
         .into_iter()
         .filter(|one| one.required && !is_there(&one.name))
         .map(|one| {
-            Diagnostic::error(one.at, format!("{} needs secret `{}`", one.owner, one.key))
-                .with_hint(format!("`resilmesh secret set {}` gives it", one.name))
+            Diagnostic::error(one.at, format!("{} needs secret `{}`", one.owner, one.key)).with_hint(format!(
+                "`resilmesh secret set {}` gives it; `resilmesh secret import` takes over Meshroom's secrets",
+                one.name
+            ))
         })
         .collect();
     if found.is_empty() { Ok(()) } else { Err(found.into()) }

@@ -34,6 +34,8 @@ fn a_vault_of_meshroom_is_imported_through_gpg_agent() {
     let plain = br#"{"edr_edr-1_token": "one", "n": 1}"#;
     let encrypted = ann.gpg(&["--encrypt", "--armor", "--recipient", "0a1b2c3d@meshroom", "--output", "-"], plain);
     fs::write(ann.path("secrets.gpg"), encrypted.good()).expect("writable");
+    assert_eq!(ann.get("n"), "1\n", "it is read as it is");
+    assert!(ann.run(&["secret", "list"], b"").err.contains("`resilmesh secret import` takes it over"));
     ann.run(&["secret", "import"], b"").good();
     assert_eq!((ann.get("edr_edr-1_token"), ann.get("n")), ("one\n".to_owned(), "1\n".to_owned()));
 }

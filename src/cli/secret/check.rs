@@ -4,7 +4,7 @@ use clap::Args;
 use resilmesh_vault::{Depth, Finding, KeyReport, Report, Validity, date};
 use serde_json::{Value, json};
 
-use super::count;
+use super::{count, note_meshroom};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::mesh::secrets::wanted;
@@ -23,7 +23,9 @@ pub struct CheckArgs {
 /// # Errors
 /// When something is wrong, or there is no vault.
 pub(super) fn run(cx: &Context, args: &CheckArgs) -> Result<(), Failure> {
-    let vault = cx.secrets()?.vault;
+    let opened = cx.secrets()?;
+    note_meshroom(cx, &opened.project);
+    let vault = opened.vault;
     let depth = Depth::Open(if args.open { Prompting::Allowed } else { Prompting::Never });
     let report = vault.check(depth)?;
     let (mut problems, mut warnings) = findings(&report);

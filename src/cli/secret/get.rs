@@ -21,7 +21,7 @@ pub struct GetArgs {
 /// # Errors
 /// When there is none, or no key here opens it.
 pub(super) fn run(cx: &Context, args: &GetArgs) -> Result<(), Failure> {
-    let value = cx.secrets()?.vault.get(&args.name)?;
+    let value = cx.secrets()?.get(&args.name)?;
     if !cx.ui.json {
         return cx.ui.value(&value).map_err(|error| Failure::new(format!("the value cannot be printed: {error}")));
     }

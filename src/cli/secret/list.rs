@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
+use super::note_meshroom;
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::vault::{self, SecretName};
@@ -19,7 +20,9 @@ pub struct ListArgs {
 /// # Errors
 /// When there is no project, or the vault cannot be read.
 pub(super) fn run(cx: &Context, args: &ListArgs) -> Result<(), Failure> {
-    let mut names = vault::open_without_keys(&cx.project_folder()?)?.names()?;
+    let project = cx.project_folder()?;
+    let mut names = vault::open_without_keys(&project)?.names()?;
+    note_meshroom(cx, &project);
     if let Some(folder) = &args.folder {
         let start = format!("{}/", folder.trim_end_matches('/'));
         names.retain(|name| name.as_str().starts_with(&start));

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use resilmesh_vault::Certificate;
+use resilmesh_vault::{Certificate, import};
 
 use super::Context;
 use super::failure::Failure;
 use crate::vault::sources::{Ask, Sources};
-use crate::vault::{self, SecretName, Vault};
+use crate::vault::{self, MESHROOM_FILE, Secret, SecretName, Vault, VaultError};
 
 mod check;
 mod conflict;
@@ -137,6 +137,20 @@ impl Context {
 }
 
 impl Opened {
+    /// A secret of the vault, else of Meshroom's, if that still lies beside it.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be opened.
+    pub fn get(&self, name: &SecretName) -> Result<Secret, VaultError> {
+        let meshroom = self.project.join(MESHROOM_FILE);
+        if self.vault.contains(name)? || !meshroom.is_file() {
+            return self.vault.get(name);
+        }
+        let all = import::meshroom(&meshroom, self.vault.keys())?;
+        let found = all.into_iter().find(|(own, _)| own == name.as_str());
+        found.map(|(_, value)| value).ok_or_else(|| VaultError::NoSecret(name.clone()))
+    }
+
     /// The vault, which is made with this user's own key if there is none yet.
     ///
     /// # Errors
@@ -157,6 +171,13 @@ impl Opened {
         let who = key.user_ids().into_iter().next().map(|who| format!(" ({who})")).unwrap_or_default();
         cx.ui.progress(format!("made the vault `{}`, readable by {}{who}", vault::FOLDER, key.fingerprint()));
         Ok(())
+    }
+}
+
+/// Tells of Meshroom's vault, if it still lies beside ours.
+fn note_meshroom(cx: &Context, project: &Path) {
+    if project.join(MESHROOM_FILE).is_file() {
+        cx.ui.progress(format!("Meshroom's `{MESHROOM_FILE}` is here too: `resilmesh secret import` takes it over"));
     }
 }
 
