@@ -12,7 +12,7 @@ use crate::plan::paths::StateFolder;
 use crate::plan::secrets::Secrets;
 use crate::project::names;
 use crate::project::position::{Diagnostic, Mark, Position};
-use crate::vault::{Prompting, Secret};
+use crate::vault::{Prompting, Secret, VaultError};
 
 /// What looks for secrets in the repository of a project.
 ///
@@ -40,9 +40,13 @@ fn known(cx: &Context, root: &Path) -> Result<Vec<KnownSecret>, Failure> {
     for (name, value) in opened.vault.values(Prompting::Allowed)? {
         match value {
             Ok(value) => all.push(known(format!("the secret `{name}`"), &value)),
-            // One who may not read a secret cannot have put it anywhere in clear.
-            Err(error) if error.is_locked() => locked += 1,
-            Err(error) => return Err(error.into()),
+            // One who may not read a secret is not likely to have put it anywhere in clear.
+            Err(VaultError::NoKey { .. }) => locked += 1,
+            Err(error) => {
+                let mut failure = Failure::from(error);
+                failure.message = format!("it cannot be told whether a secret stands in clear: {}", failure.message);
+                return Err(failure);
+            }
         }
     }
     if locked > 0 {

@@ -9,8 +9,9 @@ use super::failure::Failure;
 use super::leaks;
 use crate::git::push::{self, Pushed, Remote};
 use crate::git::repository::{Oid, Repository, short};
-use crate::git::{changes, outgoing, share};
+use crate::git::{changes, outgoing, parts, share};
 use crate::mesh::difference::{Difference, differences};
+use crate::project::names;
 
 /// Commit the mesh and push it, once it has no mistakes and no secret stands in it in clear
 #[derive(Debug, Args)]
@@ -42,8 +43,18 @@ pub fn run(cx: &Context, args: ShareArgs) -> Result<(), Failure> {
     leaks::refuse("nothing is committed or shared", outgoing::in_files(&repository, &scanner)?)?;
 
     let before = repository.head()?.map(|head| repository.tree(&head)).transpose()?;
-    let changed = differences(&changes::on_disk(&repository, before.as_ref())?);
+    let left = parts::left_alone(&repository)?;
+    let mut changed = changes::on_disk(&repository, before.as_ref())?;
+    changed.retain(|change| !left.contains(&change.path));
+    let changed = differences(&changed);
     let message = args.message.map_or_else(|| share::message(&changed), |message| format!("{}\n", message.trim_end()));
+    // The message names what was changed, and with it the names of files.
+    leaks::refuse("nothing is committed or shared", scanner.message(message.as_bytes()))?;
+    if !left.is_empty() {
+        let left: Vec<String> = left.iter().map(|path| path.display().to_string()).collect();
+        let left = names::list(left.iter().map(String::as_str));
+        cx.ui.progress(format!("not of the mesh, and left alone: {left} (`git add` takes a file in)"));
+    }
     let committed = share::commit(&repository, &message)?;
     let Some(tip) = repository.head()?.map(|head| head.id()) else {
         return Err(Failure::new("there is nothing to share: the project has no files"));

@@ -9,6 +9,7 @@ pub mod clone;
 pub mod history;
 pub mod merge;
 pub mod outgoing;
+pub mod parts;
 pub mod program;
 pub mod push;
 pub mod repository;

@@ -6,6 +6,7 @@ use std::path::Path;
 use git2::{Commit, Delta, DiffOptions, Oid, Tree};
 
 use super::changes::on_disk_content;
+use super::parts;
 use super::repository::{Repository, short};
 use super::scan::{ALLOW_FILE, AllowList, Finding, Scanner};
 use super::trouble::Trouble;
@@ -21,15 +22,15 @@ pub fn allow_list(repository: &Repository) -> Result<AllowList, Trouble> {
     })
 }
 
-/// The secrets in files of the project that are not committed as they are.
+/// The secrets in files that are about to be committed.
 ///
 /// # Errors
 /// When a file cannot be read.
 pub fn in_files(repository: &Repository, scanner: &Scanner) -> Result<Vec<Finding>, Trouble> {
     let mut found = Vec::new();
+    let index = repository.index()?;
     for path in super::changes::uncommitted(repository)? {
-        let is_ours = repository.in_project(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str())).is_some();
-        if !is_ours {
+        if !parts::is_shared(repository, &index, &path) {
             continue;
         }
         if let Some(content) = on_disk_content(&repository.top().join(&path))? {

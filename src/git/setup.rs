@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use git2::{IndexAddOption, Oid, RepositoryInitOptions};
 
+use super::parts;
 use super::repository::Repository;
 use super::trouble::Trouble;
 
@@ -119,16 +120,14 @@ pub fn first_commit(repository: &Repository, message: &str) -> Result<Option<Oid
     Ok(Some(repository.commit_tree(&tree, message, &[])?))
 }
 
-/// Puts all files of the project, as they are, into the index; the tree that it then holds.
+/// Puts all files of the mesh, and others that git tracks, as they are into the index; the tree that it then holds.
 ///
 /// # Errors
 /// When a file cannot be read, or the index not be written.
 pub fn stage(repository: &Repository) -> Result<Oid, Trouble> {
     let mut index = repository.index()?;
-    let mut of_project = |path: &Path, _: &[u8]| {
-        let bytes = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
-        i32::from(repository.in_project(bytes).is_none())
-    };
+    let before = repository.index()?;
+    let mut of_project = |path: &Path, _: &[u8]| i32::from(!parts::is_shared(repository, &before, path));
     index.add_all(["*"], IndexAddOption::DEFAULT, Some(&mut of_project))?;
     index.update_all(["*"], Some(&mut of_project))?;
     index.write()?;

@@ -91,7 +91,7 @@ fn without_a_repository_the_way_to_one_is_told() {
         let said = ann.refused("old", &[command]);
         assert_eq!(said, "error: the project is in no git repository\nhint: `resilmesh init` makes one\n");
     }
-    ann.must("", &["init", "old"]);
+    ann.must("", &["init", "--no-key", "old"]);
     assert_eq!(ann.must("old", &["log"]), "");
     assert_eq!(ann.must("old", &["diff"]), "the mesh: version set to 1\n");
 }

@@ -41,12 +41,58 @@ fn the_first_share_names_the_place_and_later_ones_know_it() {
 
     ann.must("mesh", &["add", "edr", "edr-2"]);
     ann.must("mesh", &["plug", "alerts", "edr-2", "siem-1"]);
-    ann.write("mesh/-x\ny", "odd names do no harm\n");
+    ann.write("mesh/docs/-x\ny", "odd names do no harm\n");
     let data = ann.json("mesh", &["share", "-m", "-Two of them"]);
     assert_eq!((&data["schema"], &data["remote"]), (&1.into(), &"origin".into()));
     assert_eq!(data["changes"].as_array().map(Vec::len), Some(3));
     assert!(at(&url, &ann).starts_with("-Two of them\n"));
     assert_eq!(ann.git("mesh", &["status", "--porcelain"]), "");
+}
+
+#[test]
+fn what_lies_beside_the_mesh_is_left_alone_until_git_knows_it() {
+    let place = Place::new();
+    let ann = place.person("ann");
+    ann.small_mesh();
+    ann.write("mesh/.env", format!("TOKEN={}\n", token()));
+    ann.write("mesh/private/dump.pcap", "x");
+    let done = ann.resilmesh("mesh", &["share", &place.bare("mesh.git")]);
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert!(done.err.contains("not of the mesh, and left alone: `.env`, `private/dump.pcap`"), "{}", done.err);
+    assert_eq!(ann.git("mesh", &["status", "--porcelain"]), "?? .env\n?? private/");
+    ann.git("mesh", &["add", ".env"]);
+    assert!(ann.refused("mesh", &["share"]).contains(".env:1:7: error: a GitHub token"));
+}
+
+#[test]
+fn a_secret_in_the_message_or_a_name_is_found_before_anything_is_committed() {
+    let place = Place::new();
+    let ann = place.person("ann");
+    ann.small_mesh();
+    let url = place.bare("mesh.git");
+    ann.write("mesh/docs/a.md", "x");
+    let head = ann.git("mesh", &["rev-parse", "HEAD"]);
+    let said = ann.refused("mesh", &["share", &url, "-m", &format!("use {}", token())]);
+    assert!(said.contains("error: nothing is committed or shared") && !said.contains(&token()), "{said}");
+    ann.write(&format!("mesh/docs/{}", token()), "x");
+    assert_eq!(ann.resilmesh("mesh", &["share", &url]).code, 1);
+    assert_eq!(ann.git("mesh", &["rev-parse", "HEAD"]), head);
+}
+
+#[test]
+fn nothing_is_shared_while_the_secrets_cannot_be_opened() {
+    let place = Place::new();
+    let ann = place.person("ann").with("RESILMESH_PASSPHRASE", "open sesame");
+    ann.small_mesh();
+    ann.set_secret("mesh", "edr/token", "correct horse battery");
+    ann.write("mesh/docs/a.md", "correct horse battery");
+    let url = place.bare("mesh.git");
+    for (passphrase, why) in [("", "needs its passphrase"), ("wrong", "wrong passphrase")] {
+        let locked = place.again("ann").with("RESILMESH_PASSPHRASE", passphrase);
+        let said = locked.refused("mesh", &["share", &url]);
+        assert!(said.contains("it cannot be told whether a secret stands in clear") && said.contains(why), "{said}");
+    }
+    assert!(ann.refused("mesh", &["share", &url]).contains("docs/a.md:1:1: error: the secret `edr/token`"));
 }
 
 #[test]

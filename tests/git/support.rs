@@ -45,6 +45,11 @@ impl Place {
         person
     }
 
+    /// Somebody who is there already, with an environment of their own.
+    pub fn again(&self, name: &str) -> Person {
+        Person { home: self.path(name), place: self.path(""), variables: Vec::new() }
+    }
+
     /// A person whom git does not know.
     pub fn stranger(&self, name: &str) -> Person {
         let home = self.path(name);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use resilmesh_vault::{Certificate, import};
+use resilmesh_vault::{Certificate, import as foreign};
 
 use super::Context;
 use super::failure::Failure;
@@ -146,7 +146,7 @@ impl Opened {
         if self.vault.contains(name)? || !meshroom.is_file() {
             return self.vault.get(name);
         }
-        let all = import::meshroom(&meshroom, self.vault.keys())?;
+        let all = foreign::meshroom(&meshroom, self.vault.keys())?;
         let found = all.into_iter().find(|(own, _)| own == name.as_str());
         found.map(|(_, value)| value).ok_or_else(|| VaultError::NoSecret(name.clone()))
     }
