@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use resilmesh_vault::Certificate;
 
 use super::Context;
 use super::completion;
 use super::failure::Failure;
-use super::secret;
+use super::secret::{self, Opened};
 use crate::git::repository::{Repository, WHO_HINT};
 use crate::git::setup::{self, Hook};
 use crate::project::load::PRODUCTS;
@@ -44,6 +45,9 @@ pub fn run(cx: &Context, args: InitArgs) -> Result<(), Failure> {
     match content(&root)? {
         Content::Project if example.is_none() => {
             cx.ui.progress(format!("`{shown}` is a project already"));
+            if root.join(FILE_NAME).is_file() && !args.no_key {
+                vault(cx, &secret::open(cx, &root)?, None)?;
+            }
             return repository(cx, &root, &shown, None);
         }
         Content::Nothing => {}
@@ -53,6 +57,8 @@ pub fn run(cx: &Context, args: InitArgs) -> Result<(), Failure> {
             );
         }
     }
+    let opened = secret::open(cx, &root)?;
+    let key = args.key.as_deref().map(|who| secret::certificate(&opened.vault, who)).transpose()?;
     let failed = |error| Failure::new(format!("no project can be made in `{shown}`: {error}"));
     std::fs::create_dir_all(&root).map_err(failed)?;
     let files = match example {
@@ -63,16 +69,15 @@ pub fn run(cx: &Context, args: InitArgs) -> Result<(), Failure> {
     let from = args.from.map(|name| format!(" from example `{name}`")).unwrap_or_default();
     cx.ui.progress(format!("made project `{shown}`{from}"));
     if !args.no_key {
-        vault(cx, &root, args.key.as_deref())?;
+        vault(cx, &opened, key.as_ref())?;
     }
     repository(cx, &root, &shown, Some(&format!("Make the mesh{}\n", from.replace('`', ""))))
 }
 
 /// Makes the vault, readable by the key that is named, else by this user's own.
-fn vault(cx: &Context, root: &Path, key: Option<&str>) -> Result<(), Failure> {
-    let opened = secret::open(cx, root)?;
+fn vault(cx: &Context, opened: &Opened, key: Option<&Certificate>) -> Result<(), Failure> {
     match key {
-        Some(who) => opened.create(cx, &secret::certificate(&opened.vault, who)?),
+        Some(key) => opened.create(cx, key),
         // The mesh is of use without secrets; the first one makes the vault, or says again what is wrong.
         None => match opened.vault_or_new(cx) {
             Ok(_) => Ok(()),

@@ -1,7 +1,7 @@
 //! Secret settings: given with `-s`, a line of standard input each, or asked for on a terminal.
 
 use std::collections::BTreeSet;
-use std::io::BufRead;
+use std::io::{BufRead, BufReader};
 
 use clap::Args;
 
@@ -47,9 +47,15 @@ pub(super) fn take(
 ) -> Result<Given, Failure> {
     check(of, settings, &args.secrets)?;
     let mut given = Vec::new();
+    let mut input = BufReader::new(std::io::stdin());
     for key in &args.secrets {
         let Some(one) = declared.iter().find(|one| one.setting.name == *key) else { continue };
-        given.push((one.name.parse()?, value(cx, of, key)?));
+        given.push((one.name.parse()?, value(cx, of, key, &mut input)?));
+    }
+    // What is there already, without waiting for more: a key of several lines must not lose all but one.
+    if !args.secrets.is_empty() && !input.buffer().is_empty() {
+        return Err(Failure::new("standard input has more lines than there are options `-s`")
+            .hint("each `-s` takes one line; `resilmesh secret set NAME -` takes all of it"));
     }
     for one in declared.iter().filter(|one| one.setting.required && !args.secrets.contains(&one.setting.name)) {
         let name: SecretName = one.name.parse()?;
@@ -62,7 +68,7 @@ pub(super) fn take(
                 "`-s {key}` reads it from standard input; `resilmesh secret set {name}` sets it alone"
             )));
         }
-        given.push((name, value(cx, of, key)?));
+        given.push((name, value(cx, of, key, &mut input)?));
     }
     Ok(Given(given))
 }
@@ -90,18 +96,18 @@ fn check(of: &str, settings: &[&Setting], asked: &[String]) -> Result<(), Failur
     if wrong.is_empty() { Ok(()) } else { Err(hints.into_iter().fold(Failure::new(wrong.join("\n")), Failure::hint)) }
 }
 
-fn value(cx: &Context, of: &str, key: &str) -> Result<Secret, Failure> {
+fn value(cx: &Context, of: &str, key: &str, input: &mut impl BufRead) -> Result<Secret, Failure> {
     let typed = cx.ui.hidden(&format!("Secret `{key}` of {of}"), None);
     let value = match typed.map_err(|why| Failure::new(format!("no secret `{key}`: {why}")))? {
         Some(typed) => typed,
-        None => line(key)?,
+        None => line(key, input)?,
     };
     if value.is_empty() { Err(Failure::new(format!("secret `{key}` is empty: nothing is changed"))) } else { Ok(value) }
 }
 
-fn line(key: &str) -> Result<Secret, Failure> {
+fn line(key: &str, input: &mut impl BufRead) -> Result<Secret, Failure> {
     let mut line = zeroize::Zeroizing::new(Vec::new());
-    let read = std::io::stdin().lock().read_until(b'\n', &mut line);
+    let read = input.read_until(b'\n', &mut line);
     let length =
         read.map_err(|error| Failure::new(format!("standard input cannot be read for secret `{key}`: {error}")))?;
     if length == 0 {

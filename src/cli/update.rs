@@ -11,6 +11,7 @@ use crate::git::share;
 use crate::git::update::{self, Updated};
 use crate::mesh::compile::compile;
 use crate::mesh::difference::Difference;
+use crate::mesh::subject::Subject;
 use crate::project::position::Diagnostic;
 
 /// Bring what others shared into the project
@@ -62,6 +63,11 @@ fn report(cx: &Context, state: &str, changes: &[Difference]) {
         cx.ui.document(&json!({"schema": 1, "state": state, "changes": changes, "conflicts": []}));
     } else {
         changes.iter().for_each(|change| cx.ui.line(change.to_string()));
+    }
+    for change in changes.iter().filter(|change| matches!(change.of, Subject::Recipients { .. })) {
+        cx.ui.warning(&format!(
+            "{change}: what is written from now on is for these keys; `resilmesh secret recipients list` shows them"
+        ));
     }
 }
 

@@ -46,7 +46,7 @@ fn init_takes_a_key_of_gnupg() {
 #[test]
 fn secrets_are_read_in_the_order_of_the_options_and_kept_in_the_vault_only() {
     let ann = with_needy();
-    let done = ann.run(&["add", "edr", "edr-1", "-s", "token", "-c", "region=eu"], b"correct horse\nleft over\n");
+    let done = ann.run(&["add", "edr", "edr-1", "-s", "token", "-c", "region=eu"], b"correct horse\n");
     assert_eq!(done.code, 0, "{}", done.err);
     assert!(!done.err.contains("correct horse") && done.out.is_empty());
     assert_eq!(ann.get("edr_edr-1_token"), "correct horse\n");
@@ -63,6 +63,7 @@ fn what_is_wrong_with_secrets_is_said_before_anything_is_written() {
         (&["add", "edr"][..], &b""[..], "`edr` needs secret `token`"),
         (&["add", "edr", "-s", "token"], b"", "standard input ends before secret `token`"),
         (&["add", "edr", "-s", "token"], b"\n", "secret `token` is empty"),
+        (&["add", "edr", "-s", "token"], b"-----BEGIN\nx\n", "more lines than there are options `-s`"),
         (&["add", "edr", "-s", "tokn"], b"x\n", "did you mean `token`?"),
         (&["add", "edr", "-s", "region"], b"x\n", "setting `region` of `edr` is no secret"),
         (&["add", "edr", "-s", "token", "-s", "token"], b"x\ny\n", "`-s token` is given twice"),
