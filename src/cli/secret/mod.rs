@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use resilmesh_vault::{Certificate, import};
+use resilmesh_vault::Certificate;
 
 use super::Context;
 use super::failure::Failure;
