@@ -198,3 +198,14 @@ fn check_fails_when_something_is_wrong_and_names_it() {
     assert_eq!(report["problems"].as_array().expect("a list").len(), 1);
     assert_eq!(report["recipients"][0]["usable"], true);
 }
+
+#[test]
+fn git_ignores_what_is_being_written() {
+    let ann = Person::with_project("ann");
+    ann.set("a/b", "1");
+    ann.commit("a secret");
+    for file in ["secrets/.resilmesh-1.tmp", "secrets/a/.resilmesh-2.tmp"] {
+        fs::write(ann.path(file), "x").expect("writable");
+    }
+    assert_eq!(ann.git(&["status", "--porcelain"]), "");
+}
