@@ -84,7 +84,7 @@ impl Scratch {
         };
         self.editing.store(true, Ordering::SeqCst);
         let status = command.status();
-        self.editing.store(false, Ordering::SeqCst);
+        // It stays so: a Ctrl-C that was meant for the editor may be told late.
         let status = status.map_err(|error| failed(format!("cannot be started: {error}")))?;
         if !status.success() {
             return Err(failed(format!("ended with {status}")));
