@@ -325,3 +325,30 @@ fn a_product_is_contributed_as_a_patch_or_a_branch() {
     let refused = scene.user.refused("mesh", &["catalog", "publish", "edr"]);
     assert!(refused.contains("the project has no product `edr` of its own"), "{refused}");
 }
+
+#[test]
+fn a_product_with_a_secret_in_clear_is_not_published() {
+    let scene = Scene::added();
+    scene.user.set_secret("mesh", "ndr/password", "correct-horse-battery");
+    scene.user.write("mesh/products/ndr/definition.yaml", "description: An NDR\n");
+    // In pieces, so that nothing finds one here.
+    let token = format!("ghp_{}", "Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4zAb3d");
+    for (text, what) in [
+        ("password = 'correct-horse-battery'\n", "the secret `ndr/password`"),
+        (&format!("use = '{token}'\n"), "a GitHub token"),
+    ] {
+        scene.user.write("mesh/products/ndr/hooks.py", text);
+        for way in [["--push", "add-ndr"], ["--patch", "ndr.patch"]] {
+            let refused = scene.user.refused("mesh", &["catalog", "publish", "ndr", way[0], way[1]]);
+            assert!(refused.contains("`ndr` is not published: a secret stands in clear"), "{refused}");
+            assert!(refused.contains("products/ndr/hooks.py:1:") && refused.contains(what), "{refused}");
+            assert!(!refused.contains("correct-horse") && !refused.contains(&token), "{refused}");
+        }
+    }
+    scene.user.write("mesh/products/ndr/hooks.py", HOOKS);
+    let told = ["catalog", "publish", "ndr", "--push", "add-ndr", "-m", "Use correct-horse-battery"];
+    assert!(scene.user.refused("mesh", &told).contains("<message>:1:5"), "the message goes out too");
+    assert!(!scene.user.has("mesh/ndr.patch"));
+    assert_eq!(scene.vendor.git("", &["-C", &scene.url, "branch", "--list", "add-ndr"]), "");
+    scene.user.must("mesh", &["catalog", "publish", "ndr", "--push", "add-ndr"]);
+}

@@ -18,6 +18,8 @@ const GITIGNORE: &str = "\
 # Secrets, except those of the vault, which are encrypted
 *.gpg
 !/secrets/**/*.gpg
+# What is being written, or was when the machine went off
+/secrets/**/.resilmesh-*
 /mirrors/
 *.pyc
 __pycache__/

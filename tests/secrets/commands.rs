@@ -198,3 +198,62 @@ fn check_fails_when_something_is_wrong_and_names_it() {
     assert_eq!(report["problems"].as_array().expect("a list").len(), 1);
     assert_eq!(report["recipients"][0]["usable"], true);
 }
+
+#[test]
+fn git_ignores_what_is_being_written() {
+    let ann = Person::with_project("ann");
+    ann.set("a/b", "1");
+    ann.commit("a secret");
+    for file in ["secrets/.resilmesh-1.tmp", "secrets/a/.resilmesh-2.tmp"] {
+        fs::write(ann.path(file), "x").expect("writable");
+    }
+    assert_eq!(ann.git(&["status", "--porcelain"]), "");
+}
+
+#[test]
+fn a_vault_that_lost_its_recipients_is_not_made_anew() {
+    let ann = Person::with_project("ann");
+    ann.set("a", "1");
+    ann.commit("a secret");
+    fs::remove_file(ann.path("secrets/.gpg-id")).expect("removed");
+    let said = ann.run(&["secret", "set", "b"], b"2").bad(1);
+    assert!(said.contains("`secrets` holds 1 secret, but `secrets/.gpg-id`"), "{said}");
+    assert!(said.contains("hint: `git checkout -- secrets/.gpg-id`"), "{said}");
+    assert!(!ann.path("secrets/.gpg-id").exists() && !ann.path("secrets/b.gpg").exists());
+    ann.git(&["checkout", "--", "secrets/.gpg-id"]);
+    ann.set("b", "2");
+}
+
+#[test]
+fn check_open_fails_when_a_key_cannot_be_unlocked() {
+    let ann = Person::with_project("ann");
+    let right = [("RESILMESH_PASSPHRASE", "sesame")];
+    ann.run_with(&["secret", "set", "a"], &right, b"1").good();
+    let open = ["secret", "check", "--open"];
+    ann.run_with(&open, &right, b"").good();
+    let wrong = ann.run_with(&open, &[("RESILMESH_PASSPHRASE", "hunter2")], b"").bad(1);
+    assert!(wrong.contains("wrong passphrase for key") && !wrong.contains("checked"), "{wrong}");
+    assert!(ann.run(&open, b"").bad(1).contains("needs its passphrase"));
+    let outside = ann.run(&["secret", "check"], b"");
+    assert!(outside.code == 0 && outside.err.contains("looked at from outside only"), "{}", outside.err);
+}
+
+#[test]
+fn check_gives_no_advice_that_cannot_help() {
+    let ann = Person::with_project("ann");
+    for name in ["cut", "changed", "clear"] {
+        ann.set(name, "1");
+    }
+    let file = |name: &str| ann.path(&format!("secrets/{name}.gpg"));
+    let bytes = fs::read(file("cut")).expect("readable");
+    fs::write(file("cut"), &bytes[..bytes.len() / 2]).expect("writable");
+    let mut bytes = fs::read(file("changed")).expect("readable");
+    *bytes.last_mut().expect("not empty") ^= 1;
+    fs::write(file("changed"), bytes).expect("writable");
+    fs::write(file("clear"), "hunter2\n").expect("writable");
+    for args in [&["secret", "check"][..], &["secret", "check", "--open"]] {
+        let said = ann.run(args, b"").bad(1);
+        assert!(said.contains("3 problems found") && said.contains("`resilmesh secret set NAME`"), "{said}");
+        assert!(!said.contains("no key at hand") && !said.contains("--stale"), "{said}");
+    }
+}

@@ -43,6 +43,90 @@ fn an_editor_changes_a_secret_in_memory_only() {
     assert_eq!(ann.get("new"), "made\n");
 }
 
+/// `secret edit a` in an editor that waits until [`Waiting::go`].
+struct Waiting {
+    child: std::process::Child,
+    /// The folder of the editor's file.
+    folder: std::path::PathBuf,
+    mode: String,
+    gate: fs::File,
+}
+
+impl Waiting {
+    fn start(person: &Person, memory: &Path) -> Self {
+        let at = |name: &str| person.home().join(name);
+        for old in ["told", "gate"] {
+            let _ = fs::remove_file(at(old));
+        }
+        let made = person.command("mkfifo", person.home()).arg("gate").status().expect("mkfifo runs");
+        assert!(made.success(), "mkfifo");
+        // Open for both, so that neither side waits for the other to open it.
+        let gate = fs::OpenOptions::new().read(true).write(true).open(at("gate")).expect("opened");
+        let editor = at("waiting");
+        let (told, fifo) = (at("told"), at("gate"));
+        let script = format!(
+            "#!/bin/sh\nstat -c '%a %n' \"$(dirname \"$1\")\" > {0}.new\nmv {0}.new {0}\nread go < {1}\necho changed > \"$1\"\n",
+            told.display(),
+            fifo.display()
+        );
+        fs::write(&editor, script).expect("writable");
+        fs::set_permissions(&editor, fs::Permissions::from_mode(0o755)).expect("ours");
+        let mut command = person.command(env!("CARGO_BIN_EXE_resilmesh"), &person.project());
+        command.args(["secret", "edit", "a"]).env("EDITOR", &editor).env("XDG_RUNTIME_DIR", memory);
+        let mut child = command.stdin(std::process::Stdio::null()).spawn().expect("it starts");
+        while !told.exists() {
+            assert!(child.try_wait().expect("asked").is_none(), "it ended before the editor ran");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let told = fs::read_to_string(&told).expect("readable");
+        let (mode, folder) = told.trim().split_once(' ').expect("mode and folder");
+        Self { child, folder: folder.into(), mode: mode.to_owned(), gate }
+    }
+
+    fn tell(&self, signal: nix::sys::signal::Signal) {
+        let id = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).expect("small"));
+        nix::sys::signal::kill(id, signal).expect("told");
+    }
+
+    /// Lets the editor go on and waits for the end of `secret edit`.
+    fn go(mut self) -> std::process::ExitStatus {
+        std::io::Write::write_all(&mut self.gate, b"go\n").expect("the editor reads");
+        self.child.wait().expect("it ends")
+    }
+}
+
+#[test]
+fn a_signal_leaves_nothing_in_clear() {
+    use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGKILL, SIGTERM};
+    let ann = Person::with_project("ann");
+    ann.set("a", "hunter2");
+    let memory = tempfile::tempdir_in("/dev/shm").expect("a folder in memory");
+    let left = || fs::read_dir(memory.path()).expect("listed").count();
+    for signal in [SIGTERM, SIGHUP] {
+        let mut edit = Waiting::start(&ann, memory.path());
+        assert_eq!(edit.mode, "700");
+        edit.tell(signal);
+        let code = edit.child.wait().expect("it ends").code();
+        assert_eq!((code, left()), (Some(128 + signal as i32), 0), "{signal}");
+        edit.go();
+    }
+    let edit = Waiting::start(&ann, memory.path());
+    edit.tell(SIGINT);
+    assert!(edit.go().success(), "Ctrl-C is for the editor");
+    assert_eq!((ann.get("a").as_str(), left()), ("changed\n", 0));
+
+    // What could not be wiped is at the next edit, but not what is in use.
+    let mut killed = Waiting::start(&ann, memory.path());
+    killed.tell(SIGKILL);
+    killed.child.wait().expect("it ends");
+    assert!(killed.folder.join("secret.txt").exists());
+    let other = Waiting::start(&ann, memory.path());
+    assert!(!killed.folder.exists() && other.folder.join("secret.txt").exists());
+    assert_eq!(left(), 1);
+    assert!(other.go().success());
+    assert_eq!(left(), 0);
+}
+
 /// Two people who can both read the secrets `a` and `b`, each with a clone.
 fn two() -> (Person, Person) {
     let ann = Person::with_project("ann");

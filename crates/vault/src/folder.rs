@@ -11,6 +11,9 @@ use tempfile::TempPath;
 use crate::Result;
 use crate::error::VaultError;
 
+/// Where certificates are, as with gopass.
+pub(crate) const PUBLIC_KEYS: &str = ".public-keys";
+
 /// What names of temporary files start with.
 const ASIDE: &str = ".resilmesh-";
 
@@ -151,6 +154,8 @@ impl Folder {
         self.make(Path::new(""))?;
         let folder = File::open(&self.root).map_err(VaultError::io("open", &self.root))?;
         folder.lock().map_err(VaultError::io("lock", &self.root))?;
+        // Nobody else writes now, so whatever is beside the files belongs to nobody that lives.
+        self.clean(Path::new(""))?;
         Ok(Lock { _folder: folder })
     }
 
@@ -179,11 +184,15 @@ impl Folder {
         sync(&self.root)
     }
 
-    /// Takes away what a process that was killed while writing has left. Only with a [`Lock`].
-    pub(crate) fn clean(&self, _lock: &Lock, folder: &Path) -> Result<()> {
+    /// Takes away what a process that was killed while writing has left, in all folders of the vault.
+    fn clean(&self, folder: &Path) -> Result<()> {
         for (name, kind) in self.entries(folder)? {
-            if kind.is_file() && is_aside(&name) {
-                let path = self.root.join(folder).join(name);
+            let path = folder.join(&name);
+            let is_of_vault = !name.as_encoded_bytes().starts_with(b".") || name == PUBLIC_KEYS;
+            if kind.is_dir() && is_of_vault {
+                self.clean(&path)?;
+            } else if kind.is_file() && is_aside(&name) {
+                let path = self.root.join(path);
                 fs::remove_file(&path).map_err(VaultError::io("remove", &path))?;
             }
         }

@@ -195,3 +195,20 @@ fn repair_finishes_what_was_left_half_done() {
     assert_eq!((done.names.as_slice(), done.untouched), ([name("a")].as_slice(), 1));
     assert!(own.vault.check(Depth::Outside).expect("checked").is_good());
 }
+
+#[test]
+fn the_next_write_takes_away_what_a_killed_one_left() {
+    let own = OwnVault::new();
+    own.set("a/x", "1");
+    own.set("b/c/x", "2");
+    let left = [".resilmesh-1.tmp", "a/.resilmesh-2.tmp", "b/c/.resilmesh-3.tmp", ".public-keys/.resilmesh-4.tmp"];
+    let others = [".resilmesh-note", "a/.other.tmp"];
+    let write = || left.iter().chain(&others).for_each(|file| fs::write(own.path(file), "x").expect("writable"));
+    let is_there = |file: &&str| own.path(file).exists();
+    write();
+    own.set("new", "3");
+    assert!(!left.iter().any(|file| is_there(&file)) && others.iter().all(|file| is_there(&file)));
+    write();
+    own.vault.remove(&name("new")).expect("removed");
+    assert!(!left.iter().any(|file| is_there(&file)));
+}

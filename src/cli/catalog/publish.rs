@@ -8,8 +8,10 @@ use serde_json::json;
 use super::chosen;
 use crate::cli::Context;
 use crate::cli::failure::Failure;
+use crate::cli::leaks;
 use crate::git::catalogue::mirror::Mirror;
 use crate::git::catalogue::publish::{self, Contribution};
+use crate::git::repository::Repository;
 use crate::mesh::model::{Product, ProductSource};
 use crate::mesh::product_check;
 use crate::project::content::Content;
@@ -44,11 +46,12 @@ pub(super) fn run(cx: &Context, files: &ProjectFiles, args: PublishArgs) -> Resu
     let (name, locked) = target(files, args.to)?;
     let product = own(files, &args.product)?;
     let content = checked(files, product)?;
+    let verb = if locked.products.contains_key(&product.name) { "Update" } else { "Add" };
+    let message = args.message.unwrap_or_else(|| format!("{verb} {}", product.name));
+    without_secrets(cx, files, product, &content, &message)?;
     let mirror = Mirror::of(&locked.url)?;
     cx.ui.progress(format!("fetching {}", locked.url));
     mirror.fetch()?;
-    let verb = if locked.products.contains_key(&product.name) { "Update" } else { "Add" };
-    let message = args.message.unwrap_or_else(|| format!("{verb} {}", product.name));
     let rev = locked.rev.as_deref();
     let contribution = publish::commit(&mirror, rev, &files.root, &product.name, &content, &message)?;
     match args.push {
@@ -76,6 +79,21 @@ pub(super) fn run(cx: &Context, files: &ProjectFiles, args: PublishArgs) -> Resu
         }
     }
     Ok(())
+}
+
+/// Refuses to publish what has a secret in clear, as `share` does. The message goes out too.
+fn without_secrets(
+    cx: &Context,
+    files: &ProjectFiles,
+    product: &Product,
+    content: &Content,
+    message: &str,
+) -> Result<(), Failure> {
+    let repository = Repository::must(&files.root)?;
+    let scanner = leaks::scanner(cx, &repository)?;
+    let mut found = scanner.message(message.as_bytes());
+    found.extend(publish::secrets_in(&repository, &scanner, &files.root, &product.name, content)?);
+    leaks::refuse(&format!("`{}` is not published", product.name), found)
 }
 
 fn done(cx: &Context, contribution: &Contribution<'_>, what: &serde_json::Value, said: &str) {

@@ -1,7 +1,7 @@
 //! `resilmesh secret check`: who can read what, and what is wrong.
 
 use clap::Args;
-use resilmesh_vault::{Depth, Finding, KeyReport, Report, Validity, date};
+use resilmesh_vault::{Depth, EntryReport, Finding, KeyReport, Report, Validity, date};
 use serde_json::{Value, json};
 
 use super::{count, note_meshroom};
@@ -38,7 +38,7 @@ pub(super) fn run(cx: &Context, args: &CheckArgs) -> Result<(), Failure> {
         table(cx, &report);
         problems.iter().chain(&warnings).for_each(|found| cx.ui.line(found));
     }
-    let unopened = report.entries.iter().filter(|entry| !entry.opened).count();
+    let unopened = report.entries.iter().filter(|entry| !entry.opened && !entry.is_unreadable()).count();
     if unopened > 0 {
         cx.ui.progress(format!("{} looked at from outside only: no key at hand opens them", count(unopened)));
     }
@@ -47,8 +47,21 @@ pub(super) fn run(cx: &Context, args: &CheckArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let number = problems.len();
-    Err(Failure::new(format!("{number} {} found in the vault", if number == 1 { "problem" } else { "problems" }))
-        .hint("`resilmesh secret rotate --stale` encrypts to the present recipients what is not"))
+    let word = if number == 1 { "problem" } else { "problems" };
+    Err(advice(&report).into_iter().fold(Failure::new(format!("{number} {word} found in the vault")), Failure::hint))
+}
+
+/// What helps. Nothing is encrypted anew as long as one secret cannot be read.
+fn advice(report: &Report) -> Option<&'static str> {
+    if report.entries.iter().any(EntryReport::is_unreadable) {
+        Some(
+            "git may have the file whole (`git checkout -- FILE`); `resilmesh secret set NAME` writes a damaged one anew",
+        )
+    } else if report.entries.iter().any(|entry| !entry.findings.is_empty()) {
+        Some("`resilmesh secret rotate --stale` encrypts to the present recipients what is not")
+    } else {
+        None
+    }
 }
 
 /// What is wrong, and what soon will be.

@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use resilmesh_vault::import;
+use resilmesh_vault::import::{LARGEST, document};
 
 use super::{Opened, count, input};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::project::names;
 use crate::vault::{self, MESHROOM_FILE, Prompting, Secret, SecretName};
+
+pub(super) use resilmesh_vault::import::meshroom;
 
 /// From where.
 #[derive(Debug, Args)]
@@ -51,7 +53,7 @@ fn read(cx: &Context, opened: &Opened, args: &ImportArgs) -> Result<Vec<(String,
     let own = opened.project.join(MESHROOM_FILE);
     let source = args.source.as_deref().unwrap_or(&own);
     if source == Path::new("-") {
-        return Ok(import::document(&input::all(import::LARGEST)?, "standard input")?);
+        return Ok(document(&input::all(LARGEST)?, "standard input")?);
     }
     if source.is_dir() {
         let store = vault::open_store(source, &opened.sources, cx.ask())?;
@@ -63,7 +65,7 @@ fn read(cx: &Context, opened: &Opened, args: &ImportArgs) -> Result<Vec<(String,
         return Err(Failure::new(format!("there is nothing to import at `{shown}`"))
             .hint("give a `secrets.gpg` of Meshroom, a folder of pass, or `-` for JSON on standard input"));
     }
-    Ok(import::meshroom(source, opened.vault.keys())?)
+    Ok(meshroom(source, opened.vault.keys())?)
 }
 
 /// The names as ours; all that are none at once.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use resilmesh_vault::{Certificate, import as foreign};
+use resilmesh_vault::Certificate;
 
 use super::Context;
 use super::failure::Failure;
@@ -146,7 +146,7 @@ impl Opened {
         if self.vault.contains(name)? || !meshroom.is_file() {
             return self.vault.get(name);
         }
-        let all = foreign::meshroom(&meshroom, self.vault.keys())?;
+        let all = resilmesh_vault::import::meshroom(&meshroom, self.vault.keys())?;
         let found = all.into_iter().find(|(own, _)| own == name.as_str());
         found.map(|(_, value)| value).ok_or_else(|| VaultError::NoSecret(name.clone()))
     }
@@ -157,6 +157,8 @@ impl Opened {
     /// When it cannot be made.
     pub fn vault_or_new(&self, cx: &Context) -> Result<&Vault, Failure> {
         if !self.vault.exists()? {
+            // Before a key is made for it.
+            self.not_orphaned()?;
             self.create(cx, &own_key::find_or_make(cx, &self.sources)?)?;
         }
         Ok(&self.vault)
@@ -165,12 +167,30 @@ impl Opened {
     /// Makes the vault, readable by one key.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be made, or secrets are there already.
     pub fn create(&self, cx: &Context, key: &Certificate) -> Result<(), Failure> {
+        self.not_orphaned()?;
         self.vault.create(key)?;
         let who = key.user_ids().into_iter().next().map(|who| format!(" ({who})")).unwrap_or_default();
         cx.ui.progress(format!("made the vault `{}`, readable by {}{who}", vault::FOLDER, key.fingerprint()));
         Ok(())
+    }
+}
+
+impl Opened {
+    /// Refuses a folder with secrets whose list of recipients is gone: a new list would leave out
+    /// whoever could read them.
+    fn not_orphaned(&self) -> Result<(), Failure> {
+        let names = self.vault.names()?;
+        if names.is_empty() || self.vault.exists()? {
+            return Ok(());
+        }
+        Err(Failure::new(format!(
+            "`{0}` holds {1}, but `{0}/.gpg-id`, which says who may read them, is missing: no new one is made",
+            vault::FOLDER,
+            count(names.len())
+        ))
+        .hint(format!("`git checkout -- {}/.gpg-id` brings it back", vault::FOLDER)))
     }
 }
 

@@ -8,8 +8,9 @@ use git2::{Oid, Repository as Git2, TreeBuilder};
 use super::layout;
 use super::mirror::Mirror;
 use crate::git::repository::{Repository, WHO_HINT};
+use crate::git::scan::{Finding, Scanner};
 use crate::git::trouble::Trouble;
-use crate::project::content::Content;
+use crate::project::content::{Content, Entry};
 use crate::project::load::PRODUCTS;
 
 /// A commit in the mirror that nobody else has yet.
@@ -17,6 +18,26 @@ use crate::project::load::PRODUCTS;
 pub struct Contribution<'m> {
     mirror: &'m Mirror,
     commit: Oid,
+}
+
+/// The secrets in what a product would publish: the same files that [`commit`] takes.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn secrets_in(
+    repository: &Repository,
+    scanner: &Scanner,
+    project: &Path,
+    product: &str,
+    content: &Content,
+) -> Result<Vec<Finding>, Trouble> {
+    let mut found = Vec::new();
+    for (path, entry) in kept(project, product, content)? {
+        let path = Path::new(PRODUCTS).join(product).join(path);
+        found.extend(scanner.file(&repository.from_project(&path), &bytes(&project.join(&path), entry)?));
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// Commits the content of a product, which lies in `project`, on top of the catalogue's `rev`.
@@ -38,13 +59,7 @@ pub fn commit<'m>(
     let mut files = Vec::new();
     for (path, entry) in kept(project, product, content)? {
         let file = folder.join(path);
-        let bytes = match entry {
-            crate::project::content::Entry::Link { to } => to.clone().into_bytes(),
-            crate::project::content::Entry::File { .. } => {
-                std::fs::read(&file).map_err(|error| Trouble::io(&file, &error))?
-            }
-        };
-        files.push((path.as_str(), layout::mode(entry), repository.blob(&bytes)?));
+        files.push((path.as_str(), layout::mode(entry), repository.blob(&bytes(&file, entry)?)?));
     }
     let own = tree(repository, &files)?;
     let tree = base.tree()?;
@@ -65,6 +80,14 @@ pub fn commit<'m>(
     Ok(Contribution { mirror, commit })
 }
 
+/// What git keeps of an entry of a product.
+fn bytes(file: &Path, entry: &Entry) -> Result<Vec<u8>, Trouble> {
+    match entry {
+        Entry::Link { to } => Ok(to.clone().into_bytes()),
+        Entry::File { .. } => std::fs::read(file).map_err(|error| Trouble::io(file, &error)),
+    }
+}
+
 const FOLDER: i32 = 0o040_000;
 
 fn put(builder: &mut TreeBuilder<'_>, name: &str, id: Oid, mode: i32) -> Result<(), Trouble> {
@@ -73,11 +96,7 @@ fn put(builder: &mut TreeBuilder<'_>, name: &str, id: Oid, mode: i32) -> Result<
 }
 
 /// What of the product is no by-product: nothing that the project's repository ignores.
-fn kept<'c>(
-    project: &Path,
-    product: &str,
-    content: &'c Content,
-) -> Result<Vec<(&'c String, &'c crate::project::content::Entry)>, Trouble> {
+fn kept<'c>(project: &Path, product: &str, content: &'c Content) -> Result<Vec<(&'c String, &'c Entry)>, Trouble> {
     let repository = Repository::of(project)?;
     let mut kept = Vec::new();
     for (path, entry) in &content.0 {

@@ -80,6 +80,13 @@ pub struct Stray {
     pub why: String,
 }
 
+impl EntryReport {
+    /// Whether its file is damaged, or cannot be read.
+    pub fn is_unreadable(&self) -> bool {
+        self.findings.iter().any(|found| matches!(found, Finding::Unreadable(_)))
+    }
+}
+
 impl Report {
     /// Whether nothing is wrong now; keys that expire soon are not.
     pub fn is_good(&self) -> bool {
@@ -95,7 +102,8 @@ impl Vault {
     /// Looks at everything.
     ///
     /// # Errors
-    /// When the folder cannot be listed, or it is no vault.
+    /// When the folder cannot be listed, it is no vault, or passphrases may be asked for and one that
+    /// is needed is wrong or not given.
     pub fn check(&self, depth: Depth) -> Result<Report> {
         if !self.exists()? {
             return Err(VaultError::NoVault(self.path().to_owned()));
@@ -108,7 +116,8 @@ impl Vault {
                 RecipientId::Vague(_) => None,
             })
             .collect();
-        let entries = self.names()?.into_iter().map(|name| self.check_entry(name, &known, depth)).collect();
+        let names = self.names()?.into_iter();
+        let entries = names.map(|name| self.check_entry(name, &known, depth)).collect::<Result<_>>()?;
         let lists = self.lists()?;
         let empty = lists.iter().filter(|(_, list)| list.ids().next().is_none());
         let lists = empty.map(|(file, _)| format!("`{}` names no recipient", file.display())).collect();
@@ -169,7 +178,7 @@ impl Vault {
         Ok(readers(&handles, &known))
     }
 
-    fn check_entry(&self, name: SecretName, known: &[Certificate], depth: Depth) -> EntryReport {
+    fn check_entry(&self, name: SecretName, known: &[Certificate], depth: Depth) -> Result<EntryReport> {
         let mut report = EntryReport { name, readers: Vec::new(), opened: false, findings: Vec::new() };
         let name = &report.name;
         let handles = self.encrypted(name).and_then(|bytes| message::recipients(&bytes, &self.file(name)));
@@ -177,7 +186,7 @@ impl Vault {
             Ok(handles) => handles,
             Err(error) => {
                 report.findings.push(Finding::Unreadable(error.to_string()));
-                return report;
+                return Ok(report);
             }
         };
         report.readers = readers(&handles, known);
@@ -185,11 +194,17 @@ impl Vault {
         if let Depth::Open(prompting) = depth {
             match self.stored(name, prompting) {
                 Ok(_) => report.opened = true,
+                // Who asks for all to be opened has to hear that they were not, though a key is here.
+                Err(error @ (VaultError::WrongPassphrase { .. } | VaultError::NoPassphrase { .. }))
+                    if prompting == Prompting::Allowed =>
+                {
+                    return Err(error);
+                }
                 Err(error) if error.is_locked() => {}
                 Err(error) => report.findings.push(Finding::Unreadable(error.to_string())),
             }
         }
-        report
+        Ok(report)
     }
 
     /// Whether a secret is for exactly its recipients.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::VaultError;
-use crate::folder::{Folder, Found};
+use crate::folder::{Folder, Found, PUBLIC_KEYS};
 use crate::recipients::FILE_NAME;
 use crate::{Certificate, Fingerprint, Keyring, Prompting, RecipientList, Result, Secret, SecretName};
 
@@ -13,9 +13,6 @@ pub(crate) mod check;
 mod people;
 pub(crate) mod reencrypt;
 mod write;
-
-/// Where certificates are, as with gopass.
-const PUBLIC_KEYS: &str = ".public-keys";
 
 /// How many bytes a secret may have, unless said otherwise: 1 MiB.
 pub const DEFAULT_LARGEST: u64 = 1024 * 1024;

@@ -72,14 +72,13 @@ impl Vault {
         which: Which,
         new: Option<&NewList<'_>>,
         threads: Option<NonZeroUsize>,
-        lock: &Lock,
+        _lock: &Lock,
     ) -> Result<Reencrypted> {
         let groups = self.groups(new)?;
         let all: usize = groups.iter().map(|group| group.names.len()).sum();
         let mut jobs = Vec::new();
         for group in &groups {
             for name in &group.names {
-                self.folder.clean(lock, &folder_of(name))?;
                 if which == Which::All || !self.is_current(name, &group.recipients)? {
                     jobs.push((name, group.recipients.as_slice()));
                 }

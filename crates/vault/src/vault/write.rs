@@ -33,8 +33,7 @@ impl Vault {
             return Err(VaultError::TooLarge { what: format!("secret `{name}`"), largest: self.largest });
         }
         let recipients = self.certificates_of(&folder_of(name))?;
-        let lock = self.folder.lock()?;
-        self.folder.clean(&lock, &folder_of(name))?;
+        let _lock = self.folder.lock()?;
         let staged = self.stage(name, &stored, &recipients)?;
         self.commit(vec![staged])
     }
