@@ -76,7 +76,7 @@ impl Waiting {
         let mut child = command.stdin(std::process::Stdio::null()).spawn().expect("it starts");
         while !told.exists() {
             assert!(child.try_wait().expect("asked").is_none(), "it ended before the editor ran");
-            std::thread::sleep(std::time::Duration::from_millis(10));
+            std::thread::park_timeout(std::time::Duration::from_millis(10));
         }
         let told = fs::read_to_string(&told).expect("readable");
         let (mode, folder) = told.trim().split_once(' ').expect("mode and folder");
@@ -155,6 +155,24 @@ fn two_clones_that_change_different_secrets_merge() {
     bob.git(&["pull", "--quiet", "--no-edit", "origin", "main"]);
     assert_eq!(bob.get("a") + &bob.get("b"), "from ann\nfrom bob\n");
     assert_eq!(bob.get("c") + &bob.get("d"), "new from ann\nnew from bob\n");
+}
+
+#[test]
+fn a_conflict_is_told_and_settled_by_a_new_value_too() {
+    let (ann, bob) = two();
+    ann.set("a", "from ann");
+    ann.commit("ann");
+    bob.set("a", "from bob");
+    bob.commit("bob");
+    let mut pull = bob.command("git", &bob.project());
+    assert!(bob.finish(pull.args(["pull", "--quiet", "--no-edit", "origin", "main"]), b"").code != 0);
+    assert!(bob.run(&["secret", "get", "a"], b"").err.contains("`a` is in conflict, and this is one side"));
+    let checked = bob.run(&["secret", "check"], b"");
+    assert!(checked.code == 1 && checked.out.contains("`a`: in conflict"), "{}{}", checked.out, checked.err);
+    let set = bob.run(&["secret", "set", "a"], b"from both");
+    assert_eq!((set.code, set.err.as_str()), (0, "replaced `a`\nsettled the conflict in `a`\n"));
+    bob.git(&["commit", "--quiet", "--no-edit"]);
+    assert_eq!(bob.git(&["status", "--porcelain"]), "");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use clap::Args;
 use resilmesh_vault::{Depth, EntryReport, Finding, KeyReport, Report, Validity, date};
 use serde_json::{Value, json};
 
+use super::conflict::Open;
 use super::{count, note_meshroom};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
@@ -25,13 +26,18 @@ pub struct CheckArgs {
 pub(super) fn run(cx: &Context, args: &CheckArgs) -> Result<(), Failure> {
     let opened = cx.secrets()?;
     note_meshroom(cx, &opened.project);
-    let vault = opened.vault;
+    let vault = &opened.vault;
     let depth = Depth::Open(if args.open { Prompting::Allowed } else { Prompting::Never });
     let report = vault.check(depth)?;
     let (mut problems, mut warnings) = findings(&report);
-    let of_mesh = needs(cx, &vault)?;
+    let of_mesh = needs(cx, vault)?;
     problems.extend(of_mesh.0);
     warnings.extend(of_mesh.1);
+    for name in vault.names()? {
+        if Open::of(&opened.project, &name)?.is_some() {
+            problems.push(format!("`{name}`: in conflict; `resilmesh secret edit {name}` settles it"));
+        }
+    }
     if cx.ui.json {
         cx.ui.document(&document(&report, &problems, &warnings));
     } else {

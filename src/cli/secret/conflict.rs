@@ -1,11 +1,43 @@
 //! A secret that two people changed, as one text to settle.
 
+use std::path::{Path, PathBuf};
+
 use crate::cli::failure::Failure;
-use crate::git::sides::Sides;
-use crate::vault::{Secret, SecretName, Vault};
+use crate::git::repository::Repository;
+use crate::git::sides::{self, Sides};
+use crate::vault::{FOLDER, Secret, SecretName, Vault};
 
 /// What the lines between the two sides start with, as git has them.
 const MARKS: [&str; 3] = ["<<<<<<< ", "=======", ">>>>>>> "];
+
+/// A secret that an open merge could not join, with the repository that it lies in.
+pub(super) struct Open {
+    repository: Repository,
+    path: PathBuf,
+    /// What both made of it.
+    pub(super) sides: Sides,
+}
+
+impl Open {
+    /// The conflict of a secret; none if it is in none.
+    ///
+    /// # Errors
+    /// When the repository cannot be read.
+    pub(super) fn of(project: &Path, name: &SecretName) -> Result<Option<Self>, Failure> {
+        let Some(repository) = Repository::of(project)? else { return Ok(None) };
+        let path = Path::new(FOLDER).join(name.file());
+        let sides = sides::of(&repository, &path)?;
+        Ok(sides.map(|sides| Self { repository, path, sides }))
+    }
+
+    /// Tells git that the secret is settled as it is now.
+    ///
+    /// # Errors
+    /// When the index cannot be written.
+    pub(super) fn settle(&self) -> Result<(), Failure> {
+        Ok(sides::settle(&self.repository, &self.path)?)
+    }
+}
 
 /// Both sides, decrypted, with git's marks around them.
 ///

@@ -1,16 +1,12 @@
 //! `resilmesh secret edit`: change a secret in an editor.
 
-use std::path::Path;
-
 use clap::Args;
 
 use super::scratch::Scratch;
 use super::{conflict, name};
 use crate::cli::failure::Failure;
 use crate::cli::{Context, completion};
-use crate::git::repository::Repository;
-use crate::git::sides;
-use crate::vault::{FOLDER, Secret, SecretName};
+use crate::vault::{Secret, SecretName};
 
 /// Which secret.
 #[derive(Debug, Args)]
@@ -29,11 +25,9 @@ pub(super) fn run(cx: &Context, args: &EditArgs) -> Result<(), Failure> {
     let vault = opened.vault_or_new(cx)?;
     // Before anything is typed that could not be kept.
     vault.writable(&args.name)?;
-    let repository = Repository::of(&opened.project)?;
-    let path = Path::new(FOLDER).join(args.name.file());
-    let open = repository.as_ref().map(|repository| sides::of(repository, &path)).transpose()?.flatten();
+    let open = conflict::Open::of(&opened.project, &args.name)?;
     let before = match &open {
-        Some(open) => conflict::both_sides(vault, &args.name, open)?,
+        Some(open) => conflict::both_sides(vault, &args.name, &open.sides)?,
         None if vault.contains(&args.name)? => vault.get(&args.name)?,
         None => Secret::from(""),
     };
@@ -52,8 +46,8 @@ pub(super) fn run(cx: &Context, args: &EditArgs) -> Result<(), Failure> {
             .hint(format!("`resilmesh secret rm {}` takes it out", args.name)));
     }
     vault.set(&args.name, &after)?;
-    if let (Some(repository), true) = (&repository, open.is_some()) {
-        sides::settle(repository, &path)?;
+    if let Some(open) = open {
+        open.settle()?;
         cx.ui.progress(format!("settled the conflict in `{}`", args.name));
     } else {
         cx.ui.progress(format!("changed `{}`", args.name));

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
+use super::conflict::Open;
 use super::name;
 use crate::cli::failure::Failure;
 use crate::cli::{Context, completion};
@@ -21,7 +22,14 @@ pub struct GetArgs {
 /// # Errors
 /// When there is none, or no key here opens it.
 pub(super) fn run(cx: &Context, args: &GetArgs) -> Result<(), Failure> {
-    let value = cx.secrets()?.get(&args.name)?;
+    let opened = cx.secrets()?;
+    let value = opened.get(&args.name)?;
+    if Open::of(&opened.project, &args.name)?.is_some() {
+        cx.ui.warning(&format!(
+            "`{0}` is in conflict, and this is one side: `resilmesh secret edit {0}` settles it",
+            args.name
+        ));
+    }
     if !cx.ui.json {
         return cx.ui.value(&value).map_err(|error| Failure::new(format!("the value cannot be printed: {error}")));
     }

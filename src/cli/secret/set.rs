@@ -7,6 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::{Context, completion};
 use crate::vault::{Secret, SecretName};
 
+use super::conflict::Open;
 use super::input;
 
 /// Which secret.
@@ -51,5 +52,9 @@ pub(super) fn keep(cx: &Context, opened: &Opened, name: &SecretName, value: &Sec
     let done = if vault.contains(name)? { "replaced" } else { "set" };
     vault.set(name, value)?;
     cx.ui.progress(format!("{done} `{name}`"));
+    if let Some(open) = Open::of(&opened.project, name)? {
+        open.settle()?;
+        cx.ui.progress(format!("settled the conflict in `{name}`"));
+    }
     Ok(())
 }
