@@ -207,8 +207,8 @@ fn the_next_write_takes_away_what_a_killed_one_left() {
     let is_there = |file: &&str| own.path(file).exists();
     write();
     own.set("new", "3");
-    assert!(!left.iter().any(|file| is_there(file)) && others.iter().all(|file| is_there(file)));
+    assert!(!left.iter().any(&is_there) && others.iter().all(&is_there));
     write();
     own.vault.remove(&name("new")).expect("removed");
-    assert!(!left.iter().any(|file| is_there(file)));
+    assert!(!left.iter().any(is_there));
 }
