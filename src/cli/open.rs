@@ -10,6 +10,7 @@ use crate::plan::journal::Journal;
 use crate::plan::paths::StateFolder;
 use crate::project::load::{self, ProjectFiles};
 use crate::project::locate;
+use crate::project::names;
 use crate::project::position::Diagnostic;
 
 impl Context {
@@ -66,8 +67,7 @@ impl Context {
             Ok((mesh, warnings)) => Ok((files.root, mesh, warnings)),
             Err(found) => {
                 let errors = found.iter().filter(|found| found.is_error()).count();
-                let word = if errors == 1 { "mistake" } else { "mistakes" };
-                Err(Failure::new(format!("the project has {errors} {word}")).found(found))
+                Err(Failure::new(format!("the project has {}", names::counted(errors, "mistake"))).found(found))
             }
         }
     }

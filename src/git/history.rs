@@ -1,7 +1,7 @@
 //! The history of the project, commit by commit.
 
 use chrono::{DateTime, FixedOffset, Offset};
-use git2::{Commit, Sort};
+use git2::{Commit, Sort, Time};
 use serde::Serialize;
 
 use super::changes;
@@ -58,17 +58,20 @@ fn entry(repository: &Repository, commit: &Commit<'_>) -> Result<Entry, Trouble>
     let changes = if merge { Vec::new() } else { differences(&changes::of_commit(repository, commit)?) };
     let author = commit.author();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let time = commit.time();
-    let zone = FixedOffset::east_opt(time.offset_minutes() * 60);
-    let when = DateTime::from_timestamp(time.seconds(), 0).unwrap_or_default();
     Ok(Entry {
         id: commit.id().to_string(),
         short: short(commit.id()),
         author: text(author.name_bytes()),
         email: text(author.email_bytes()),
-        when: when.with_timezone(&zone.unwrap_or_else(|| chrono::Utc.fix())),
+        when: when(&commit.time()),
         summary: text(commit.summary_bytes().unwrap_or_default()),
         merge,
         changes,
     })
+}
+
+/// A moment as git keeps it, with the zone of whoever wrote it down.
+pub(super) fn when(time: &Time) -> DateTime<FixedOffset> {
+    let zone = FixedOffset::east_opt(time.offset_minutes() * 60).unwrap_or_else(|| chrono::Utc.fix());
+    DateTime::from_timestamp(time.seconds(), 0).unwrap_or_default().with_timezone(&zone)
 }

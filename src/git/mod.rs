@@ -14,6 +14,7 @@ pub mod program;
 pub mod push;
 pub mod repository;
 pub mod scan;
+pub mod secrets;
 pub mod setup;
 pub mod share;
 pub mod sides;

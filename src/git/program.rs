@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::trouble::Trouble;
+use crate::vault::sources::PASSPHRASE_VARIABLES;
 
 /// Set for the hook of a push that [`super::share`] makes: the commit that it has looked through.
 pub const CHECKED: &str = "RESILMESH_PUSH_CHECKED";
@@ -59,7 +60,8 @@ impl Git {
     pub fn new() -> Self {
         let mut command = Command::new("git");
         command.args(SAFE).env("LC_ALL", "C").stdin(Stdio::null());
-        for variable in ELSEWHERE {
+        // Hooks and helpers of the user's own need no passphrase of the vault.
+        for variable in ELSEWHERE.iter().chain(&PASSPHRASE_VARIABLES) {
             command.env_remove(variable);
         }
         if std::env::var_os("GIT_ALLOW_PROTOCOL").is_none() {

@@ -177,6 +177,12 @@ impl Repository {
     }
 }
 
+/// What the user's own configuration of git says under a key, such as `user.name`.
+pub fn configured(key: &str) -> Option<String> {
+    let config = git2::Config::open_default().ok()?.snapshot().ok()?;
+    config.get_string(key).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
 /// The first letters of a commit's id, as people write it.
 pub fn short(id: Oid) -> String {
     id.to_string().chars().take(10).collect()

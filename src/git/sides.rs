@@ -1,6 +1,7 @@
 //! The three sides of a file that an open merge could not join, as git's index keeps them.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use super::repository::Repository;
 use super::trouble::Trouble;
@@ -35,6 +36,20 @@ pub fn of(repository: &Repository, path: &Path) -> Result<Option<Sides>, Trouble
     let sides = Sides { base: side(1)?, ours: side(2)?, theirs: side(3)? };
     let in_conflict = sides.base.is_some() || sides.ours.is_some() || sides.theirs.is_some();
     Ok(in_conflict.then_some(sides))
+}
+
+/// The paths, below the project, of all files in conflict, sorted.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn open(repository: &Repository) -> Result<BTreeSet<PathBuf>, Trouble> {
+    let mut paths = BTreeSet::new();
+    for conflict in repository.index()?.conflicts()? {
+        let conflict = conflict?;
+        let entry = conflict.our.or(conflict.their).or(conflict.ancestor);
+        paths.extend(entry.and_then(|entry| repository.in_project(&entry.path)));
+    }
+    Ok(paths)
 }
 
 /// Tells git that the file at `path` below the project is settled as it is on disk, or by being gone.

@@ -16,8 +16,8 @@ use super::trouble::Trouble;
 use crate::mesh::compile::compile;
 use crate::mesh::difference::{Difference, differences};
 use crate::project::load::load_from;
-use crate::project::names;
 use crate::project::position::Diagnostic;
+use crate::project::{names, write};
 
 /// A machine's own state, which no repository has a say in.
 const STATE: &str = ".resilmesh";
@@ -216,7 +216,7 @@ fn open(repository: &Repository, theirs: Oid, merge: &Merge) -> Result<(), Troub
     let mut index = repository.index()?;
     for (path, content, clean) in &merge.files {
         let file = repository.top().join(path);
-        std::fs::write(&file, content).map_err(|error| Trouble::io(&file, &error))?;
+        write::replace(&file, content).map_err(|error| Trouble::io(&file, &error))?;
         if *clean {
             index.add_path(path)?;
         }

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::journal::JournalError;
 use super::lock::LockError;
 use super::reconcile::Ring;
+use crate::project::names;
 use crate::project::position::Diagnostic;
 use crate::runtime::RuntimeError;
 
@@ -43,7 +44,7 @@ impl Trouble {
 
 impl From<Vec<Diagnostic>> for Trouble {
     fn from(found: Vec<Diagnostic>) -> Self {
-        let mistakes = if found.len() == 1 { "1 mistake".to_owned() } else { format!("{} mistakes", found.len()) };
+        let mistakes = names::counted(found.len(), "mistake");
         Self { found, ..Self::new(format!("the mesh cannot be brought up like this: {mistakes}")) }
     }
 }

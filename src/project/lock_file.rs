@@ -80,7 +80,7 @@ impl LockFile {
     pub fn save(&self, root: &Path) -> std::io::Result<()> {
         let path = root.join(FILE_NAME);
         if !self.catalogues.is_empty() {
-            return write::replace(&path, &self.to_yaml());
+            return write::replace(&path, self.to_yaml());
         }
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),

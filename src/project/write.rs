@@ -84,13 +84,13 @@ fn text(text: &str) -> String {
 ///
 /// # Errors
 /// When that cannot be done; the old file is then as it was.
-pub fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+pub fn replace(path: &Path, text: impl AsRef<[u8]>) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let permissions = fs::metadata(path).map_or_else(|_| fs::Permissions::from_mode(NEW_FILE), |old| old.permissions());
     let mut aside =
         tempfile::Builder::new().prefix(".resilmesh-").suffix(".tmp").permissions(permissions).tempfile_in(folder)?;
-    aside.write_all(text.as_bytes())?;
+    aside.write_all(text.as_ref())?;
     aside.as_file().sync_all()?;
     aside.persist(path)?;
     Ok(())

@@ -1,55 +1,74 @@
 //! The forms in which a secret may turn up in a text.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Of a secret longer than this, the pieces are looked for, and not its encoded forms.
 const LONGEST: usize = 4096;
 /// How long a piece is.
 const PIECE: usize = 1024;
-/// What lies behind is not looked for: a log does not print that much of one secret.
+/// What lies behind is not looked for: nobody prints that much of one secret.
 const LOOKED_AT: usize = 64 * 1024;
-/// A shorter line of a secret with several is too common to be hidden.
-const SHORTEST_LINE: usize = 12;
-/// A shorter piece of base64 is too common to be hidden.
+/// A shorter piece of base64 is too common.
 const SHORTEST_ENCODED: usize = 6;
 
 const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// Every form of a secret: as it is, each of its lines, in JSON, in a URL, in base64 wherever it
-/// begins there.
-pub(super) fn of(secret: &str) -> BTreeSet<Vec<u8>> {
-    let mut forms = BTreeSet::new();
-    let bytes = secret.as_bytes();
-    let bytes = &bytes[..bytes.len().min(LOOKED_AT)];
-    let lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| line.len() >= SHORTEST_LINE);
+/// How a secret is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As it is, or a part of it.
+    Plain,
+    /// Between the quotes of JSON or of a program.
+    Quoted,
+    /// As a part of a URL.
+    Url,
+    /// In base64, wherever it begins there.
+    Base64,
+    /// In hexadecimal digits.
+    Hex,
+}
+
+/// Every form of a secret. Of one with several lines, each that has `shortest_line` bytes is a form of
+/// its own.
+pub fn of(secret: &[u8], shortest_line: usize) -> BTreeMap<Vec<u8>, Form> {
+    let mut forms = BTreeMap::new();
+    let bytes = &secret[..secret.len().min(LOOKED_AT)];
+    let lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii);
     // The frame of a PEM file is no secret.
-    let lines = lines.filter(|line| !line.starts_with(b"-----"));
-    for line in lines {
-        forms.extend(line.chunks(PIECE).filter(|piece| piece.len() >= SHORTEST_LINE).map(<[u8]>::to_vec));
+    for line in lines.filter(|line| !line.starts_with(b"-----")) {
+        let pieces = line.chunks(PIECE).filter(|piece| piece.len() >= shortest_line);
+        forms.extend(pieces.map(|piece| (piece.to_vec(), Form::Plain)));
     }
     if secret.len() > LONGEST {
         return forms;
     }
-    forms.insert(bytes.to_vec());
-    let json = serde_json::to_string(secret).unwrap_or_default();
-    forms.insert(json.trim_matches('"').as_bytes().to_vec());
-    forms.insert(secret.escape_debug().to_string().into_bytes());
-    let upper = percent_encoded(bytes);
-    forms.insert(upper.replace("%20", "+").into_bytes());
-    forms.insert(lower_hex(&upper).into_bytes());
-    forms.insert(upper.into_bytes());
-    for alphabet in [STANDARD, URL] {
-        forms
-            .extend((0..3).map(|before| base64(bytes, before, alphabet)).filter(|form| form.len() >= SHORTEST_ENCODED));
+    let mut add = |form: Vec<u8>, how| {
+        forms.entry(form).or_insert(how);
+    };
+    add(bytes.to_vec(), Form::Plain);
+    let text = String::from_utf8_lossy(bytes);
+    let quoted = serde_json::Value::from(&*text).to_string();
+    add(quoted.as_bytes()[1..quoted.len() - 1].to_vec(), Form::Quoted);
+    add(text.escape_debug().to_string().into_bytes(), Form::Quoted);
+    for plain in [&b"-._~"[..], b"-_.!~*'()"] {
+        let upper = percent_encoded(bytes, plain);
+        add(upper.replace("%20", "+").into_bytes(), Form::Url);
+        add(lower_hex(&upper).into_bytes(), Form::Url);
+        add(upper.into_bytes(), Form::Url);
     }
+    for alphabet in [STANDARD, URL] {
+        let encoded = (0..3).map(|before| base64(bytes, before, alphabet));
+        encoded.filter(|form| form.len() >= SHORTEST_ENCODED).for_each(|form| add(form, Form::Base64));
+    }
+    add(bytes.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect(), Form::Hex);
     forms
 }
 
-fn percent_encoded(bytes: &[u8]) -> String {
+fn percent_encoded(bytes: &[u8], plain: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) {
+        if byte.is_ascii_alphanumeric() || plain.contains(byte) {
             out.push(char::from(*byte));
         } else {
             // Writing to a text cannot fail.
@@ -88,7 +107,7 @@ mod tests {
     use super::*;
 
     fn has(secret: &str, form: &str) -> bool {
-        of(secret).contains(form.as_bytes())
+        of(secret.as_bytes(), 12).contains_key(form.as_bytes())
     }
 
     #[test]
@@ -113,7 +132,7 @@ mod tests {
     #[test]
     fn a_large_secret_stays_bounded() {
         let large = "x1y2z3".repeat(100_000);
-        let forms = of(&large);
-        assert!(forms.iter().all(|form| form.len() <= PIECE) && forms.len() <= LOOKED_AT / PIECE + 1);
+        let forms = of(large.as_bytes(), 12);
+        assert!(forms.keys().all(|form| form.len() <= PIECE) && forms.len() <= LOOKED_AT / PIECE + 1);
     }
 }

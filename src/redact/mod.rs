@@ -1,20 +1,23 @@
 //! Takes secret values out of what is printed: each becomes `[secret NAME]`.
 //!
 //! A [`Filter`] takes a stream in any pieces, in linear time, and holds back only what may be the
-//! beginning of a secret. Found are a value itself, its lines, and its forms in JSON, in URLs and in
-//! base64. Not hidden is a value that [`too_common`] names: hiding it would garble the text and tell
+//! beginning of a secret. Found are a value itself, its lines, and its [`forms`] in JSON, in URLs, in
+//! base64 and in hexadecimal digits. Not hidden is a value that [`too_common`] names: hiding it would garble the text and tell
 //! nothing.
 
 mod automaton;
-mod forms;
+pub mod forms;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use automaton::{Automaton, Place};
 
-/// The fewest characters of a value that is hidden.
-const SHORTEST: usize = 6;
+/// The fewest characters of a value that is hidden, or looked for: shorter ones stand everywhere by
+/// chance.
+pub const SHORTEST: usize = 6;
+/// A shorter line of a secret with several is too common to be hidden.
+const SHORTEST_LINE: usize = 12;
 
 /// Values that stand in every other log.
 const COMMON: [&str; 24] = [
@@ -75,7 +78,7 @@ impl Redactor {
         let mut marks = Vec::new();
         let mut texts: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
         for (name, value) in secrets.into_iter().filter(|(_, value)| too_common(value).is_none()) {
-            for form in forms::of(value) {
+            for form in forms::of(value.as_bytes(), SHORTEST_LINE).into_keys() {
                 texts.entry(form).or_insert(marks.len());
             }
             marks.push(format!("[secret {name}]"));

@@ -8,7 +8,6 @@ pub use resilmesh_vault::{Keyring, Prompting, Secret, SecretName, Vault, VaultEr
 
 use self::sources::{Ask, Sources};
 
-pub mod history;
 pub mod sources;
 
 /// The folder of the vault in a project.

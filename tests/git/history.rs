@@ -69,17 +69,17 @@ fn diff_shows_the_mesh_and_not_the_lines() {
 fn a_project_in_a_folder_of_a_repository_has_its_own_history() {
     let place = Place::new();
     let ann = place.person("ann");
-    ann.git("", &["init", "-q", "work"]);
-    ann.write("work/README.md", "x");
-    ann.commit("work", "Start");
-    ann.must("work", &["init", "lab"]);
-    ann.commit("work", "Add the lab");
-    ann.write("work/README.md", "y");
-    ann.commit("work", "Outside");
-    let log = ann.must("work/lab", &["log"]);
+    ann.git("", &["init", "-q", "repo"]);
+    ann.write("repo/README.md", "x");
+    ann.commit("repo", "Start");
+    ann.must("repo", &["init", "lab"]);
+    ann.commit("repo", "Add the lab");
+    ann.write("repo/README.md", "y");
+    ann.commit("repo", "Outside");
+    let log = ann.must("repo/lab", &["log"]);
     assert!(log.contains("Add the lab") && !log.contains("Outside") && !log.contains("Start"), "{log}");
-    ann.write("work/README.md", "z");
-    assert_eq!(ann.must("work/lab", &["diff"]), "");
+    ann.write("repo/README.md", "z");
+    assert_eq!(ann.must("repo/lab", &["diff"]), "");
 }
 
 #[test]

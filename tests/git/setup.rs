@@ -76,24 +76,24 @@ fn init_of_a_project_that_is_there_changes_no_file_of_it() {
 fn a_repository_that_is_there_is_used() {
     let place = Place::new();
     let ann = place.person("ann");
-    ann.git("", &["init", "-q", "work"]);
-    ann.must("", &["init", "work"]);
-    assert_eq!(ann.git("work", &["log", "--format=%s"]), "Make the mesh");
-    let below = ann.resilmesh("work", &["init", "--no-key", "lab"]);
+    ann.git("", &["init", "-q", "repo"]);
+    ann.must("", &["init", "repo"]);
+    assert_eq!(ann.git("repo", &["log", "--format=%s"]), "Make the mesh");
+    let below = ann.resilmesh("repo", &["init", "--no-key", "lab"]);
     assert_snapshot!(below.err, @"
     made project `lab`
-    it lies in the git repository `[PLACE]/ann/work`
+    it lies in the git repository `[PLACE]/ann/repo`
     ");
-    assert!(!ann.has("work/lab/.git"));
+    assert!(!ann.has("repo/lab/.git"));
 }
 
 #[test]
 fn the_hook_of_another_stays() {
     let place = Place::new();
     let ann = place.person("ann");
-    ann.git("", &["init", "-q", "work"]);
-    ann.write("work/.git/hooks/pre-push", "#!/bin/sh\n");
-    let done = ann.resilmesh("", &["init", "--no-key", "work"]);
-    assert!(done.err.contains("warning: `[PLACE]/ann/work/.git/hooks/pre-push` is not resilmesh's"), "{}", done.err);
-    assert_eq!(ann.read("work/.git/hooks/pre-push"), "#!/bin/sh\n");
+    ann.git("", &["init", "-q", "repo"]);
+    ann.write("repo/.git/hooks/pre-push", "#!/bin/sh\n");
+    let done = ann.resilmesh("", &["init", "--no-key", "repo"]);
+    assert!(done.err.contains("warning: `[PLACE]/ann/repo/.git/hooks/pre-push` is not resilmesh's"), "{}", done.err);
+    assert_eq!(ann.read("repo/.git/hooks/pre-push"), "#!/bin/sh\n");
 }

@@ -260,16 +260,16 @@ fn a_place_that_is_not_there_leaves_no_remote() {
 fn only_the_project_is_committed_when_the_repository_holds_more() {
     let place = Place::new();
     let ann = place.person("ann");
-    ann.git("", &["init", "-q", "work"]);
-    ann.must("work", &["init", "lab"]);
-    ann.write("work/draft.txt", format!("{}\n", token()));
-    ann.must("work/lab", &["share", &place.bare("work.git"), "-m", "Add the lab"]);
-    assert_eq!(ann.git("work", &["status", "--porcelain"]), "?? draft.txt");
-    assert!(ann.git("work", &["ls-files"]).lines().all(|path| path.starts_with("lab/")));
+    ann.git("", &["init", "-q", "repo"]);
+    ann.must("repo", &["init", "lab"]);
+    ann.write("repo/draft.txt", format!("{}\n", token()));
+    ann.must("repo/lab", &["share", &place.bare("repo.git"), "-m", "Add the lab"]);
+    assert_eq!(ann.git("repo", &["status", "--porcelain"]), "?? draft.txt");
+    assert!(ann.git("repo", &["ls-files"]).lines().all(|path| path.starts_with("lab/")));
     // A plain push from the top knows the lab's own passwords.
-    ann.write("work/lab/.resilmesh/secrets/bus/password", "correct horse battery");
-    ann.write("work/draft.txt", "correct horse battery");
-    ann.commit("work", "A draft");
-    let done = ann.run("git", "work", &["push", "-q"]);
+    ann.write("repo/lab/.resilmesh/secrets/bus/password", "correct horse battery");
+    ann.write("repo/draft.txt", "correct horse battery");
+    ann.commit("repo", "A draft");
+    let done = ann.run("git", "repo", &["push", "-q"]);
     assert!(done.code == 1 && done.err.contains("draft.txt:1:1: error: the password `bus/password`"), "{}", done.err);
 }

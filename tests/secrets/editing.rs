@@ -157,15 +157,22 @@ fn two_clones_that_change_different_secrets_merge() {
     assert_eq!(bob.get("c") + &bob.get("d"), "new from ann\nnew from bob\n");
 }
 
-#[test]
-fn a_conflict_is_told_and_settled_by_a_new_value_too() {
+/// Two who have changed the secret `a`, and one of whom has begun to merge.
+fn in_conflict() -> (Person, Person) {
     let (ann, bob) = two();
     ann.set("a", "from ann");
     ann.commit("ann");
     bob.set("a", "from bob");
     bob.commit("bob");
     let mut pull = bob.command("git", &bob.project());
-    assert!(bob.finish(pull.args(["pull", "--quiet", "--no-edit", "origin", "main"]), b"").code != 0);
+    let pulled = bob.finish(pull.args(["pull", "--quiet", "--no-edit", "origin", "main"]), b"");
+    assert!(pulled.code != 0, "git cannot merge encrypted files");
+    (ann, bob)
+}
+
+#[test]
+fn a_conflict_is_told_and_settled_by_a_new_value_too() {
+    let (_ann, bob) = in_conflict();
     assert!(bob.run(&["secret", "get", "a"], b"").err.contains("`a` is in conflict, and this is one side"));
     let checked = bob.run(&["secret", "check"], b"");
     assert!(checked.code == 1 && checked.out.contains("`a`: in conflict"), "{}{}", checked.out, checked.err);
@@ -177,14 +184,7 @@ fn a_conflict_is_told_and_settled_by_a_new_value_too() {
 
 #[test]
 fn a_conflict_is_settled_in_the_editor() {
-    let (ann, bob) = two();
-    ann.set("a", "from ann");
-    ann.commit("ann");
-    bob.set("a", "from bob");
-    bob.commit("bob");
-    let mut pull = bob.command("git", &bob.project());
-    let pulled = bob.finish(pull.args(["pull", "--quiet", "--no-edit", "origin", "main"]), b"");
-    assert!(pulled.code != 0, "git cannot merge encrypted files");
+    let (_ann, bob) = in_conflict();
 
     let seen = bob.home().join("seen");
     let kept = edit(&bob, "a", &format!("cp \"$1\" {}", seen.display())).bad(1);

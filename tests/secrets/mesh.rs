@@ -106,6 +106,18 @@ fn two_owners_of_one_name_are_a_mistake() {
     assert!(clash.err.contains(said), "{}", clash.err);
 }
 
+/// Takes the mesh down, however the test ends.
+struct Down<'a> {
+    person: &'a Person,
+    soc: &'a str,
+}
+
+impl Drop for Down<'_> {
+    fn drop(&mut self) {
+        self.person.run(&["-C", self.soc, "down"], b"");
+    }
+}
+
 #[test]
 fn what_services_read_is_taken_from_the_vault_when_it_changes() {
     let ann = Person::with_project("ann");
@@ -113,6 +125,7 @@ fn what_services_read_is_taken_from_the_vault_when_it_changes() {
     let nats = nats.map(|path| path.to_string_lossy().into_owned()).unwrap_or_else(|| "nats-server".to_owned());
     assert_eq!(ann.run(&["init", "--no-key", "../soc", "--from", "soapa"], b"").code, 0);
     let soc = ann.path("../soc").display().to_string();
+    let _down = Down { person: &ann, soc: &soc };
     let run = |args: &[&str], input: &[u8]| {
         ann.run_with(&[&["-C", soc.as_str()], args].concat(), &[("RESILMESH_NATS_SERVER", &nats)], input)
     };
@@ -151,5 +164,4 @@ fn what_services_read_is_taken_from_the_vault_when_it_changes() {
     run(&["secret", "rm", "silentpush_enrichment_api_key", "--yes"], b"").good();
     run(&["up"], b"").good();
     assert!(!copy.exists(), "what is taken out of the vault does not live on");
-    run(&["down", "--volumes", "--yes"], b"").good();
 }

@@ -35,7 +35,7 @@ impl SecretName {
     ///
     /// # Errors
     /// When it would be a secret's, but its name is none.
-    pub(crate) fn of_file(file: &Path) -> Option<crate::Result<Self>> {
+    pub fn of_file(file: &Path) -> Option<crate::Result<Self>> {
         if file.extension()? != SUFFIX {
             return None;
         }

@@ -4,11 +4,12 @@ use clap::Args;
 use resilmesh_vault::{Depth, EntryReport, Finding, KeyReport, Report, Validity, date};
 use serde_json::{Value, json};
 
-use super::conflict::Open;
-use super::{count, note_meshroom};
+use super::conflict;
+use super::note_meshroom;
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::mesh::secrets::wanted;
+use crate::project::names;
 use crate::vault::{Prompting, Vault};
 
 /// How far to go.
@@ -33,11 +34,11 @@ pub(super) fn run(cx: &Context, args: &CheckArgs) -> Result<(), Failure> {
     let of_mesh = needs(cx, vault)?;
     problems.extend(of_mesh.0);
     warnings.extend(of_mesh.1);
-    for name in vault.names()? {
-        if Open::of(&opened.project, &name)?.is_some() {
-            problems.push(format!("`{name}`: in conflict; `resilmesh secret edit {name}` settles it"));
-        }
-    }
+    problems.extend(
+        conflict::names(&opened.project)?
+            .into_iter()
+            .map(|name| format!("`{name}`: in conflict; `resilmesh secret edit {name}` settles it")),
+    );
     if cx.ui.json {
         cx.ui.document(&document(&report, &problems, &warnings));
     } else {
@@ -46,15 +47,17 @@ pub(super) fn run(cx: &Context, args: &CheckArgs) -> Result<(), Failure> {
     }
     let unopened = report.entries.iter().filter(|entry| !entry.opened && !entry.is_unreadable()).count();
     if unopened > 0 {
-        cx.ui.progress(format!("{} looked at from outside only: no key at hand opens them", count(unopened)));
+        cx.ui.progress(format!(
+            "{} looked at from outside only: no key at hand opens them",
+            names::counted(unopened, "secret")
+        ));
     }
     if problems.is_empty() {
-        cx.ui.progress(format!("{} checked", count(report.entries.len())));
+        cx.ui.progress(format!("{} checked", names::counted(report.entries.len(), "secret")));
         return Ok(());
     }
-    let number = problems.len();
-    let word = if number == 1 { "problem" } else { "problems" };
-    Err(advice(&report).into_iter().fold(Failure::new(format!("{number} {word} found in the vault")), Failure::hint))
+    let failure = Failure::new(format!("{} found in the vault", names::counted(problems.len(), "problem")));
+    Err(advice(&report).into_iter().fold(failure, Failure::hint))
 }
 
 /// What helps. Nothing is encrypted anew as long as one secret cannot be read.
@@ -100,14 +103,14 @@ fn needs(cx: &Context, vault: &Vault) -> Result<(Vec<String>, Vec<String>), Fail
         return Ok((Vec::new(), vec!["the mesh has mistakes: what it needs is not looked at".to_owned()]));
     };
     let wanted = wanted(&mesh);
-    let names = vault.names()?;
-    let is_there = |name: &str| names.iter().any(|own| own.as_str() == name);
+    let there = vault.names()?;
+    let is_there = |name: &str| there.iter().any(|own| own.as_str() == name);
     let lacks = wanted
         .iter()
         .filter(|one| one.required && !is_there(&one.name))
         .map(|one| format!("{} needs secret `{}`: `resilmesh secret set {}`", one.owner, one.name, one.name))
         .collect();
-    let orphans = names
+    let orphans = there
         .iter()
         .filter(|name| !wanted.iter().any(|one| one.name == name.as_str()))
         .map(|name| format!("`{name}`: no instance and no plug needs it"))

@@ -39,6 +39,17 @@ impl Open {
     }
 }
 
+/// The names of all secrets in conflict.
+///
+/// # Errors
+/// When the repository cannot be read.
+pub(super) fn names(project: &Path) -> Result<Vec<SecretName>, Failure> {
+    let Some(repository) = Repository::of(project)? else { return Ok(Vec::new()) };
+    let open = sides::open(&repository)?;
+    let of_vault = open.iter().filter_map(|path| path.strip_prefix(FOLDER).ok());
+    Ok(of_vault.filter_map(|path| SecretName::of_file(path)?.ok()).collect())
+}
+
 /// Both sides, decrypted, with git's marks around them.
 ///
 /// # Errors

@@ -6,8 +6,9 @@ use serde_json::json;
 use super::name;
 use crate::cli::failure::Failure;
 use crate::cli::{Context, completion};
+use crate::git::repository::Repository;
+use crate::git::secrets;
 use crate::vault::SecretName;
-use crate::vault::history::History;
 
 /// Which secret.
 #[derive(Debug, Args)]
@@ -26,11 +27,7 @@ const SHORT: usize = 10;
 /// When the project is in no git repository.
 pub(super) fn run(cx: &Context, args: &HistoryArgs) -> Result<(), Failure> {
     let project = cx.project_folder()?;
-    let history = History::of(&project).ok_or_else(|| {
-        Failure::new("the project is in no git repository, so nothing is known about the past")
-            .hint("`git init` makes one")
-    })?;
-    let commits = history.commits(&args.name).map_err(Failure::new)?;
+    let commits = secrets::commits(&Repository::must(&project)?, &args.name)?;
     if cx.ui.json {
         cx.ui.document(&json!({"schema": 1, "name": args.name.as_str(), "commits": commits}));
         return Ok(());

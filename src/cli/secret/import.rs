@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use resilmesh_vault::import::{LARGEST, document};
 
-use super::{Opened, count, input};
+use super::{Opened, input};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::project::names;
@@ -41,7 +41,7 @@ pub(super) fn run(cx: &Context, args: &ImportArgs) -> Result<(), Failure> {
             written += 1;
         }
     }
-    cx.ui.progress(format!("imported {}", count(written)));
+    cx.ui.progress(format!("imported {}", names::counted(written, "secret")));
     if !kept.is_empty() {
         let names = names::list(kept);
         cx.ui.warning(&format!("not imported, because there is a value already: {names}; `--force` replaces it"));

@@ -7,6 +7,7 @@ use resilmesh_vault::Certificate;
 
 use super::Context;
 use super::failure::Failure;
+use crate::project::names;
 use crate::vault::sources::{Ask, Sources};
 use crate::vault::{self, MESHROOM_FILE, Secret, SecretName, Vault, VaultError};
 
@@ -188,7 +189,7 @@ impl Opened {
         Err(Failure::new(format!(
             "`{0}` holds {1}, but `{0}/.gpg-id`, which says who may read them, is missing: no new one is made",
             vault::FOLDER,
-            count(names.len())
+            names::counted(names.len(), "secret")
         ))
         .hint(format!("`git checkout -- {}/.gpg-id` brings it back", vault::FOLDER)))
     }
@@ -204,9 +205,4 @@ fn note_meshroom(cx: &Context, project: &Path) {
 /// Reads the name of a secret from the command line.
 fn name(text: &str) -> Result<SecretName, String> {
     text.parse().map_err(|error: vault::VaultError| error.to_string())
-}
-
-/// What a number of secrets is called.
-fn count(number: usize) -> String {
-    if number == 1 { "1 secret".to_owned() } else { format!("{number} secrets") }
 }

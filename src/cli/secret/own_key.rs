@@ -1,13 +1,12 @@
 //! This user's own key: found, or made.
 
-use std::process::{Command, Stdio};
-
 use resilmesh_vault::Certificate;
 
 use crate::cli::Context;
 use crate::cli::failure::Failure;
+use crate::git::repository::configured;
 use crate::vault;
-use crate::vault::sources::{PASSPHRASE_VARIABLES, Sources};
+use crate::vault::sources::Sources;
 
 /// The certificate of this user's key; a key is made if there is none.
 ///
@@ -45,15 +44,6 @@ fn make(cx: &Context, sources: &Sources) -> Result<Certificate, Failure> {
 
 /// Who this is, as git knows it.
 fn user_id() -> String {
-    let of_git = |what: &str| {
-        let mut command = Command::new("git");
-        for name in PASSPHRASE_VARIABLES {
-            command.env_remove(name);
-        }
-        let output =
-            command.args(["config", "--get", what]).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-        Some(String::from_utf8_lossy(&output.stdout).trim().to_owned()).filter(|text| !text.is_empty())
-    };
-    let name = of_git("user.name").or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "resilmesh".to_owned());
-    of_git("user.email").map_or_else(|| name.clone(), |address| format!("{name} <{address}>"))
+    let name = configured("user.name").or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "resilmesh".to_owned());
+    configured("user.email").map_or_else(|| name.clone(), |address| format!("{name} <{address}>"))
 }

@@ -8,10 +8,12 @@ use resilmesh_vault::{Certificate, Fingerprint, Reencrypted};
 use serde_json::{Value, json};
 
 use super::check::{key_document, state};
-use super::{Opened, count, input, own_key};
+use super::{Opened, input, own_key};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
-use crate::vault::history::History;
+use crate::git::repository::Repository;
+use crate::git::secrets;
+use crate::project::names;
 use crate::vault::{self, SecretName, Vault, VaultError};
 
 /// What to do.
@@ -134,7 +136,10 @@ fn add(cx: &Context, args: &AddArgs) -> Result<(), Failure> {
     }
     let done = opened.vault.add_recipient(&args.folder, &certificate)?;
     report(cx, "added", &fingerprint, &done, None);
-    cx.ui.progress(format!("{fingerprint} ({who}) can read {} now", count(done.names.len() + done.untouched)));
+    cx.ui.progress(format!(
+        "{fingerprint} ({who}) can read {} now",
+        names::counted(done.names.len() + done.untouched, "secret")
+    ));
     Ok(())
 }
 
@@ -201,10 +206,10 @@ fn read_by(vault: &Vault, certificates: &[Certificate]) -> Result<BTreeSet<Secre
 
 /// What the owner of a key could ever read: now, and in any version that git remembers.
 fn known_to(opened: &Opened, folder: &Path, fingerprint: &Fingerprint) -> Result<BTreeSet<SecretName>, Failure> {
-    let history = History::of(&opened.project);
+    let repository = Repository::of(&opened.project)?;
     let mut certificates: Vec<Certificate> = opened.vault.certificate(fingerprint).into_iter().collect();
-    if let Some(history) = &history {
-        certificates.extend(history.certificates(fingerprint).map_err(Failure::new)?);
+    if let Some(repository) = &repository {
+        certificates.extend(secrets::certificates(repository, fingerprint)?);
     }
     let mut names = if certificates.is_empty() {
         // Without its subkeys nobody can tell: everything.
@@ -212,8 +217,8 @@ fn known_to(opened: &Opened, folder: &Path, fingerprint: &Fingerprint) -> Result
     } else {
         read_by(&opened.vault, &certificates)?
     };
-    if let Some(history) = &history {
-        names.extend(history.ever_read_by(&certificates).map_err(Failure::new)?);
+    if let Some(repository) = &repository {
+        names.extend(secrets::ever_read_by(repository, &certificates)?);
     }
     names.retain(|name| name.file().starts_with(folder));
     Ok(names)

@@ -3,9 +3,9 @@
 use clap::Args;
 use serde_json::json;
 
-use super::count;
 use crate::cli::Context;
 use crate::cli::failure::Failure;
+use crate::project::names;
 use crate::vault::SecretName;
 
 /// Which secrets.
@@ -27,6 +27,6 @@ pub(super) fn run(cx: &Context, args: &RotateArgs) -> Result<(), Failure> {
     if cx.ui.json {
         cx.ui.document(&json!({"schema": 1, "reencrypted": names, "untouched": done.untouched}));
     }
-    cx.ui.progress(format!("encrypted {} anew", count(names.len())));
+    cx.ui.progress(format!("encrypted {} anew", names::counted(names.len(), "secret")));
     Ok(())
 }

@@ -7,7 +7,8 @@ use serde_json::json;
 use super::name;
 use crate::cli::failure::Failure;
 use crate::cli::{Context, completion};
-use crate::vault::history::{Commit, History};
+use crate::git::repository::Repository;
+use crate::git::secrets::{self, Commit};
 use crate::vault::{self, SecretName, Vault, VaultError};
 
 /// Which secret.
@@ -30,8 +31,8 @@ pub(super) fn run(cx: &Context, args: &ShowArgs) -> Result<(), Failure> {
     }
     let readers = vault.readers(&args.name)?;
     let known = vault.key_reports()?;
-    let commits = match History::of(&project) {
-        Some(history) => history.commits(&args.name).map_err(Failure::new)?,
+    let commits = match Repository::of(&project)? {
+        Some(repository) => secrets::commits(&repository, &args.name)?,
         None => Vec::new(),
     };
     print(cx, args, &vault, &readers, &known, commits.first());

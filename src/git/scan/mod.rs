@@ -14,8 +14,8 @@ use serde::Serialize;
 
 pub use allow::{ALLOW_FILE, AllowList, MARKER};
 use patterns::Patterns;
+pub use values::KnownSecret;
 use values::Values;
-pub use values::{KnownSecret, SHORTEST};
 
 use super::trouble::Trouble;
 

@@ -5,13 +5,11 @@ use std::fmt;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-/// Shorter values are not looked for: they stand everywhere by chance.
-pub const SHORTEST: usize = 6;
+use crate::redact::SHORTEST;
+use crate::redact::forms::{self, Form};
+
 /// A line of a secret of several lines is looked for on its own if it is that long.
 const LONG_LINE: usize = 24;
-
-const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// A secret whose value must not stand anywhere in clear.
 #[derive(Clone, PartialEq, Eq)]
@@ -36,17 +34,21 @@ pub(super) struct Values {
 
 impl Values {
     pub(super) fn new(known: &[KnownSecret]) -> Result<Self, String> {
-        let mut forms: BTreeMap<Vec<u8>, String> = BTreeMap::new();
+        let mut found: BTreeMap<Vec<u8>, String> = BTreeMap::new();
         for secret in known {
-            for (form, how) in self::forms(&secret.value) {
-                forms.entry(form).or_insert_with(|| format!("{}{how}", secret.called));
+            let value = secret.value.trim_ascii();
+            if value.len() < SHORTEST {
+                continue;
+            }
+            for (form, how) in forms::of(value, LONG_LINE) {
+                found.entry(form).or_insert_with(|| format!("{}{}", secret.called, said(how)));
             }
         }
         let finder = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
-            .build(forms.keys())
+            .build(found.keys())
             .map_err(|error| error.to_string())?;
-        Ok(Self { finder, called: forms.into_values().collect() })
+        Ok(Self { finder, called: found.into_values().collect() })
     }
 
     /// Where values stand, and what each is called.
@@ -58,70 +60,15 @@ impl Values {
     }
 }
 
-/// The forms of a value, with what to say of each.
-fn forms(value: &[u8]) -> Vec<(Vec<u8>, &'static str)> {
-    let value = value.trim_ascii();
-    if value.len() < SHORTEST {
-        return Vec::new();
+/// What to say of a form.
+fn said(form: Form) -> &'static str {
+    match form {
+        Form::Plain => "",
+        Form::Quoted => ", as JSON",
+        Form::Url => ", as part of a URL",
+        Form::Base64 => ", as base64",
+        Form::Hex => ", as hexadecimal digits",
     }
-    let mut forms = vec![(value.to_owned(), "")];
-    let lines = value.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    if value.contains(&b'\n') {
-        forms.extend(
-            lines
-                .filter(|line| line.len() >= LONG_LINE && !line.starts_with(b"-----"))
-                .map(|line| (line.to_owned(), "")),
-        );
-    }
-    for alphabet in [STANDARD, URL_SAFE] {
-        forms.extend((0..3).filter_map(|before| Some((base64_core(value, before, alphabet)?, ", as base64"))));
-    }
-    let escaped: [(Vec<u8>, &'static str); 5] = [
-        (percent(value, b"-_.~", false), ", as part of a URL"),
-        (percent(value, b"-_.~", true), ", as part of a URL"),
-        (percent(value, b"-_.!~*'()", false), ", as part of a URL"),
-        (json(value), ", as JSON"),
-        (value.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect(), ", as hexadecimal digits"),
-    ];
-    forms.extend(escaped);
-    forms
-}
-
-/// The characters of the base64 form that depend on the value alone, when `before` bytes (0 to 2)
-/// stand before it in what is encoded. None if they are too few to tell anything.
-fn base64_core(value: &[u8], before: usize, alphabet: &[u8; 64]) -> Option<Vec<u8>> {
-    let padded: Vec<u8> = std::iter::repeat_n(0, before).chain(value.iter().copied()).collect();
-    let bits = padded.len() * 8;
-    let sextet = |index: usize| {
-        let bit = index * 6;
-        let high = u16::from(padded[bit / 8]) << 8;
-        let low = padded.get(bit / 8 + 1).map_or(0, |byte| u16::from(*byte));
-        alphabet[usize::from(((high | low) >> (10 - bit % 8)) & 0x3F)]
-    };
-    // A character counts if all of its six bits are of the value.
-    let core: Vec<u8> = ((before * 8).div_ceil(6)..bits / 6).map(sextet).collect();
-    (core.len() >= SHORTEST).then_some(core)
-}
-
-fn percent(value: &[u8], unreserved: &[u8], lower: bool) -> Vec<u8> {
-    value
-        .iter()
-        .flat_map(|byte| {
-            if byte.is_ascii_alphanumeric() || unreserved.contains(byte) {
-                vec![*byte]
-            } else if lower {
-                format!("%{byte:02x}").into_bytes()
-            } else {
-                format!("%{byte:02X}").into_bytes()
-            }
-        })
-        .collect()
-}
-
-/// The text as it stands between the quotes of JSON and YAML.
-fn json(value: &[u8]) -> Vec<u8> {
-    let quoted = serde_json::Value::from(String::from_utf8_lossy(value)).to_string();
-    quoted.as_bytes()[1..quoted.len() - 1].to_owned()
 }
 
 #[cfg(test)]
@@ -129,6 +76,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
     fn base64(bytes: &[u8], alphabet: &[u8; 64]) -> Vec<u8> {
         let mut out = Vec::new();

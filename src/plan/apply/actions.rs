@@ -34,7 +34,7 @@ pub(super) async fn run(executor: &Executor<'_>, action: &Action) -> Done {
         Action::Render { instance, files, .. } => {
             let folder = executor.state.rendered(instance);
             write(&folder, files).map_err(|error| file_error(&folder, "written", &error))?;
-            Ok(Some(names::counted(files.len() as u64, "file")))
+            Ok(Some(names::counted(files.len(), "file")))
         }
         Action::RemoveFiles(instance) => remove(&executor.state.rendered(instance)),
         Action::DeleteData(instance) => remove(&executor.state.data(instance)),
