@@ -69,7 +69,8 @@ async fn up(
     let ui = cx.ui.clone();
     let programs = OnThisMachine { runtime, fetch: Some(trusted), notice: &move |text| ui.progress(text) };
     // Held until the services listen: another `up` at the same moment takes other ports.
-    let ports = shared_folder("ports").map(ThisMachine::reserving).unwrap_or_default();
+    let own = project.canonicalize().unwrap_or_else(|_| project.to_owned());
+    let ports = shared_folder("ports").map(|folder| ThisMachine::reserving(folder, own)).unwrap_or_default();
     let opened = cx.secrets()?;
     let typed = Typed { vault: &opened.vault, prompting: Prompting::Allowed };
     let session = session::plan(project, mesh, runtime, &programs, &ports, &typed).await?;
@@ -81,6 +82,7 @@ async fn up(
     }
     validate(&session).await?;
     session.save()?;
+    ports.note(session.ports.numbers());
     let reporter = Reporter::new(cx);
     let executor = Executor {
         trusted: Some(trusted),

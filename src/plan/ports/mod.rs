@@ -45,6 +45,11 @@ impl Ports {
         self.numbers.get(id).copied()
     }
 
+    /// All numbers.
+    pub fn numbers(&self) -> impl Iterator<Item = u16> {
+        self.numbers.values().copied()
+    }
+
     /// The number of a port that a service has for itself.
     pub fn of_service(&self, instance: &str, name: &str) -> Option<u16> {
         self.get(&PortId { instance: instance.to_owned(), plug: None, name: name.to_owned() })

@@ -1,14 +1,20 @@
 //! Is a port free, and if not, who has it? Asks the operating system; nothing stays bound.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read, Seek, Write};
 use std::net::{TcpListener, UdpSocket};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fs4::{FileExt, TryLockError};
 use parking_lot::Mutex;
+
+use super::Ports;
+use crate::plan::paths::StateFolder;
+use crate::runtime::embedded::is_supervised;
 
 /// Which protocols a port is used with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,21 +45,50 @@ pub struct ThisMachine {
 }
 
 impl ThisMachine {
-    /// Numbers that are found free are kept for the caller until this value is dropped: another
-    /// mesh that comes up meanwhile takes others. `folder` is where all agree on them.
-    pub fn reserving(folder: PathBuf) -> Self {
-        Self { reserved: Some(Reserved { folder, numbers: Mutex::default() }) }
+    /// Numbers that are found free are kept for `project` until this value is dropped: another mesh
+    /// that comes up meanwhile takes others. `folder` is where all agree on them.
+    pub fn reserving(folder: PathBuf, project: PathBuf) -> Self {
+        Self { reserved: Some(Reserved { folder, project, numbers: Mutex::default(), is_up: is_supervised }) }
+    }
+
+    /// Writes down that the project has these numbers now: they are its own as long as it is up, also
+    /// while the service that listens there is just being started again.
+    pub fn note(&self, numbers: impl Iterator<Item = u16>) {
+        let Some(reserved) = &self.reserved else { return };
+        let kept = reserved.numbers.lock();
+        for mut file in numbers.filter_map(|number| kept.get(&number)) {
+            // As for keeping: a courtesy.
+            let _ = file
+                .rewind()
+                .and_then(|()| file.set_len(0))
+                .and_then(|()| file.write_all(reserved.project.as_os_str().as_bytes()));
+        }
     }
 }
 
-/// Numbers kept by locks on files, which end with the process that holds them.
+/// Numbers kept by locks on files, which end with the process that holds them. In each file stands the
+/// project that had the number last.
 #[derive(Debug)]
 struct Reserved {
     folder: PathBuf,
+    project: PathBuf,
     numbers: Mutex<BTreeMap<u16, File>>,
+    /// Whether the mesh of a project is up.
+    is_up: fn(&Path) -> bool,
 }
 
 impl Reserved {
+    /// Whether the project that a file names is another one, and still has the number.
+    fn is_anothers(&self, file: &mut File, number: u16) -> bool {
+        let mut named = Vec::new();
+        if file.read_to_end(&mut named).is_err() || named.is_empty() {
+            return false;
+        }
+        let named = PathBuf::from(OsString::from_vec(named));
+        let has_it = |ports: Ports| ports.numbers().any(|own| own == number);
+        named != self.project && (self.is_up)(&named) && Ports::load(&StateFolder::of(&named).ports()).is_ok_and(has_it)
+    }
+
     /// Keeps a number; false if somebody else does.
     fn keep(&self, number: u16) -> bool {
         let mut numbers = self.numbers.lock();
@@ -61,11 +96,12 @@ impl Reserved {
             return true;
         }
         let path = self.folder.join(number.to_string());
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
         // That numbers are kept is a courtesy: without the file, whoever listens first has it.
-        let Ok(file) = file else { return true };
+        let Ok(mut file) = file else { return true };
         match FileExt::try_lock(&file) {
             Err(TryLockError::WouldBlock) => false,
+            Ok(()) if self.is_anothers(&mut file, number) => false,
             Ok(()) | Err(TryLockError::Error(_)) => {
                 numbers.insert(number, file);
                 true
@@ -134,6 +170,7 @@ fn has_open(pid: u32, sockets: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::PortId;
     use super::*;
 
     #[test]
@@ -149,14 +186,40 @@ mod tests {
     #[test]
     fn a_number_that_is_kept_for_one_is_not_given_to_another() {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let one = ThisMachine::reserving(folder.path().to_owned());
-        let other = ThisMachine::reserving(folder.path().to_owned());
+        let of = |project: &str| ThisMachine::reserving(folder.path().to_owned(), folder.path().join(project));
+        let (one, other) = (of("one"), of("other"));
         let number = one.any_free("127.0.0.1", Protocols::Tcp).expect("a port");
         one.can_listen("127.0.0.1", number, Protocols::Tcp).expect("its own");
         let refused = other.can_listen("127.0.0.1", number, Protocols::Tcp).expect_err("kept");
         assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+        one.note([number].into_iter());
         drop(one);
-        other.can_listen("127.0.0.1", number, Protocols::Tcp).expect("free again");
+        other.can_listen("127.0.0.1", number, Protocols::Tcp).expect("free again: the mesh did not come up");
+    }
+
+    #[test]
+    fn a_number_of_a_mesh_that_is_up_is_its_own_while_nobody_listens_there() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let of = |project: &str, is_up: fn(&Path) -> bool| {
+            let mut machine = ThisMachine::reserving(folder.path().to_owned(), folder.path().join(project));
+            if let Some(reserved) = &mut machine.reserved {
+                reserved.is_up = is_up;
+            }
+            machine
+        };
+        let one = of("one", |_| true);
+        let number = one.any_free("127.0.0.1", Protocols::Tcp).expect("a port");
+        let mut ports = Ports::default();
+        ports.insert(PortId { instance: "bus".into(), plug: None, name: "client".into() }, number);
+        ports.save(&StateFolder::of(&folder.path().join("one")).ports()).expect("saved");
+        one.note(ports.numbers());
+        drop(one);
+        let asked = |project, is_up| of(project, is_up).can_listen("127.0.0.1", number, Protocols::Tcp);
+        assert_eq!(asked("other", |_| true).expect_err("another's").kind(), io::ErrorKind::AddrInUse);
+        asked("one", |_| true).expect("its own");
+        asked("other", |_| false).expect("that mesh is down");
+        Ports::default().save(&StateFolder::of(&folder.path().join("one")).ports()).expect("saved");
+        asked("other", |_| true).expect("that mesh has taken another number");
     }
 
     #[test]

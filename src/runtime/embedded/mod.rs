@@ -240,6 +240,12 @@ fn with_log_hint(error: RuntimeError, instance: &str) -> RuntimeError {
     }
 }
 
+/// Whether somebody looks after the services of the project in this folder.
+pub(crate) fn is_supervised(project: &Path) -> bool {
+    let layout = Layout::of(project, runtime_dir().as_deref());
+    layout.is_ok_and(|layout| Lock::is_held(&layout).unwrap_or(false))
+}
+
 /// The user's folder for sockets, if there is one.
 fn runtime_dir() -> Option<PathBuf> {
     std::env::var_os("XDG_RUNTIME_DIR").filter(|value| !value.is_empty()).map(PathBuf::from)
