@@ -230,6 +230,12 @@ impl Web {
         Self { port, state, task }
     }
 
+    /// Gives its port back; what it was asked can still be read.
+    pub(crate) async fn close(&mut self) {
+        self.task.abort();
+        assert!((&mut self.task).await.is_err_and(|ended| ended.is_cancelled()));
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
