@@ -1,6 +1,6 @@
 //! `resilmesh down`: take the mesh away again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +8,12 @@ use std::time::Duration;
 use clap::Args;
 
 use super::failure::Failure;
+use super::part::PartArgs;
 use super::steps::{self, Reporter};
-use super::{Context, plan};
+use super::{Context, plan, trust};
+use crate::mesh::model::PlugId;
 use crate::plan::apply::Executor;
-use crate::plan::hook_runner::BuiltinHooks;
+use crate::plan::hook_runner::HookRunner;
 use crate::plan::journal::Journal;
 use crate::plan::lock::Lock;
 use crate::plan::paths::StateFolder;
@@ -30,6 +32,9 @@ pub struct DownArgs {
     /// Show what would be done, and change nothing
     #[arg(long)]
     pub plan: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a comment here would become the help of the command")]
+    pub part: PartArgs,
 }
 
 /// Takes down what the journal knows and what runs, also when the project's files are broken or
@@ -63,7 +68,11 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
     let services: BTreeMap<_, _> =
         runtime.observe().await?.into_iter().map(|status| (status.spec.instance.clone(), status)).collect();
     let seen = Observed { journal, services, ..Observed::default() };
-    let plan = reconcile::down(&seen, args.volumes).map_err(Trouble::from)?;
+    let plan = if args.part.is_all() {
+        reconcile::down(&seen, args.volumes).map_err(Trouble::from)?
+    } else {
+        reconcile::down_part(&seen, &part(&seen, &args.part)?).map_err(Trouble::from)?
+    };
     if args.plan {
         plan::print(cx, &plan);
         return Ok(());
@@ -75,19 +84,23 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
     if args.volumes {
         agree(cx, &state, &seen.journal)?;
     }
+    let code: BTreeSet<String> = plan.steps.iter().filter_map(|step| step.action.runs_file_of()).collect();
+    let trusted = if code.is_empty() { None } else { Some(trust::permit(cx, code)?) };
+    let hosts = cx.hosts(project)?;
     // Hooks that cannot read them cannot say them either.
     let redactor = Secrets::load(&state.secrets()).unwrap_or_default().redactor();
     let reporter = Reporter::new(cx);
     let executor = Executor {
-        trusted: None,
+        trusted: trusted.as_ref(),
         state: &state,
         runtime,
-        hooks: &BuiltinHooks { state: &state, redactor: Arc::new(redactor) },
+        hooks: &HookRunner { project, state: &state, hosts: &hosts, redactor: Arc::new(redactor) },
         patience: Duration::from_secs(60),
         events: &reporter,
         stop: steps::stop_on_signals(),
     };
     let report = executor.apply(&plan, seen.journal.clone()).await;
+    hosts.end().await;
     steps::verdict(&plan, &report, "down")?;
     let data = &report.journal.data;
     if !data.is_empty() && !cx.ui.json {
@@ -95,6 +108,15 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
         cx.ui.progress(format!("the data of {} is kept; `resilmesh down --volumes` deletes it", names.join(", ")));
     }
     Ok(())
+}
+
+/// The plugs that are meant, of those that are up or half up.
+fn part(seen: &Observed, args: &PartArgs) -> Result<BTreeSet<PlugId>, Failure> {
+    let part = args.of(reconcile::known(seen));
+    if part.is_empty() {
+        return Err(Failure::new("no such plug is up").hint("`resilmesh list plugs` shows what is"));
+    }
+    Ok(part)
 }
 
 /// Shows what data would be deleted, and asks.

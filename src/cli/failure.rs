@@ -33,12 +33,28 @@ pub struct Failure {
     pub hints: Vec<String>,
     /// What was found wrong with the project, all at once.
     pub diagnostics: Vec<Diagnostic>,
+    /// Where in a vendor's code, outermost first.
+    pub trace: Vec<String>,
+    /// The whole traceback; shown with `--debug`.
+    pub full: Option<String>,
 }
 
 impl Failure {
     /// A failure with nothing more to say.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { kind: Kind::Failed, message: message.into(), hints: Vec::new(), diagnostics: Vec::new() }
+        Self {
+            kind: Kind::Failed,
+            message: message.into(),
+            hints: Vec::new(),
+            diagnostics: Vec::new(),
+            trace: Vec::new(),
+            full: None,
+        }
+    }
+
+    /// The user stopped it.
+    pub fn interrupted() -> Self {
+        Self { kind: Kind::Interrupted, ..Self::new("interrupted") }
     }
 
     /// A command line that cannot be carried out.
@@ -49,6 +65,13 @@ impl Failure {
     /// There is something to do, which has been shown.
     pub fn pending() -> Self {
         Self { kind: Kind::Pending, ..Self::new(String::new()) }
+    }
+
+    /// Says in what it happened.
+    #[must_use]
+    pub fn of(mut self, what: &str) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
     }
 
     /// Adds what to do next.

@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub mod add;
+pub mod api;
 pub mod catalog;
 pub mod clone;
+mod command_hook;
 pub mod completion;
 pub mod configure;
 pub mod demo;
@@ -15,19 +17,26 @@ pub mod diff;
 pub mod down;
 mod edit;
 pub mod engine;
+pub mod execute;
 pub mod failure;
+mod file_hooks;
 pub mod git_hook;
 pub mod git_merge;
+pub mod hooks;
+mod hosts;
 pub mod init;
 mod leaks;
 pub mod list;
 pub mod log;
 pub mod logs;
 mod open;
+pub mod part;
 pub mod plan;
 pub mod plug;
 pub mod port;
 pub mod produce;
+pub mod publish;
+pub mod pull;
 pub mod relay;
 pub mod remove;
 mod running;
@@ -39,6 +48,7 @@ pub mod show;
 pub mod status;
 mod steps;
 pub mod supervise;
+pub mod trigger;
 pub mod trust;
 pub mod ui;
 pub mod unplug;
@@ -81,6 +91,9 @@ pub struct Global {
     /// Say more
     #[arg(long, global = true)]
     pub verbose: bool,
+    /// Print the whole traceback of a hook that fails
+    #[arg(short, long, global = true)]
+    pub debug: bool,
     /// When to colour
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
@@ -105,6 +118,8 @@ pub struct Context {
 #[derive(Debug, Subcommand)]
 enum Command {
     Add(add::AddArgs),
+    #[command(hide = true)]
+    Api(api::ApiArgs),
     Catalog(catalog::CatalogArgs),
     Clone(clone::CloneArgs),
     Completion(completion::CompletionArgs),
@@ -118,6 +133,9 @@ enum Command {
     GitHook(git_hook::GitHook),
     #[command(hide = true)]
     GitMerge(git_merge::GitMergeArgs),
+    Execute(execute::ExecuteArgs),
+    #[command(subcommand)]
+    Hooks(hooks::HooksCommand),
     Init(init::InitArgs),
     List(list::ListArgs),
     Log(log::LogArgs),
@@ -126,6 +144,8 @@ enum Command {
     Plug(plug::PlugArgs),
     Port(port::PortArgs),
     Produce(produce::ProduceArgs),
+    Publish(publish::PublishArgs),
+    Pull(pull::PullArgs),
     #[command(hide = true)]
     Relay(relay::RelayArgs),
     Remove(remove::RemoveArgs),
@@ -137,6 +157,7 @@ enum Command {
     Status(status::StatusArgs),
     #[command(hide = true)]
     Supervise(supervise::SuperviseArgs),
+    Trigger(trigger::TriggerArgs),
     Trust(trust::TrustArgs),
     Unplug(unplug::UnplugArgs),
     Untrust(untrust::UntrustArgs),
@@ -150,7 +171,7 @@ pub fn main() -> ExitCode {
     // Answers the shell's question and ends, if it asks one.
     clap_complete::CompleteEnv::with_factory(command).complete();
     let cli = Cli::parse();
-    let ui = Ui::new(cli.global.json, cli.global.quiet, cli.global.color);
+    let ui = Ui::new(cli.global.json, cli.global.quiet, cli.global.debug, cli.global.color);
     let context = Context {
         directory: cli.global.path.unwrap_or(cli.global.directory),
         ui: ui.clone(),
@@ -169,6 +190,7 @@ pub fn main() -> ExitCode {
 fn run(cx: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Add(args) => add::run(cx, args),
+        Command::Api(args) => api::run(cx, &args),
         Command::Catalog(args) => catalog::run(cx, args),
         Command::Clone(args) => clone::run(cx, args),
         Command::Completion(args) => completion::run(cx, args),
@@ -179,6 +201,8 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Engine(engine) => engine::run(cx, engine),
         Command::GitHook(hook) => git_hook::run(cx, hook),
         Command::GitMerge(args) => git_merge::run(cx, args),
+        Command::Execute(args) => execute::run(cx, &args),
+        Command::Hooks(command) => hooks::run(cx, command),
         Command::Init(args) => init::run(cx, args),
         Command::List(args) => list::run(cx, args),
         Command::Log(args) => log::run(cx, args),
@@ -187,6 +211,8 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Plug(args) => plug::run(cx, args),
         Command::Port(args) => port::run(cx, args),
         Command::Produce(args) => produce::run(cx, args),
+        Command::Publish(args) => publish::run(cx, &args),
+        Command::Pull(args) => pull::run(cx, &args),
         Command::Relay(args) => relay::run(cx, &args),
         Command::Remove(args) => remove::run(cx, args),
         Command::Search(args) => search::run(cx, args),
@@ -195,6 +221,7 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Show(args) => show::run(cx, args),
         Command::Status(args) => status::run(cx, args),
         Command::Supervise(args) => supervise::run(cx, args),
+        Command::Trigger(args) => trigger::run(cx, &args),
         Command::Trust(args) => trust::run(cx, &args),
         Command::Unplug(args) => unplug::run(cx, args),
         Command::Untrust(args) => untrust::run(cx, &args),

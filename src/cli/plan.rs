@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::failure::Failure;
+use super::part::PartArgs;
 use super::{Context, trust};
 use crate::mesh::model::Mesh;
 use crate::plan::ports::probe::ThisMachine;
@@ -19,6 +20,9 @@ pub struct PlanArgs {
     /// Exit with 2 when there is something to do
     #[arg(long)]
     pub detailed_exitcode: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a comment here would become the help of the command")]
+    pub part: PartArgs,
 }
 
 /// Prints the plan.
@@ -27,12 +31,13 @@ pub struct PlanArgs {
 /// When there is no plan; with `--detailed-exitcode`, when there is something to do.
 pub fn run(cx: &Context, args: PlanArgs) -> Result<(), Failure> {
     let (project, mesh) = cx.mesh()?;
+    let part = args.part.of_mesh(&mesh)?;
     let runtime = Embedded::new(&project)?;
     let opened = cx.secrets()?;
     let session = super::block_on(async {
         let programs = OnThisMachine { runtime: &runtime, fetch: None, notice: &|_| {} };
         let typed = Typed { vault: &opened.vault, prompting: Prompting::Never };
-        Ok(session::plan(&project, &mesh, &runtime, &programs, &ThisMachine::default(), &typed).await?)
+        Ok(session::plan(&project, &mesh, &runtime, &programs, &ThisMachine::default(), &typed, part.as_ref()).await?)
     })?;
     trust::note(cx, &mesh)?;
     show(cx, &mesh, &session);

@@ -4,11 +4,12 @@ use clap::Args;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::failure::{Failure, Kind};
+use super::file_hooks::{self, Target, with_hosts};
 use super::plug::ModeArg;
 use super::running::Running;
 use super::{Context, block_on, trust};
-use crate::hooks::{self, HookContext, Run};
-use crate::mesh::model::{Mode, Role};
+use crate::hooks::{self, HookContext, HookError, Run};
+use crate::mesh::model::{HookKind, Mode, Role};
 
 /// Send each line of standard input into a plug, the way its source would send it; ids on standard output, where the other end tells them
 #[derive(Debug, Args)]
@@ -30,6 +31,28 @@ pub struct ProduceArgs {
 /// When a line is refused or cannot be sent.
 pub fn run(cx: &Context, args: ProduceArgs) -> Result<(), Failure> {
     let running = Running::open(cx)?;
+    let target = Target {
+        topic: &args.topic,
+        instance: &args.instance,
+        destination: args.destination.as_deref(),
+        mode: args.mode,
+    };
+    if let Some(hook) = running.file_hook(HookKind::Produce, &target)? {
+        hook.permit(cx)?;
+        return block_on(with_hosts(cx, &running, async |hosts| {
+            let mut lines = BufReader::new(tokio::io::stdin()).lines();
+            let mut number = 0_u64;
+            while let Some(line) = lines.next_line().await.map_err(|error| unreadable(number + 1, &error))? {
+                number += 1;
+                let line = line.trim();
+                if !line.is_empty() {
+                    let called = hosts.call(hook.with(&running, line.into())).await;
+                    file_hooks::print(cx, &called.map_err(|error| of_line(number, error))?);
+                }
+            }
+            Ok(())
+        }));
+    }
     let context = context(&running, &args)?;
     trust::permit(cx, [context.call.own.product.clone()].into())?;
     let own = &context.call.own.name;
@@ -49,22 +72,28 @@ pub fn run(cx: &Context, args: ProduceArgs) -> Result<(), Failure> {
                     return Err(Failure { kind: Kind::Interrupted, ..Failure::new(format!("interrupted after line {number}")) });
                 }
             };
-            let line = line.map_err(|error| Failure::new(format!("line {} cannot be read: {error}", number + 1)))?;
+            let line = line.map_err(|error| unreadable(number + 1, &error))?;
             let Some(line) = line else { break };
             number += 1;
             if line.trim().is_empty() {
                 continue;
             }
-            let id = producer.send(&line).await.map_err(|error| {
-                let failure = Failure::from(error);
-                Failure { message: format!("line {number}: {}", failure.message), ..failure }
-            })?;
+            let id = producer.send(&line).await.map_err(|error| of_line(number, error))?;
             if let Some(id) = id {
                 cx.ui.line(id);
             }
         }
         Ok(producer.finish().await?)
     })
+}
+
+fn unreadable(number: u64, error: &std::io::Error) -> Failure {
+    Failure::new(format!("line {number} cannot be read: {error}"))
+}
+
+fn of_line(number: u64, error: HookError) -> Failure {
+    let failure = Failure::from(error);
+    Failure { message: format!("line {number}: {}", failure.message), ..failure }
 }
 
 fn context(running: &Running, args: &ProduceArgs) -> Result<HookContext, Failure> {

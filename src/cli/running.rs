@@ -1,10 +1,13 @@
 //! How commands talk to a mesh that is up: `produce`, `search`, `status`, `watch`.
 
+use std::path::PathBuf;
+
 use super::Context;
 use super::failure::Failure;
 use crate::hooks::{Call, HookContext, HookError};
 use crate::mesh::model::{Instance, Mesh, Mode, Plug, Role};
 use crate::plan::calls;
+use crate::plan::journal::Journal;
 use crate::plan::paths::StateFolder;
 use crate::plan::ports::Ports;
 use crate::project::names;
@@ -14,6 +17,10 @@ use crate::runtime::embedded::Embedded;
 pub(super) struct Running {
     /// The mesh as it is written down.
     pub(super) mesh: Mesh,
+    /// The project's folder, absolute.
+    pub(super) root: PathBuf,
+    /// What is up.
+    pub(super) journal: Journal,
     ports: Ports,
     state: StateFolder,
     runtime: Embedded,
@@ -30,7 +37,9 @@ impl Running {
         let path = state.ports();
         let ports = Ports::load(&path)
             .map_err(|error| Failure::new(format!("`{}` cannot be read: {error}", path.display())))?;
-        Ok(Self { mesh, ports, state, runtime: Embedded::new(&root)? })
+        let (journal, runtime) = (cx.journal(&root), Embedded::new(&root)?);
+        let root = root.canonicalize().unwrap_or(root);
+        Ok(Self { mesh, root, journal, ports, state, runtime })
     }
 
     /// The instance of this name.
@@ -119,6 +128,9 @@ impl Running {
 
 impl From<HookError> for Failure {
     fn from(error: HookError) -> Self {
-        Self { hints: error.hint.into_iter().collect(), ..Self::new(error.what) }
+        let mut failure = Self { hints: error.hint.into_iter().collect(), ..Self::new(error.what) };
+        failure.trace = error.traceback;
+        failure.full = error.full;
+        failure
     }
 }

@@ -27,20 +27,22 @@ pub struct Ui {
     pub json: bool,
     /// No progress.
     pub quiet: bool,
+    /// Tracebacks of hooks in full.
+    debug: bool,
     color: bool,
     data_color: bool,
 }
 
 impl Ui {
     /// A voice as the command line asks for.
-    pub fn new(json: bool, quiet: bool, color: Color) -> Self {
+    pub fn new(json: bool, quiet: bool, debug: bool, color: Color) -> Self {
         let on = |terminal: bool| match color {
             Color::Always => true,
             Color::Never => false,
             Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
         };
         let (color, data_color) = (on(std::io::stderr().is_terminal()), on(std::io::stdout().is_terminal()));
-        Self { json, quiet, color, data_color }
+        Self { json, quiet, debug, color, data_color }
     }
 
     /// Prints data: one line to standard output. A reader that has gone ends the process quietly,
@@ -88,6 +90,19 @@ impl Ui {
         }
     }
 
+    /// Says something that is said with `--quiet` too, on standard error.
+    pub fn note(&self, text: &str) {
+        self.say(text);
+    }
+
+    /// Asks for a line of text.
+    ///
+    /// # Errors
+    /// When asking fails, in a few words.
+    pub fn text(&self, prompt: &str) -> Result<String, String> {
+        dialoguer::Input::new().with_prompt(prompt).allow_empty(true).interact_text().map_err(|error| error.to_string())
+    }
+
     /// Says that something may not be as meant.
     pub fn warning(&self, text: &str) {
         self.say(&format!("{}: {text}", self.paint("33", "warning")));
@@ -116,6 +131,10 @@ impl Ui {
             return;
         }
         self.say(&format!("{}: {}", self.paint("31", "error"), failure.message));
+        match &failure.full {
+            Some(full) if self.debug => full.lines().for_each(|line| self.say(&format!("  {line}"))),
+            _ => failure.trace.iter().for_each(|line| self.say(&format!("  {line}"))),
+        }
         for hint in &failure.hints {
             self.say(&format!("{}: {hint}", self.paint("36", "hint")));
         }

@@ -7,15 +7,17 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use super::failure::Failure;
+use super::part::PartArgs;
 use super::steps::{self, Reporter};
 use super::{Context, plan, trust};
 use crate::mesh::model::Mesh;
 use crate::plan::apply::Executor;
-use crate::plan::hook_runner::BuiltinHooks;
+use crate::plan::hook_runner::HookRunner;
 use crate::plan::lock::Lock;
 use crate::plan::paths::StateFolder;
 use crate::plan::ports::probe::ThisMachine;
 use crate::plan::programs::OnThisMachine;
+use crate::plan::reconcile::Part;
 use crate::plan::secrets::Secrets;
 use crate::plan::session::{self, Session, Typed};
 use crate::plan::trouble::Trouble;
@@ -35,6 +37,9 @@ pub struct UpArgs {
     /// How long a service may take to become ready, such as 90s or 2m
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = steps::duration)]
     pub wait_timeout: Duration,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a comment here would become the help of the command")]
+    pub part: PartArgs,
 }
 
 /// Makes the plan and carries it out.
@@ -43,23 +48,31 @@ pub struct UpArgs {
 /// What is wrong with the project or this machine, or which steps failed.
 pub fn run(cx: &Context, args: UpArgs) -> Result<(), Failure> {
     if args.plan {
-        return plan::run(cx, plan::PlanArgs { detailed_exitcode: false });
+        return plan::run(cx, plan::PlanArgs { detailed_exitcode: false, part: args.part });
     }
     let (project, mesh) = cx.mesh()?;
+    let part = args.part.of_mesh(&mesh)?;
     let trusted = trust::permit(cx, trust::used_by(&mesh))?;
     let ui = cx.ui.clone();
     let runtime = Embedded::new(&project)?.with_notice(move |text| ui.progress(text));
-    super::block_on(up(cx, &project, &mesh, &trusted, &runtime, args.wait_timeout))
+    super::block_on(up(
+        cx,
+        &project,
+        &mesh,
+        &Way { trusted: &trusted, runtime: &runtime, patience: args.wait_timeout, part: part.as_ref() },
+    ))
 }
 
-async fn up(
-    cx: &Context,
-    project: &Path,
-    mesh: &Mesh,
-    trusted: &Trusted,
-    runtime: &Embedded,
+/// How a mesh is brought up.
+struct Way<'a> {
+    trusted: &'a Trusted,
+    runtime: &'a Embedded,
     patience: Duration,
-) -> Result<(), Failure> {
+    part: Option<&'a Part>,
+}
+
+async fn up(cx: &Context, project: &Path, mesh: &Mesh, way: &Way<'_>) -> Result<(), Failure> {
+    let Way { trusted, runtime, patience, part } = *way;
     let since = Instant::now();
     let state = StateFolder::of(project);
     state.make().map_err(|error| Trouble::io(state.root(), &error))?;
@@ -73,7 +86,7 @@ async fn up(
     let ports = shared_folder("ports").map(|folder| ThisMachine::reserving(folder, own)).unwrap_or_default();
     let opened = cx.secrets()?;
     let typed = Typed { vault: &opened.vault, prompting: Prompting::Allowed };
-    let session = session::plan(project, mesh, runtime, &programs, &ports, &typed).await?;
+    let session = session::plan(project, mesh, runtime, &programs, &ports, &typed, part).await?;
     plan::left_out(cx, mesh, &session);
     if session.plan.is_empty() {
         session.save()?;
@@ -84,16 +97,18 @@ async fn up(
     session.save()?;
     ports.note(session.ports.numbers());
     let reporter = Reporter::new(cx);
+    let hosts = cx.hosts(project)?;
     let executor = Executor {
         trusted: Some(trusted),
         state: &session.state,
         runtime,
-        hooks: &BuiltinHooks { state: &session.state, redactor: redactor(cx, &session.secrets) },
+        hooks: &HookRunner { project, state: &session.state, hosts: &hosts, redactor: redactor(cx, &session.secrets) },
         patience,
         events: &reporter,
         stop: steps::stop_on_signals(),
     };
     let report = executor.apply(&session.plan, session.observed.journal.clone()).await;
+    hosts.end().await;
     steps::verdict(&session.plan, &report, "up")?;
     ways_in(cx, mesh, &session, since.elapsed());
     Ok(())

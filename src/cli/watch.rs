@@ -4,11 +4,12 @@ use clap::{Args, ValueEnum};
 use futures::StreamExt;
 
 use super::failure::{Failure, Kind};
+use super::file_hooks::{self, FileHook, Target, with_hosts};
 use super::plug::ModeArg;
 use super::running::Running;
 use super::{Context, block_on, trust};
 use crate::hooks::{self, From, HookContext, Run};
-use crate::mesh::model::{Mode, Role};
+use crate::mesh::model::{HookKind, Mode, Role};
 
 /// Print what flows of a topic at an instance, an event a line; nothing is taken away
 #[derive(Debug, Args)]
@@ -46,6 +47,15 @@ enum When {
 /// When there is nothing to watch, or it ends.
 pub fn run(cx: &Context, args: WatchArgs) -> Result<(), Failure> {
     let running = Running::open(cx)?;
+    let target = Target {
+        topic: &args.topic,
+        instance: &args.instance,
+        destination: args.destination.as_deref(),
+        mode: args.mode,
+    };
+    if let Some(hook) = running.file_hook(HookKind::Watch, &target)? {
+        return watch_file(cx, &running, &hook, &args);
+    }
     let (hook, context) = hook(&running, &args)?;
     trust::permit(cx, [context.call.own.product.clone()].into())?;
     let from = match args.from {
@@ -71,6 +81,36 @@ pub fn run(cx: &Context, args: WatchArgs) -> Result<(), Failure> {
         }
         Ok(())
     })
+}
+
+/// Watches by a hook in a file until it has no more to show, enough was seen, or Ctrl-C.
+fn watch_file(cx: &Context, running: &Running, hook: &FileHook, args: &WatchArgs) -> Result<(), Failure> {
+    hook.permit(cx)?;
+    block_on(with_hosts(cx, running, async |hosts| {
+        cx.ui.progress(format!("watching `{}` at `{}`; Ctrl-C ends it", args.topic, args.instance));
+        let (items, mut shown) = tokio::sync::mpsc::channel(64);
+        let call = hosts.call_with_items(hook.with(running, serde_json::Value::Null), items);
+        tokio::pin!(call);
+        let mut left = args.count.unwrap_or(usize::MAX);
+        let mut ended = None;
+        while left > 0 {
+            tokio::select! {
+                biased;
+                item = shown.recv() => match item {
+                    Some(item) => {
+                        file_hooks::print(cx, &item);
+                        left -= 1;
+                    }
+                    None => break,
+                },
+                result = &mut call, if ended.is_none() => ended = Some(result),
+            }
+        }
+        match ended {
+            Some(result) => Ok(result.map(drop)?),
+            None => Ok(()),
+        }
+    }))
 }
 
 /// The hook to watch with. Of a plug, the end where its events can be seen: where they arrive, else

@@ -31,6 +31,22 @@ pub struct Party {
     pub endpoints: BTreeMap<String, String>,
 }
 
+impl Party {
+    /// A product without an instance.
+    pub fn of_product(product: &str) -> Self {
+        Self {
+            name: String::new(),
+            id: String::new(),
+            product: product.to_owned(),
+            managed: false,
+            settings: BTreeMap::new(),
+            takes: Vec::new(),
+            gives: Vec::new(),
+            endpoints: BTreeMap::new(),
+        }
+    }
+}
+
 /// A hook call without its secrets: all that is needed to make it again, so the journal keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Call {
@@ -50,6 +66,22 @@ pub struct Call {
     pub format: Option<String>,
     /// Settings of the plug.
     pub settings: BTreeMap<String, Value>,
+}
+
+impl Call {
+    /// A call about a product, or about its integration with another.
+    pub fn of_product(product: &str, peer: Option<&str>) -> Self {
+        Self {
+            own: Party::of_product(product),
+            peer: peer.map(Party::of_product),
+            plug: None,
+            role: None,
+            topic: None,
+            mode: None,
+            format: None,
+            settings: BTreeMap::new(),
+        }
+    }
 }
 
 /// What a hook is given: the call, and ways to its secrets and to its running service.

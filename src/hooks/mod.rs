@@ -16,6 +16,11 @@
 
 mod builtin;
 mod context;
+pub mod desk;
+pub mod documents;
+pub mod host;
+pub mod hosted;
+pub mod packages;
 
 use std::collections::BTreeMap;
 
@@ -27,6 +32,7 @@ use crate::mesh::model::{Mode, Role};
 
 pub use builtin::{all, find};
 pub use context::{Call, HookContext, Party};
+pub use hosted::{Given, HostedHook, folder};
 
 /// Why a hook could not do its work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,12 +42,39 @@ pub struct HookError {
     pub what: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// The vendor's own lines of the traceback, outermost first.
+    pub traceback: Vec<String>,
+    /// The whole traceback, for those who ask for more.
+    pub full: Option<String>,
+}
+
+impl std::convert::From<resilmesh_hook_api::Failure> for HookError {
+    fn from(failure: resilmesh_hook_api::Failure) -> Self {
+        let resilmesh_hook_api::Failure { message, hint, class, traceback, full } = failure;
+        let what = match class {
+            Some(class) if message.is_empty() => class,
+            Some(class) if class != "RuntimeError" && class != "ValueError" => format!("{class}: {message}"),
+            _ => message,
+        };
+        Self { what, hint, traceback, full }
+    }
 }
 
 impl HookError {
     /// An error with nothing more to say.
     pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: None }
+        Self { what: what.into(), hint: None, traceback: Vec::new(), full: None }
+    }
+
+    /// With each of its texts changed.
+    #[must_use]
+    pub fn map(self, change: impl Fn(&str) -> String) -> Self {
+        Self {
+            what: change(&self.what),
+            hint: self.hint.as_deref().map(&change),
+            traceback: self.traceback.iter().map(|line| change(line)).collect(),
+            full: self.full.as_deref().map(&change),
+        }
     }
 
     /// Adds what to do about it.

@@ -180,17 +180,19 @@ impl<'a> Compiler<'a> {
             Ownership::Source => Some(written.id.source.clone()),
             Ownership::Destination => Some(written.id.destination.clone()),
         };
-        let end = |instance: &str, side: matching::Side<'_>| End {
+        let end = |instance: &str, product: &Product, side: matching::Side<'_>| End {
             instance: instance.to_owned(),
             role: side.capability.role,
+            explicit: side
+                .explicit
+                .and_then(|own| product.integrations.iter().position(|other| std::ptr::eq(other, own))),
             capability: side.capability,
-            owned: true,
         };
         Some(Plug {
             id: written.id.clone(),
             format: choice.format,
-            source: end(&written.id.source, choice.source),
-            destination: end(&written.id.destination, choice.destination),
+            source: end(&written.id.source, source, choice.source),
+            destination: end(&written.id.destination, destination, choice.destination),
             owner,
             settings,
             at: written.at.clone(),

@@ -7,6 +7,7 @@
 //! producer and consumer before trigger and executor, both ends setting themselves up before one
 //! setting up both, explicit before general, the most specific format and topic.
 
+use super::hooks::{self, Part};
 use super::mismatch::{self, Mismatch};
 use super::model::{Capability, HookKind, Integration, Mode, Product, Role};
 
@@ -140,8 +141,9 @@ pub fn general(product: &Product, role: Role, topic: &str) -> Vec<(Capability, b
         .filter(|own| own.role == role && own.topic.as_deref().is_none_or(|own| own == topic))
         .map(|own| (Capability { topic: Some(topic.to_owned()), ..own.clone() }, own.topic.is_some()))
         .collect();
-    let hooks = product.hooks.iter().filter(|hook| hook.kind == HookKind::Setup && hook.role == role);
-    for hook in hooks.filter(|hook| hook.topic.as_deref().is_none_or(|own| own == topic)) {
+    let setups =
+        product.hooks.iter().filter(|hook| hook.kind == HookKind::Setup && hook.role.is_none_or(|own| own == role));
+    for hook in setups.filter(|hook| hook.topic.as_deref().is_none_or(|own| own == topic)) {
         for mode in [Mode::Push, Mode::Pull] {
             let declared =
                 found.iter().any(|(own, _)| own.mode == mode && meets(own.format.as_deref(), hook.format.as_deref()));
@@ -191,16 +193,23 @@ fn explicit_sides<'a>(product: &'a Product, integration: &'a Integration, topic:
     refined.into_iter().map(|own| side(product, Some(integration), integration.topic.is_some(), over(own))).collect()
 }
 
-fn side<'a>(product: &Product, explicit: Option<&'a Integration>, specific: bool, capability: Capability) -> Side<'a> {
-    let topic = capability.topic.as_deref().unwrap_or_default();
-    let format = capability.format.as_deref();
-    let mut hooks = product
-        .hooks
-        .iter()
-        .filter(|hook| hook.kind == HookKind::Setup && hook.serves(capability.role, topic, capability.mode, format))
-        .peekable();
-    let owns_self = !capability.renders.is_empty() || hooks.peek().is_some();
-    let owns_both = capability.owns_both || hooks.any(|hook| hook.owns_both);
+fn side<'a>(
+    product: &'a Product,
+    explicit: Option<&'a Integration>,
+    specific: bool,
+    capability: Capability,
+) -> Side<'a> {
+    let part = Part {
+        role: capability.role,
+        topic: capability.topic.as_deref().unwrap_or_default(),
+        mode: capability.mode,
+        format: capability.format.as_deref(),
+    };
+    let setups = hooks::in_force(product, explicit, HookKind::Setup, part);
+    let hooks_own_both = setups.iter().any(|hook| hook.owns_both);
+    let owns_both = capability.owns_both || hooks_own_both;
+    // Hooks that set up both ends do so wherever they are in force.
+    let owns_self = !hooks_own_both && (!capability.renders.is_empty() || !setups.is_empty());
     Side { capability, explicit, specific, owns_self, owns_both }
 }
 

@@ -87,16 +87,10 @@ fn no_topic(topic: &str, instance: &str, product: &Product, role: Role, other: &
     );
     let hint = match names::closest(topic, topics.iter().copied()) {
         Some(near) => Some(format!("did you mean `{near}`?")),
-        None if topics.is_empty() => {
-            Some(format!("`{}` {} nothing{}", product.name, role.verb(), python_note(product)))
-        }
+        None if topics.is_empty() => Some(format!("`{}` {} nothing", product.name, role.verb())),
         None => Some(format!("`{}` {} {}", product.name, role.verb(), names::list(topics.iter().copied()))),
     };
     Mismatch { about: "topic", message, hint }
-}
-
-fn python_note(product: &Product) -> &'static str {
-    if product.python { " that its definition says; its hooks in Python are not read by this version" } else { "" }
 }
 
 fn modes(capabilities: &[Capability]) -> BTreeSet<Mode> {
@@ -178,8 +172,6 @@ fn not_owned(request: &Request<'_>) -> Mismatch {
             )),
         };
     }
-    let note =
-        if source.1.python || destination.1.python { "; hooks in Python are not read by this version" } else { "" };
     Mismatch {
         about: "topic",
         message: format!(
@@ -187,7 +179,7 @@ fn not_owned(request: &Request<'_>) -> Mismatch {
             request.topic, source.0, destination.0
         ),
         hint: Some(format!(
-            "write `products/{}/integrations/{}/{}_producer.yml` with `renders`{note}",
+            "`resilmesh create integration {} {} {} producer` begins one, with setup hooks or `renders`",
             source.1.name, destination.1.name, request.topic
         )),
     }

@@ -4,6 +4,8 @@ mod cautions;
 mod clashes;
 pub mod compile;
 pub mod difference;
+pub mod hooks;
+pub mod integrations;
 pub mod matching;
 mod mismatch;
 pub mod model;

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::hooks;
 use crate::project::position::Position;
 
 /// The part a product plays for a topic.
@@ -223,33 +224,46 @@ pub enum TextFormat {
     Address,
 }
 
-/// At which moment a hook is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum HookKind {
-    /// Sets an end of a plug up.
-    Setup,
-    /// Takes it down again.
-    Teardown,
-    /// Says whether it is as set up.
-    Check,
-    /// Sends data.
-    Produce,
-    /// Shows data that flows.
-    Watch,
-    /// Gives a command.
-    Trigger,
-    /// Carries a command out.
-    Execute,
+pub use resilmesh_hook_api::HookKind;
+
+/// When a hook is called among those of its moment and side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum HookOrder {
+    /// Before all others.
+    First,
+    /// By number, smallest first.
+    At(i64),
+    /// In the order of files and lines.
+    #[default]
+    Unordered,
+    /// After all others.
+    Last,
 }
 
-/// A hook that a product declares; its code is compiled in or lies beside the definition.
+/// Where the code of a hook is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HookCode {
+    /// Compiled in.
+    Builtin,
+    /// In a Python file of the product.
+    Python {
+        /// The file, below the product's folder.
+        file: String,
+        /// The function.
+        function: String,
+        /// The line of its first decorator.
+        line: u32,
+    },
+}
+
+/// A hook that a product or an integration declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeclaredHook {
     /// When it is called.
     pub kind: HookKind,
-    /// For which part its product plays.
-    pub role: Role,
+    /// For which part its product plays; none = any.
+    pub role: Option<Role>,
     /// For which topic; none = any.
     pub topic: Option<String>,
     /// In which mode; none = any.
@@ -260,12 +274,37 @@ pub struct DeclaredHook {
     pub title: String,
     /// Sets up the other end too.
     pub owns_both: bool,
+    /// Is called although an integration has hooks of its own for the moment.
+    pub keep_when_overloaded: bool,
+    /// When it is called among others.
+    pub order: HookOrder,
+    /// Where its code is.
+    pub code: HookCode,
+    /// Where it is declared.
+    pub at: Position,
 }
 
 impl DeclaredHook {
+    /// A hook for anything.
+    pub fn any(kind: HookKind, role: Option<Role>) -> Self {
+        Self {
+            kind,
+            role,
+            topic: None,
+            mode: None,
+            format: None,
+            title: String::new(),
+            owns_both: false,
+            keep_when_overloaded: false,
+            order: HookOrder::Unordered,
+            code: HookCode::Builtin,
+            at: Position { file: PathBuf::new(), line: 1, column: 1 },
+        }
+    }
+
     /// Whether it is called for this part of a plug.
     pub fn serves(&self, role: Role, topic: &str, mode: Mode, format: Option<&str>) -> bool {
-        self.role == role
+        self.role.is_none_or(|own| own == role)
             && self.topic.as_deref().is_none_or(|own| own == topic)
             && self.mode.is_none_or(|own| own == mode)
             && (self.format.is_none() || format.is_none() || self.format.as_deref() == format)
@@ -309,6 +348,8 @@ pub struct Integration {
     pub description: Option<String>,
     /// Where to read more.
     pub documentation_url: Option<String>,
+    /// Its own hooks: with some of a kind, the product's of that kind are not called.
+    pub hooks: Vec<DeclaredHook>,
     /// Where it is declared.
     pub at: Position,
 }
@@ -388,12 +429,10 @@ pub struct Product {
     pub capabilities: Vec<Capability>,
     /// Its integrations with single products.
     pub integrations: Vec<Integration>,
-    /// The hooks that are compiled in.
+    /// Its hooks, in the order of files and lines.
     pub hooks: Vec<DeclaredHook>,
     /// What to warn of.
     pub cautions: Vec<Caution>,
-    /// It has hooks in Python beside its definition.
-    pub python: bool,
     /// How a managed instance runs; none = a tenant.
     pub service: Option<Service>,
     /// Template texts by path below `templates/`.
@@ -448,8 +487,8 @@ pub struct End {
     pub role: Role,
     /// The integration in force, generic or explicit, as a capability with the plug's topic.
     pub capability: Capability,
-    /// This end is set up (by itself or by the other end).
-    pub owned: bool,
+    /// The integration file in force, by its place among those of the product.
+    pub explicit: Option<usize>,
 }
 
 /// A connection of two instances.
@@ -504,6 +543,16 @@ pub struct Mesh {
 }
 
 impl Mesh {
+    /// The hooks of a moment that are in force at one end of a plug, in the order in which they are
+    /// called.
+    pub fn hooks_at(&self, plug: &Plug, end: &End, kind: HookKind) -> Vec<&DeclaredHook> {
+        let product = self.product_of(&self.instances[&end.instance]);
+        let explicit = end.explicit.and_then(|index| product.integrations.get(index));
+        let part =
+            hooks::Part { role: end.role, topic: &plug.id.topic, mode: plug.id.mode, format: plug.format.as_deref() };
+        hooks::in_force(product, explicit, kind, part)
+    }
+
     /// The product of an instance of this mesh.
     pub fn product_of(&self, instance: &Instance) -> &Product {
         &self.products[&instance.product]

@@ -2,19 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use minijinja::{Environment, context};
 
-use super::journal::setup_key;
+use super::journal::{Undo, numbered_setup_key, setup_key};
 use super::paths::StateFolder;
 use super::ports::{self, Ports};
 use super::render::{self, Files, Rendered};
 use super::secrets::Secrets;
 use super::step::{Launch, Setup};
 use super::{calls, digest_of};
-use crate::hooks::{self, Call, Kind};
-use crate::mesh::model::{End, Instance, Mesh, Plug, PlugId, ReadyProbe, Service};
+use crate::hooks::{self, Call, HostedHook, Kind};
+use crate::mesh::model::{DeclaredHook, End, HookKind, Instance, Mesh, Plug, PlugId, ReadyProbe, Service};
 use crate::project::position::Diagnostic;
 use crate::runtime::{Ready, ServiceSpec};
 
@@ -52,6 +53,8 @@ pub struct DesiredSetup {
     pub plug: PlugId,
     /// It is that of the passive end.
     pub passive: bool,
+    /// The key of the one that is done before it at the same end.
+    pub before: Option<String>,
 }
 
 /// Everything the mesh wants.
@@ -61,12 +64,24 @@ pub struct Desired {
     pub services: BTreeMap<String, DesiredService>,
     /// Setups by key.
     pub setups: BTreeMap<String, DesiredSetup>,
+    /// The keys of the setups of each plug, those of the passive end first.
+    pub of_plug: BTreeMap<PlugId, Vec<String>>,
+    /// The hooks in files that take each plug down again.
+    pub undo: BTreeMap<PlugId, Arc<[Undo]>>,
     /// Plugs with the digest of what each is declared as.
     pub plugs: BTreeMap<PlugId, String>,
     /// Instances that pass topics on: those who put a topic in wait for those who take it.
     pub brokers: BTreeSet<String>,
     /// Instances that cannot run yet, and why.
     pub left_out: BTreeMap<String, String>,
+}
+
+impl Desired {
+    /// The setups of a plug with their keys, those of the passive end first.
+    pub fn setups_of<'a>(&'a self, plug: &PlugId) -> impl Iterator<Item = (&'a String, &'a DesiredSetup)> + use<'a> {
+        let keys = self.of_plug.get(plug).map_or(&[][..], Vec::as_slice);
+        keys.iter().filter_map(|key| self.setups.get_key_value(key))
+    }
 }
 
 /// What this machine gives.
@@ -113,24 +128,66 @@ pub fn desired(mesh: &Mesh, machine: &Machine<'_>, rendered: Rendered) -> Result
     let plugs: Vec<&Plug> = mesh.plugs.iter().filter(works).collect();
     for plug in plugs {
         desired.plugs.insert(plug.id.clone(), digest_of(&(&plug.format, &plug.settings)));
+        let undo = undo(mesh, machine.ports, plug);
         for end in [plug.passive(), plug.active()] {
-            desired.setups.extend(setup(mesh, machine.ports, plug, end));
+            let found = setups(mesh, machine.ports, plug, end, &undo);
+            desired.of_plug.entry(plug.id.clone()).or_default().extend(found.iter().map(|(key, _)| key.clone()));
+            desired.setups.extend(found);
+        }
+        if !undo.is_empty() {
+            desired.undo.insert(plug.id.clone(), undo);
         }
     }
     if found.is_empty() { Ok(desired) } else { Err(found) }
 }
 
-/// The setup of one end of a plug, if its product has a hook for that.
-fn setup(mesh: &Mesh, ports: &Ports, plug: &Plug, end: &End) -> Option<(String, DesiredSetup)> {
+/// The setups of one end of a plug, in the order in which they are done.
+fn setups(mesh: &Mesh, ports: &Ports, plug: &Plug, end: &End, undo: &Arc<[Undo]>) -> Vec<(String, DesiredSetup)> {
     if plug.owner.as_ref().is_some_and(|owner| *owner != end.instance) {
-        return None;
+        return Vec::new();
     }
+    let passive = std::ptr::eq(end, plug.passive());
     let call = calls::of_plug(mesh, ports, plug, end);
-    let hook = hooks::find(Kind::Setup, &call)?;
-    let key = setup_key(&end.instance, &plug.id);
-    let digest = digest(&call);
-    let setup = Setup { key: key.clone(), title: hook.title.to_owned(), digest, call };
-    Some((key, DesiredSetup { setup, plug: plug.id.clone(), passive: std::ptr::eq(end, plug.passive()) }))
+    let mut found: Vec<(String, DesiredSetup)> = Vec::new();
+    if let Some(hook) = hooks::find(Kind::Setup, &call) {
+        let key = setup_key(&end.instance, &plug.id);
+        let (title, digest) = (hook.title.to_owned(), digest(&call));
+        let setup = Setup { key: key.clone(), title, digest, call: call.clone(), hosted: None, undo: Arc::default() };
+        found.push((key, DesiredSetup { setup, plug: plug.id.clone(), passive, before: None }));
+    }
+    let product = mesh.product_of(&mesh.instances[&end.instance]);
+    for hook in mesh.hooks_at(plug, end, HookKind::Setup) {
+        let Some(hosted) = HostedHook::of(product, hook) else { continue };
+        let key = numbered_setup_key(&end.instance, &plug.id, found.len() + 1);
+        let before = found.last().map(|(before, _)| before.clone());
+        let digest = hosted_digest(&hosted, &call);
+        let (title, call, undo) = (hook.title.clone(), call.clone(), Arc::clone(undo));
+        let setup = Setup { key: key.clone(), title, digest, call, hosted: Some(hosted), undo };
+        found.push((key, DesiredSetup { setup, plug: plug.id.clone(), passive, before }));
+    }
+    found
+}
+
+/// What takes a plug down again: hooks of the source's side, then of the destination's, also where
+/// one of them has set up both.
+fn undo(mesh: &Mesh, ports: &Ports, plug: &Plug) -> Arc<[Undo]> {
+    let of_end = |end: &'_ End| -> Vec<Undo> {
+        let product = mesh.product_of(&mesh.instances[&end.instance]);
+        let hooks = mesh.hooks_at(plug, end, HookKind::Teardown).into_iter();
+        let undo = |hook: &DeclaredHook| {
+            let call = calls::of_plug(mesh, ports, plug, end);
+            Some(Undo { title: hook.title.clone(), call, hook: HostedHook::of(product, hook)? })
+        };
+        hooks.filter_map(undo).collect()
+    };
+    [&plug.source, &plug.destination].into_iter().flat_map(of_end).collect()
+}
+
+/// Digest of what a setup by a hook in a file goes by. Settings are not among it: the hook itself may
+/// write some.
+fn hosted_digest(hook: &HostedHook, call: &Call) -> String {
+    let peer = call.peer.as_ref().map(|peer| (&peer.name, &peer.product));
+    digest_of(&(&hook.file, &hook.function, &call.own.product, peer, &call.topic, &call.mode, &call.format))
 }
 
 /// Digest of what a setup goes by. Ports are not among it, nor are other plugs of the own instance:

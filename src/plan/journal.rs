@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::paths;
-use crate::hooks::Call;
+use crate::hooks::{Call, HostedHook};
 use crate::mesh::model::{Mesh, PlugId};
 
 const VERSION: u32 = 1;
@@ -31,6 +31,29 @@ pub struct DoneSetup {
     pub digest: String,
     /// The call: teardown gets the same.
     pub call: Call,
+    /// The hook, if it is not compiled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosted: Option<HostedHook>,
+}
+
+/// A teardown hook to be called when its plug goes down.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Undo {
+    /// What the hook says it does.
+    pub title: String,
+    /// The call.
+    pub call: Call,
+    /// The hook.
+    pub hook: HostedHook,
+}
+
+/// What takes a plug down again: hooks, in the order in which they are called.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Undoing {
+    /// The plug.
+    pub plug: PlugId,
+    /// The hooks that have not been called yet.
+    pub hooks: Vec<Undo>,
 }
 
 /// A plug that is up.
@@ -58,6 +81,10 @@ pub struct Journal {
     /// Plugs, by their text form.
     #[serde(default)]
     pub plugs: BTreeMap<String, UpPlug>,
+    /// What takes plugs down again whose ends were set up by hooks in files, by their text form. A plug
+    /// that is only here is half up.
+    #[serde(default)]
+    pub undo: BTreeMap<String, Undoing>,
     /// Instances that have data on this machine.
     #[serde(default)]
     pub data: BTreeSet<String>,
@@ -66,6 +93,11 @@ pub struct Journal {
 /// What names a setup: the instance whose hook it is, and the plug.
 pub fn setup_key(instance: &str, plug: &PlugId) -> String {
     format!("{instance}: {plug}")
+}
+
+/// What names the setup by one of several hooks of an end; `number` from 1.
+pub fn numbered_setup_key(instance: &str, plug: &PlugId, number: usize) -> String {
+    format!("{instance}: {plug}: {number}")
 }
 
 /// Why the journal cannot be used.
@@ -151,6 +183,7 @@ impl Journal {
         let done = |setup: &DoneSetup| setup.call.plug.as_ref() == Some(plug) && running(&setup.call.own.name);
         match self.plugs.contains_key(&plug.to_string()) {
             true => PlugState::Up,
+            false if self.undo.contains_key(&plug.to_string()) => PlugState::Partial,
             false if self.setups.values().any(done) => PlugState::Partial,
             false => PlugState::Down,
         }
@@ -158,7 +191,7 @@ impl Journal {
 
     /// Whether there is nothing to take down but data.
     pub fn is_down(&self) -> bool {
-        self.services.is_empty() && self.rendered.is_empty() && self.plugs.is_empty()
+        self.services.is_empty() && self.rendered.is_empty() && self.plugs.is_empty() && self.undo.is_empty()
     }
 }
 

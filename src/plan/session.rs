@@ -10,7 +10,7 @@ use super::observe::observe;
 use super::paths::StateFolder;
 use super::ports::probe;
 use super::ports::{self, Claims, Ports};
-use super::reconcile::{self, Observed};
+use super::reconcile::{self, Observed, Part};
 use super::render;
 use super::secrets::Secrets;
 use super::step::Plan;
@@ -64,7 +64,7 @@ pub struct Session {
     pub plan: Plan,
 }
 
-/// Makes the plan. Changes nothing.
+/// Makes the plan, for all of the mesh or a part of it. Changes nothing.
 ///
 /// # Errors
 /// What is wrong with the mesh or with this machine.
@@ -75,6 +75,7 @@ pub async fn plan(
     programs: &dyn Programs,
     machine: &(dyn probe::Machine + Sync),
     vault: &Typed<'_>,
+    part: Option<&Part>,
 ) -> Result<Session, Trouble> {
     let state = StateFolder::of(project);
     let journal = Journal::load(&state.journal())?;
@@ -91,7 +92,10 @@ pub async fn plan(
     let machine = Machine { state: &state, ports: &ports, programs: &programs, secrets: &secrets };
     let desired = desired::desired(mesh, &machine, rendered)?;
     let observed = observe(&state, journal, services, &desired).await;
-    let plan = reconcile::up(&desired, &observed)?;
+    let plan = match part {
+        Some(part) => reconcile::up_part(&desired, &observed, part)?,
+        None => reconcile::up(&desired, &observed)?,
+    };
     Ok(Session { state, ports, secrets, desired, observed, supervised, taken, locked, plan })
 }
 

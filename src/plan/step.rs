@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::journal::DoneSetup;
-use crate::hooks::Call;
+use super::journal::{DoneSetup, Undo};
+use crate::hooks::{Call, HostedHook};
 use crate::mesh::model::PlugId;
 use crate::runtime::ServiceSpec;
 
@@ -32,6 +33,10 @@ pub struct Setup {
     pub digest: String,
     /// The call.
     pub call: Call,
+    /// The hook, if it is not compiled in.
+    pub hosted: Option<HostedHook>,
+    /// What takes its plug down again, noted before the first of its hooks is called.
+    pub undo: Arc<[Undo]>,
 }
 
 /// What a step does.
@@ -69,12 +74,21 @@ pub enum Action {
         /// What was done.
         done: Box<DoneSetup>,
     },
+    /// Calls a teardown hook of a plug.
+    Undo {
+        /// The plug.
+        plug: PlugId,
+        /// The hook.
+        undo: Box<Undo>,
+    },
     /// Notes that a plug is up.
     PlugUp {
         /// The plug.
         plug: PlugId,
         /// Digest of what it is declared as.
         digest: String,
+        /// What takes it down again.
+        undo: Arc<[Undo]>,
     },
     /// Deletes the data of an instance.
     DeleteData(String),
@@ -95,10 +109,29 @@ impl Action {
             Self::Reload(_) => "reload",
             Self::Ready(_) => "wait for",
             Self::Setup(_) => "set up",
-            Self::Teardown { .. } => "undo",
+            Self::Teardown { .. } | Self::Undo { .. } => "undo",
             Self::PlugUp { .. } => "plug",
             Self::DeleteData(_) => "delete",
             Self::Finish => "finish",
+        }
+    }
+
+    /// The plug whose hook in a file the step calls. Such hooks are called one after the other, plug by
+    /// plug: they were written for a program that does nothing else meanwhile.
+    pub fn hosted(&self) -> Option<&PlugId> {
+        match self {
+            Self::Setup(setup) => setup.hosted.as_ref().and(setup.call.plug.as_ref()),
+            Self::Undo { plug, .. } => Some(plug),
+            _ => None,
+        }
+    }
+
+    /// The product whose code in a file the step calls.
+    pub fn runs_file_of(&self) -> Option<String> {
+        match self {
+            Self::Setup(setup) => setup.hosted.as_ref().map(|_| setup.call.own.product.clone()),
+            Self::Undo { undo, .. } => Some(undo.call.own.product.clone()),
+            _ => None,
         }
     }
 
@@ -111,6 +144,7 @@ impl Action {
             Self::Start(launch) | Self::Restart(launch) | Self::Reload(launch) => launch.spec.instance.clone(),
             Self::Setup(setup) => format!("{} ({})", setup.key, setup.title),
             Self::Teardown { key, done } => format!("{key} ({})", done.title),
+            Self::Undo { plug, undo } => format!("{}: {plug} ({})", undo.call.own.name, undo.title),
             Self::PlugUp { plug, .. } | Self::PlugDown(plug) => plug.to_string(),
             Self::Finish => "supervisor".to_owned(),
         }

@@ -39,7 +39,6 @@ pub fn bare(name: &str, at: &Path, source: ProductSource) -> Product {
         integrations: Vec::new(),
         hooks: Vec::new(),
         cautions: Vec::new(),
-        python: false,
         service: None,
         templates: BTreeMap::new(),
         at: super::position::Position::new(at, Mark::START),
@@ -194,7 +193,9 @@ fn hook(node: &Node, report: &mut Report) -> Option<DeclaredHook> {
     let format = plain(fields.text("format", report));
     let owns_both = fields.flag("owns_both", report);
     fields.finish(UnknownKeys::Refuse, report);
-    Some(DeclaredHook { kind: kind?, role: role?, topic, mode, format, title: title?.value, owns_both })
+    let at = report.position(node.at);
+    let any = DeclaredHook::any(kind?, Some(role?));
+    Some(DeclaredHook { topic, mode, format, title: title?.value, owns_both, at, ..any })
 }
 
 fn role(said: &Located<String>, report: &mut Report) -> Option<Role> {

@@ -51,6 +51,7 @@ pub fn decode(
         settings: Vec::new(),
         description: None,
         documentation_url: None,
+        hooks: Vec::new(),
         at: report.position(node.at),
     };
     let Some(mut fields) = Fields::of(node, "the integration", report) else { return integration };

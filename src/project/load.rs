@@ -9,7 +9,7 @@ use super::git_catalogue;
 use super::instance_file::InstanceFile;
 use super::lock_file::{self, LockFile};
 use super::plug_file::{self, PlugFile};
-use super::position::{Diagnostic, Mark, Position};
+use super::position::{Diagnostic, Mark, Position, Severity};
 use super::product_folder::{self, ProductFolder};
 use super::project_file::{self, ProjectFile};
 use crate::mesh::model::{PlugId, Product, ProductSource};
@@ -170,12 +170,16 @@ impl Loader<'_> {
     fn product_files(&mut self, base: &Path, below: &str, depth: usize, folder: &mut ProductFolder) {
         let entries = self.list(&base.join(below));
         for name in entries.files {
-            folder.python |= depth == 0 && name.ends_with(".py");
             let path = join(below, &name);
-            if ProductFolder::wants(&path)
-                && let Some(text) = self.text(&base.join(&path))
-            {
+            if !ProductFolder::wants(&path) {
+                continue;
+            }
+            let mistakes = self.found.len();
+            if let Some(text) = self.text(&base.join(&path)) {
                 folder.files.insert(path, text);
+            } else if ProductFolder::is_code(&path) {
+                // Without its code, a product can still do what its definition says.
+                self.found[mistakes..].iter_mut().for_each(|found| found.severity = Severity::Warning);
             }
         }
         for name in entries.folders {

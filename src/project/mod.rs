@@ -29,6 +29,7 @@ pub mod position;
 pub mod printable;
 pub mod product_folder;
 pub mod project_file;
+pub mod python_hooks;
 pub mod scaffold;
 mod service;
 pub mod setting;

@@ -7,8 +7,9 @@ use super::decode::Report;
 use super::definition;
 use super::integration_file;
 use super::position::{Diagnostic, Mark, Position};
+use super::python_hooks::{self, Place};
 use super::yaml;
-use crate::mesh::model::{Product, ProductSource};
+use crate::mesh::model::{DeclaredHook, Integration, Product, ProductSource};
 
 /// The name of the file that defines a product.
 pub const DEFINITION: &str = "definition.yaml";
@@ -18,28 +19,32 @@ pub const DEFINITION: &str = "definition.yaml";
 pub struct ProductFolder {
     /// Texts by path.
     pub files: BTreeMap<String, String>,
-    /// There are hooks in Python beside the definition.
-    pub python: bool,
 }
 
 impl ProductFolder {
-    /// Whether a file of a product is read at all: its definition, its integrations, its templates.
+    /// Whether a file of a product is read at all: its definition, its integrations, its hooks, its
+    /// templates.
     pub fn wants(path: &str) -> bool {
         let yaml = path.ends_with(".yml") || path.ends_with(".yaml");
         match path.split('/').collect::<Vec<_>>()[..] {
             [DEFINITION] => true,
             ["templates", ..] => true,
             // Folders below a target, such as `dist`, hold what hooks build.
-            ["integrations", _, _] => yaml,
+            ["integrations", _, _] => yaml || Self::is_code(path),
+            [_] => Self::is_code(path),
             _ => false,
         }
+    }
+
+    /// Whether a file holds hooks in Python.
+    pub fn is_code(path: &str) -> bool {
+        path.ends_with(".py")
     }
 
     /// The product that these files make; `base` is the folder's path in messages.
     pub fn decode(self, name: &str, base: &Path, source: ProductSource, found: &mut Vec<Diagnostic>) -> Product {
         let definition = base.join(DEFINITION);
         let mut product = definition::bare(name, &definition, source);
-        product.python = self.python;
         match self.files.get(DEFINITION) {
             Some(text) => read(&definition, text, found, |node, report| definition::decode(node, &mut product, report)),
             // The folder alone makes a product, but its name must do.
@@ -50,15 +55,55 @@ impl ProductFolder {
                 found.append(&mut report.found);
             }
         }
-        for (path, text) in self.files {
+        let is_code = |path: &str| Self::is_code(path) && !path.starts_with("templates/");
+        let (code, files): (Vec<_>, Vec<_>) = self.files.into_iter().partition(|(path, _)| is_code(path));
+        for (path, text) in files {
             if let Some(template) = path.strip_prefix("templates/") {
                 product.templates.insert(template.to_owned(), text);
             } else if let Some(integration) = path.strip_prefix("integrations/") {
                 self::integration(integration, &base.join(&path), &text, &mut product, found);
             }
         }
+        for (path, text) in code {
+            match path.strip_prefix("integrations/") {
+                Some(integration) => integration_hooks(integration, &path, base, &text, &mut product, found),
+                None => {
+                    product.hooks.extend(python_hooks::read(&path, &base.join(&path), &text, Place::Product, found))
+                }
+            }
+        }
         product
     }
+}
+
+/// The hooks in the file beside an integration. Such a file alone makes an integration too.
+fn integration_hooks(
+    below: &str,
+    path: &str,
+    base: &Path,
+    text: &str,
+    product: &mut Product,
+    found: &mut Vec<Diagnostic>,
+) {
+    let Some((target, name)) = below.split_once('/') else { return };
+    // Whatever is named otherwise is imported by those that are not.
+    let Ok(means) = integration_file::parse_stem(name.strip_suffix(".py").unwrap_or(name)) else { return };
+    let shown = base.join(path);
+    let hooks = python_hooks::read(path, &shown, text, Place::Integration, found);
+    let known =
+        |own: &Integration| own.target == target && (&own.topic, own.role, own.mode) == (&means.0, means.1, means.2);
+    let index = product.integrations.iter().position(known).unwrap_or_else(|| {
+        let nothing = yaml::Node { value: yaml::Value::Null, at: Mark::START };
+        let mut report = Report::new(&shown);
+        product.integrations.push(integration_file::decode(&nothing, &product.name, target, means, &mut report));
+        product.integrations.len() - 1
+    });
+    let integration = &mut product.integrations[index];
+    let (topic, role, mode) = (integration.topic.clone(), integration.role, integration.mode);
+    integration.hooks = hooks
+        .into_iter()
+        .map(|hook| DeclaredHook { topic: topic.clone(), role: Some(role), mode: Some(mode), ..hook })
+        .collect();
 }
 
 fn integration(path: &str, file: &Path, text: &str, product: &mut Product, found: &mut Vec<Diagnostic>) {

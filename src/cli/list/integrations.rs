@@ -1,6 +1,6 @@
 //! `resilmesh list integrations`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use clap::Args;
 use serde::Serialize;
@@ -9,8 +9,8 @@ use super::{cell, document};
 use crate::cli::Context;
 use crate::cli::edit;
 use crate::cli::failure::Failure;
-use crate::mesh::matching::{general, meets};
-use crate::mesh::model::{Capability, Mode, Product, Role};
+use crate::mesh::integrations::{self, Row};
+use crate::mesh::model::Role;
 use crate::project::load::ProjectFiles;
 use crate::project::plug_file::PlugFile;
 
@@ -28,18 +28,6 @@ pub(super) struct IntegrationsArgs {
     topic: Option<String>,
 }
 
-/// An integration as listed; ordered as shown.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub(super) struct Row {
-    pub(super) product: String,
-    target: String,
-    topic: String,
-    role: Role,
-    mode: Mode,
-    format: Option<String>,
-    explicit: bool,
-}
-
 #[derive(Serialize)]
 struct Entry<'a> {
     #[serde(flatten)]
@@ -52,7 +40,7 @@ pub(super) fn run(cx: &Context, mut files: ProjectFiles, args: &IntegrationsArgs
         edit::product(&mut files, name)?;
     }
     let wanted = |own: &Option<String>, name: &str| own.as_ref().is_none_or(|own| own == name);
-    let rows = rows(&files);
+    let rows = integrations::rows(&files.products);
     let shown = rows.iter().filter(|row| {
         wanted(&args.product, &row.product) && wanted(&args.target, &row.target) && wanted(&args.topic, &row.topic)
     });
@@ -77,72 +65,6 @@ pub(super) fn run(cx: &Context, mut files: ProjectFiles, args: &IntegrationsArgs
     let titles = ["Product", "3rd-party product", "Topic", "Role", "Mode", "Format", "Plugs"];
     cx.ui.table(&titles, &entries.iter().map(cells).collect::<Vec<_>>());
     Ok(())
-}
-
-/// All integrations among the products that are at hand, each once, sorted.
-pub(super) fn rows(files: &ProjectFiles) -> BTreeSet<Row> {
-    let mut rows = BTreeSet::new();
-    for product in files.products.values() {
-        for target in files.products.values() {
-            between(product, target, &mut rows);
-        }
-    }
-    rows
-}
-
-fn between(product: &Product, target: &Product, rows: &mut BTreeSet<Row>) {
-    let row = |topic: &str, role, mode, format: Option<&str>, explicit| Row {
-        product: product.name.clone(),
-        target: target.name.clone(),
-        topic: topic.to_owned(),
-        role,
-        mode,
-        format: format.map(str::to_owned),
-        explicit,
-    };
-    let mut found = BTreeSet::new();
-    for own in product.integrations.iter().filter(|own| own.target == target.name) {
-        let topic = own.topic.as_deref().unwrap_or("*");
-        found.insert(row(topic, own.role, own.mode, own.format.as_deref(), true));
-    }
-    for topic in topics(product).union(&topics(target)) {
-        for role in [Role::Consumer, Role::Producer, Role::Trigger, Role::Executor] {
-            let theirs = general(target, role.counterpart(), topic);
-            // What both say for every topic is listed as that.
-            let named = |all: &[(Capability, bool)]| *topic == "*" || all.iter().any(|(_, named)| *named);
-            let own = general(product, role, topic);
-            if !named(&own) && !named(&theirs) {
-                continue;
-            }
-            let spelled: BTreeSet<Mode> = own.iter().filter(|(_, named)| *named).map(|(own, _)| own.mode).collect();
-            for (own, named) in own {
-                // What a product says of this topic goes before what it says of every topic.
-                if !named && spelled.contains(&own.mode) {
-                    continue;
-                }
-                let pairs = theirs
-                    .iter()
-                    .any(|(their, _)| their.mode == own.mode && meets(their.format.as_deref(), own.format.as_deref()));
-                if pairs {
-                    found.insert(row(topic, own.role, own.mode, own.format.as_deref(), false));
-                }
-            }
-        }
-    }
-    // A file stands for the pair it refines.
-    let explicit: Vec<Row> = found.iter().filter(|row| row.explicit).cloned().collect();
-    found.retain(|row| {
-        row.explicit
-            || !explicit.iter().any(|file| (&file.topic, file.role, file.mode) == (&row.topic, row.role, row.mode))
-    });
-    rows.extend(found);
-}
-
-/// The topics that a product names, and `*`.
-fn topics(product: &Product) -> BTreeSet<&str> {
-    let named = product.capabilities.iter().filter_map(|own| own.topic.as_deref());
-    let hooks = product.hooks.iter().filter_map(|hook| hook.topic.as_deref());
-    named.chain(hooks).chain(["*"]).collect()
 }
 
 fn plugs(row: &Row, plugs: &[PlugFile], product: &BTreeMap<&str, &str>) -> Vec<String> {

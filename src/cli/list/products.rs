@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use clap::Args;
 use serde::Serialize;
 
-use super::integrations::{self, Row};
 use super::{cell, document, instances_of};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
+use crate::mesh::integrations::{self, Row};
 use crate::mesh::model::{Capability, Mode, Product, ProductSource, Role};
 use crate::project::catalogue;
 use crate::project::load::ProjectFiles;
@@ -55,7 +55,7 @@ struct Offer<'a> {
 
 pub(super) fn run(cx: &Context, mut files: ProjectFiles, args: ProductsArgs) -> Result<(), Failure> {
     let mut counted: BTreeMap<String, usize> = BTreeMap::new();
-    for Row { product, .. } in integrations::rows(&files) {
+    for Row { product, .. } in integrations::rows(&files.products) {
         *counted.entry(product).or_default() += 1;
     }
     if args.all || files.root.join(FILE_NAME).is_file() {

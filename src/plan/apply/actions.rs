@@ -7,7 +7,7 @@ use std::{fs, io};
 use tokio::time::timeout;
 
 use super::{Executor, StepError};
-use crate::hooks::{HookError, Outcome};
+use crate::hooks::HookError;
 use crate::plan::paths;
 use crate::plan::step::Action;
 use crate::project::names;
@@ -16,7 +16,7 @@ type Done = Result<Option<String>, StepError>;
 
 /// Waiting and hooks can be broken off; the rest is short, and half of it would be worse.
 pub(super) fn can_be_broken_off(action: &Action) -> bool {
-    matches!(action, Action::Ready(_) | Action::Setup(_) | Action::Teardown { .. })
+    matches!(action, Action::Ready(_) | Action::Setup(_) | Action::Teardown { .. } | Action::Undo { .. })
 }
 
 /// Does it; what there is to say about it.
@@ -25,10 +25,8 @@ pub(super) async fn run(executor: &Executor<'_>, action: &Action) -> Done {
     if let Some(product) = runs_code_of(action)
         && !executor.trusted.is_some_and(|trusted| trusted.covers(product))
     {
-        return Err(StepError {
-            what: format!("product `{product}` is not trusted"),
-            hint: Some(format!("`resilmesh trust {product}` shows what it would run")),
-        });
+        let hint = format!("`resilmesh trust {product}` shows what it would run");
+        return Err(StepError::new(format!("product `{product}` is not trusted"), hint));
     }
     match action {
         Action::Render { instance, files, .. } => {
@@ -53,16 +51,18 @@ pub(super) async fn run(executor: &Executor<'_>, action: &Action) -> Done {
         Action::Finish => nothing_to_say(runtime.finish().await),
         Action::Setup(setup) => hook(executor, executor.hooks.setup(setup)).await,
         Action::Teardown { done, .. } => hook(executor, executor.hooks.teardown(done)).await,
+        Action::Undo { undo, .. } => hook(executor, executor.hooks.undo(undo)).await,
         Action::PlugUp { .. } | Action::PlugDown(_) => Ok(None),
     }
 }
 
-/// The product whose program, files or hook an action puts to work. What undoes them needs no trust:
-/// only hooks that are compiled in do that.
+/// The product whose program, files or hook an action puts to work. Hooks that are compiled in need no
+/// trust to undo what they did.
 fn runs_code_of(action: &Action) -> Option<&str> {
     match action {
         Action::Start(launch) | Action::Restart(launch) | Action::Reload(launch) => Some(&launch.spec.product),
         Action::Setup(setup) => Some(&setup.call.own.product),
+        Action::Undo { undo, .. } => Some(&undo.call.own.product),
         _ => None,
     }
 }
@@ -71,14 +71,12 @@ fn nothing_to_say<E: Into<StepError>>(result: Result<(), E>) -> Done {
     result.map(|()| None).map_err(Into::into)
 }
 
-async fn hook(executor: &Executor<'_>, call: impl Future<Output = Result<Outcome, HookError>>) -> Done {
+async fn hook(executor: &Executor<'_>, call: impl Future<Output = Result<Option<String>, HookError>>) -> Done {
     match timeout(executor.patience, call).await {
-        Ok(Ok(Outcome::Unchanged)) => Ok(Some("unchanged".to_owned())),
-        Ok(Ok(Outcome::Changed(what))) => Ok(Some(what)),
-        Ok(Err(error)) => Err(error.into()),
+        Ok(said) => Ok(said?),
         Err(_) => {
             let what = format!("no answer within {} s", executor.patience.as_secs());
-            Err(StepError { what, hint: Some("`--wait-timeout` lets it take longer".to_owned()) })
+            Err(StepError::new(what, "`--wait-timeout` lets it take longer".to_owned()))
         }
     }
 }
@@ -130,10 +128,8 @@ fn remove(folder: &Path) -> Done {
 }
 
 fn file_error(folder: &Path, what: &str, error: &io::Error) -> StepError {
-    StepError {
-        what: format!("folder `{}` cannot be {what}: {error}", folder.display()),
-        hint: Some("check its permissions and the free disk space".to_owned()),
-    }
+    let what = format!("folder `{}` cannot be {what}: {error}", folder.display());
+    StepError::new(what, "check its permissions and the free disk space".to_owned())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod actions;
 mod notes;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -11,11 +12,11 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
-use super::journal::DoneSetup;
-use super::journal::{Journal, JournalError};
+use super::journal::{DoneSetup, Journal, JournalError, Undo};
 use super::paths::StateFolder;
 use super::step::{Plan, Setup, Step};
-use crate::hooks::{HookError, Outcome as HookOutcome};
+use crate::hooks::HookError;
+use crate::mesh::model::PlugId;
 use crate::runtime::{Runtime, RuntimeError};
 use crate::trust::Trusted;
 
@@ -26,18 +27,30 @@ pub struct StepError {
     pub what: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// Where in the vendor's code, outermost first.
+    pub trace: Vec<String>,
+    /// The whole traceback.
+    pub full: Option<String>,
+}
+
+impl StepError {
+    /// An error of our own.
+    pub fn new(what: impl Into<String>, hint: impl Into<Option<String>>) -> Self {
+        Self { what: what.into(), hint: hint.into(), trace: Vec::new(), full: None }
+    }
 }
 
 impl From<RuntimeError> for StepError {
     fn from(error: RuntimeError) -> Self {
         let RuntimeError::Failed { what, hint } = error;
-        Self { what, hint }
+        Self::new(what, hint)
     }
 }
 
 impl From<HookError> for StepError {
     fn from(error: HookError) -> Self {
-        Self { what: error.what, hint: error.hint }
+        let HookError { what, hint, traceback, full } = error;
+        Self { what, hint, trace: traceback, full }
     }
 }
 
@@ -69,19 +82,24 @@ pub trait Events {
     fn step(&self, plan: &Plan, index: usize, progress: &Progress<'_>);
 }
 
-/// Calls the hooks of setups.
+/// Calls the hooks of setups. Each says what it did, if there is more to say than that it is done.
 #[async_trait::async_trait]
 pub trait Hooks: Sync {
     /// Calls the setup hook.
     ///
     /// # Errors
     /// The hook's.
-    async fn setup(&self, setup: &Setup) -> Result<HookOutcome, HookError>;
+    async fn setup(&self, setup: &Setup) -> Result<Option<String>, HookError>;
     /// Calls the teardown hook for what was set up.
     ///
     /// # Errors
     /// The hook's.
-    async fn teardown(&self, done: &DoneSetup) -> Result<HookOutcome, HookError>;
+    async fn teardown(&self, done: &DoneSetup) -> Result<Option<String>, HookError>;
+    /// Calls a teardown hook of a plug.
+    ///
+    /// # Errors
+    /// The hook's.
+    async fn undo(&self, undo: &Undo) -> Result<Option<String>, HookError>;
 }
 
 /// How it went.
@@ -142,49 +160,30 @@ impl fmt::Debug for Executor<'_> {
 impl Executor<'_> {
     /// Carries the plan out.
     pub async fn apply(&self, plan: &Plan, journal: Journal) -> Report {
-        let mut round = Round {
-            ended: vec![None; plan.steps.len()],
-            begun: vec![false; plan.steps.len()],
-            journal,
-            journal_error: None,
-        };
+        let mut round = Round::new(plan, journal);
         let mut running = FuturesUnordered::new();
         loop {
-            while let Some(index) = round.next(plan, self.stop.is_cancelled()) {
+            while let Some(index) = round.next(self.stop.is_cancelled()) {
                 let step = &plan.steps[index];
-                round.begun[index] = true;
                 if round.note(self.state, |journal| notes::before(journal, &step.action)) {
                     self.events.step(plan, index, &Progress::Begun);
                     let since = Instant::now();
                     running.push(async move { (index, self.run(step).await, since.elapsed()) });
                 }
             }
-            self.skip(plan, &mut round);
             let Some((index, ended, took)) = running.next().await else { break };
             if matches!(ended, Ended::Done(_)) {
                 round.note(self.state, |journal| notes::after(journal, &plan.steps[index].action));
             }
             self.events.step(plan, index, &Progress::Ended(&ended, took));
-            round.ended[index] = Some(ended);
+            for skipped in round.end(index, ended) {
+                if let Some(ended) = &round.ended[skipped] {
+                    self.events.step(plan, skipped, &Progress::Ended(ended, Duration::ZERO));
+                }
+            }
         }
         let ended = round.ended.into_iter().map(|ended| ended.unwrap_or(Ended::Interrupted)).collect();
         Report { ended, journal: round.journal, journal_error: round.journal_error }
-    }
-
-    /// Ends the steps that can no longer be begun.
-    fn skip(&self, plan: &Plan, round: &mut Round) {
-        for (index, step) in plan.steps.iter().enumerate() {
-            let blocked = step.after.iter().find(|before| {
-                round.ended[**before]
-                    .as_ref()
-                    .is_some_and(|ended| matches!(ended, Ended::Failed(_) | Ended::Skipped(_)))
-            });
-            if let (None, false, Some(because)) = (&round.ended[index], round.begun[index], blocked) {
-                let ended = Ended::Skipped(*because);
-                self.events.step(plan, index, &Progress::Ended(&ended, Duration::ZERO));
-                round.ended[index] = Some(ended);
-            }
-        }
     }
 
     async fn run(&self, step: &Step) -> Ended {
@@ -202,23 +201,93 @@ fn ended(result: Result<Option<String>, StepError>) -> Ended {
     result.map_or_else(Ended::Failed, Ended::Done)
 }
 
-struct Round {
+/// Where a plan stands. Each step is looked at once for each that it waits for.
+struct Round<'a> {
+    plan: &'a Plan,
     ended: Vec<Option<Ended>>,
-    begun: Vec<bool>,
+    /// How many steps each still waits for.
+    waits: Vec<usize>,
+    /// The steps that wait for each.
+    followers: Vec<Vec<usize>>,
+    /// Steps that can be begun: in order of the plan; those that call hooks in files plug by plug.
+    ready: BTreeSet<(Option<&'a PlugId>, usize)>,
+    /// A hook in a file is being called.
+    hosted: Option<usize>,
     journal: Journal,
     journal_error: Option<JournalError>,
 }
 
-impl Round {
-    /// A step that can be begun now.
-    fn next(&self, plan: &Plan, stopped: bool) -> Option<usize> {
+impl<'a> Round<'a> {
+    fn new(plan: &'a Plan, journal: Journal) -> Self {
+        let mut followers = vec![Vec::new(); plan.steps.len()];
+        for (index, step) in plan.steps.iter().enumerate() {
+            step.after.iter().for_each(|before| followers[*before].push(index));
+        }
+        let waits: Vec<usize> = plan.steps.iter().map(|step| step.after.len()).collect();
+        let mut round = Self {
+            plan,
+            ended: vec![None; plan.steps.len()],
+            followers,
+            ready: BTreeSet::new(),
+            hosted: None,
+            journal,
+            journal_error: None,
+            waits: Vec::new(),
+        };
+        (0..waits.len()).filter(|index| waits[*index] == 0).for_each(|index| round.make_ready(index));
+        Self { waits, ..round }
+    }
+
+    fn make_ready(&mut self, index: usize) {
+        self.ready.insert((self.plan.steps[index].action.hosted(), index));
+    }
+
+    /// Takes a step that can be begun now.
+    fn next(&mut self, stopped: bool) -> Option<usize> {
         if stopped || self.journal_error.is_some() {
             return None;
         }
-        let done = |index: &usize| matches!(self.ended[*index], Some(Ended::Done(_)));
-        (0..plan.steps.len()).find(|index| {
-            !self.begun[*index] && self.ended[*index].is_none() && plan.steps[*index].after.iter().all(done)
-        })
+        let may = |(plug, _): &&(Option<&PlugId>, usize)| plug.is_none() || self.hosted.is_none();
+        let found = self.ready.iter().find(may).copied()?;
+        self.ready.remove(&found);
+        if found.0.is_some() {
+            self.hosted = Some(found.1);
+        }
+        Some(found.1)
+    }
+
+    /// Notes how a step ended; the steps that can no longer be begun.
+    fn end(&mut self, index: usize, ended: Ended) -> Vec<usize> {
+        if self.hosted == Some(index) {
+            self.hosted = None;
+        }
+        let (done, failed) = (matches!(ended, Ended::Done(_)), matches!(ended, Ended::Failed(_)));
+        self.ended[index] = Some(ended);
+        if done {
+            for follower in self.followers[index].clone() {
+                self.waits[follower] -= 1;
+                if self.waits[follower] == 0 {
+                    self.make_ready(follower);
+                }
+            }
+        }
+        if failed { self.skip(index) } else { Vec::new() }
+    }
+
+    /// Ends all that waits for a step, directly or not.
+    fn skip(&mut self, because: usize) -> Vec<usize> {
+        let (mut skipped, mut next) = (Vec::new(), vec![because]);
+        while let Some(before) = next.pop() {
+            for follower in self.followers[before].clone() {
+                if self.ended[follower].is_none() {
+                    self.ended[follower] = Some(Ended::Skipped(before));
+                    skipped.push(follower);
+                    next.push(follower);
+                }
+            }
+        }
+        skipped.sort_unstable();
+        skipped
     }
 
     /// Changes the journal and writes it; whether that went well.

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::plan::journal::{DoneSetup, Journal, StartedService, UpPlug};
-use crate::plan::step::{Action, Launch};
+use crate::mesh::model::PlugId;
+use crate::plan::journal::{DoneSetup, Journal, StartedService, Undo, Undoing, UpPlug};
+use crate::plan::step::{Action, Launch, Setup};
 
 /// A digest that no digest equals.
 const UNFINISHED: &str = "unfinished";
@@ -18,9 +19,10 @@ pub(super) fn before(journal: &mut Journal, action: &Action) -> bool {
             journal.services.insert(instance, started(launch, UNFINISHED));
         }
         Action::Setup(setup) => {
-            let done =
-                DoneSetup { title: setup.title.clone(), digest: UNFINISHED.to_owned(), call: setup.call.clone() };
-            journal.setups.insert(setup.key.clone(), done);
+            journal.setups.insert(setup.key.clone(), done(setup, UNFINISHED));
+            if let (Some(_), Some(plug)) = (&setup.hosted, &setup.call.plug) {
+                journal.undo.entry(plug.to_string()).or_insert_with(|| undoing(plug, &setup.undo));
+            }
         }
         _ => return false,
     }
@@ -43,17 +45,25 @@ pub(super) fn after(journal: &mut Journal, action: &Action) -> bool {
             journal.services.remove(instance);
         }
         Action::Setup(setup) => {
-            let done = DoneSetup { title: setup.title.clone(), digest: setup.digest.clone(), call: setup.call.clone() };
-            journal.setups.insert(setup.key.clone(), done);
+            journal.setups.insert(setup.key.clone(), done(setup, &setup.digest));
         }
         Action::Teardown { key, .. } => {
             journal.setups.remove(key);
         }
-        Action::PlugUp { plug, digest } => {
+        Action::Undo { plug, undo } => {
+            if let Some(undoing) = journal.undo.get_mut(&plug.to_string()) {
+                undoing.hooks.retain(|other| other != undo.as_ref());
+            }
+        }
+        Action::PlugUp { plug, digest, undo } => {
+            note_undo(journal, plug, undo);
             journal.plugs.insert(plug.to_string(), UpPlug { plug: plug.clone(), digest: digest.clone() });
         }
         Action::PlugDown(plug) => {
             journal.plugs.remove(&plug.to_string());
+            if journal.undo.remove(&plug.to_string()).is_some() {
+                journal.setups.retain(|_, done| done.hosted.is_none() || done.call.plug.as_ref() != Some(plug));
+            }
         }
         Action::DeleteData(instance) => {
             journal.data.remove(instance);
@@ -62,6 +72,26 @@ pub(super) fn after(journal: &mut Journal, action: &Action) -> bool {
         Action::Ready(_) | Action::Finish => return false,
     }
     true
+}
+
+/// What there is now takes the place of what was known before.
+fn note_undo(journal: &mut Journal, plug: &PlugId, undo: &[Undo]) {
+    if !undo.is_empty() || journal.undo.contains_key(&plug.to_string()) {
+        journal.undo.insert(plug.to_string(), undoing(plug, undo));
+    }
+}
+
+fn undoing(plug: &PlugId, undo: &[Undo]) -> Undoing {
+    Undoing { plug: plug.clone(), hooks: undo.to_vec() }
+}
+
+fn done(setup: &Setup, digest: &str) -> DoneSetup {
+    DoneSetup {
+        title: setup.title.clone(),
+        digest: digest.to_owned(),
+        call: setup.call.clone(),
+        hosted: setup.hosted.clone(),
+    }
 }
 
 fn started(launch: &Launch, identity: &str) -> StartedService {

@@ -15,6 +15,8 @@ pub(super) enum Node {
     Start(String),
     Ready(String),
     Teardown(String),
+    /// One of the teardown hooks of a plug.
+    Undo(String, usize),
     Setup(String),
     PlugUp(String),
     DeleteData(String),
@@ -40,6 +42,13 @@ impl Graph {
         self.nodes.insert(node, Entry { needed, after: after.into_iter().collect() });
     }
 
+    /// Lets a node, if it is there, wait for another.
+    pub(super) fn wait(&mut self, node: &Node, after: Node) {
+        if let Some(entry) = self.nodes.get_mut(node) {
+            entry.after.insert(after);
+        }
+    }
+
     /// Whether the node is there and needed.
     pub(super) fn needs(&self, node: &Node) -> bool {
         self.nodes.get(node).is_some_and(|entry| entry.needed.is_some())
@@ -49,6 +58,19 @@ impl Graph {
     pub(super) fn starts(&self, instance: &str) -> bool {
         let needed = self.nodes.get(&Node::Start(instance.to_owned())).and_then(|entry| entry.needed.as_ref());
         needed.is_some_and(|(action, _)| !matches!(action, Action::Reload(_)))
+    }
+
+    /// Leaves only these nodes and what they wait for.
+    pub(super) fn only(&mut self, targets: impl IntoIterator<Item = Node>) {
+        let mut kept: BTreeSet<Node> = BTreeSet::new();
+        let mut next: Vec<Node> = targets.into_iter().collect();
+        while let Some(node) = next.pop() {
+            if let (false, Some(entry)) = (kept.contains(&node), self.nodes.get(&node)) {
+                next.extend(entry.after.iter().cloned());
+                kept.insert(node);
+            }
+        }
+        self.nodes.retain(|node, _| kept.contains(node));
     }
 
     /// The needed nodes, in the order of the longest way to each, then by name.

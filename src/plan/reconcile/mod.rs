@@ -8,14 +8,16 @@ mod graph;
 mod remove;
 mod up;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-pub use down::down;
+pub use down::{down, down_part};
+pub use remove::known;
 
-use self::graph::Graph;
+use self::graph::{Graph, Node};
 use super::desired::Desired;
 use super::journal::Journal;
 use super::step::Plan;
+use crate::mesh::model::PlugId;
 use crate::runtime::ServiceStatus;
 
 /// What is seen on this machine.
@@ -36,13 +38,37 @@ pub struct Observed {
 #[error("these steps wait for each other: {}", .0.join(", "))]
 pub struct Ring(pub Vec<String>);
 
+/// A part of a mesh.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Part {
+    /// Plugs.
+    pub plugs: BTreeSet<PlugId>,
+    /// Instances with services.
+    pub services: BTreeSet<String>,
+}
+
 /// The plan that brings the machine to what the mesh wants.
 ///
 /// # Errors
 /// When steps wait for each other.
 pub fn up(wanted: &Desired, seen: &Observed) -> Result<Plan, Ring> {
+    up_graph(wanted, seen).plan()
+}
+
+/// The plan that brings up a part of the mesh, and what that builds on. Nothing else changes.
+///
+/// # Errors
+/// When steps wait for each other.
+pub fn up_part(wanted: &Desired, seen: &Observed, part: &Part) -> Result<Plan, Ring> {
+    let mut graph = up_graph(wanted, seen);
+    let plugs = part.plugs.iter().map(|plug| Node::PlugUp(plug.to_string()));
+    graph.only(plugs.chain(part.services.iter().cloned().map(Node::Ready)));
+    graph.plan()
+}
+
+fn up_graph(wanted: &Desired, seen: &Observed) -> Graph {
     let mut graph = Graph::default();
     remove::add(&mut graph, wanted, seen);
     up::add(&mut graph, wanted, seen);
-    graph.plan()
+    graph
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::graph::{Graph, Node};
 use super::{Desired, Observed};
+use crate::mesh::model::PlugId;
 use crate::plan::journal::DoneSetup;
 use crate::plan::step::Action;
 
@@ -25,15 +26,42 @@ pub(super) fn add(graph: &mut Graph, wanted: &Desired, seen: &Observed) {
             [Node::Stop(instance.clone())],
         );
     }
-    for (key, done) in seen.journal.setups.iter().filter(|(key, _)| !wanted.setups.contains_key(*key)) {
+    let builtin = seen.journal.setups.iter().filter(|(_, done)| done.hosted.is_none());
+    for (key, done) in builtin.filter(|(key, _)| !wanted.setups.contains_key(*key)) {
         teardown(graph, key, done, wanted);
     }
-    for up in seen.journal.plugs.values().filter(|up| !wanted.plugs.contains_key(&up.plug)) {
-        let setups = seen.journal.setups.iter().filter(|(_, done)| done.call.plug.as_ref() == Some(&up.plug));
-        let after: Vec<Node> = setups.map(|(key, _)| Node::Teardown(key.clone())).collect();
-        let action = Action::PlugDown(up.plug.clone());
-        graph.add(Node::PlugDown(up.plug.to_string()), Some((action, CAUSE.to_owned())), after);
+    for plug in known(seen).into_iter().filter(|plug| !wanted.plugs.contains_key(plug)) {
+        let setups = seen.journal.setups.iter().filter(|(_, done)| done.call.plug.as_ref() == Some(plug));
+        let mut after: Vec<Node> = setups.map(|(key, _)| Node::Teardown(key.clone())).collect();
+        after.extend(undo(graph, plug, CAUSE, seen));
+        let action = Action::PlugDown(plug.clone());
+        graph.add(Node::PlugDown(plug.to_string()), Some((action, CAUSE.to_owned())), after);
     }
+}
+
+/// The plugs that are up, or half up by hooks in files.
+pub fn known(seen: &Observed) -> BTreeSet<&PlugId> {
+    let up = seen.journal.plugs.values().map(|up| &up.plug);
+    up.chain(seen.journal.undo.values().map(|undoing| &undoing.plug)).collect()
+}
+
+/// The teardown hooks of a plug, one after the other, while the services of its ends still run; the
+/// last of them.
+pub(super) fn undo(graph: &mut Graph, plug: &PlugId, cause: &str, seen: &Observed) -> Option<Node> {
+    let hooks = seen.journal.undo.get(&plug.to_string()).map_or(&[][..], |undoing| &undoing.hooks);
+    let mut before = None;
+    for (number, undo) in hooks.iter().enumerate() {
+        let node = Node::Undo(plug.to_string(), number);
+        let action = Action::Undo { plug: plug.clone(), undo: Box::new(undo.clone()) };
+        graph.add(node.clone(), Some((action, cause.to_owned())), before.take());
+        before = Some(node);
+    }
+    if let Some(last) = &before {
+        for instance in [&plug.source, &plug.destination] {
+            graph.wait(&Node::Stop(instance.clone()), last.clone());
+        }
+    }
+    before
 }
 
 /// A service is stopped after those that need it.

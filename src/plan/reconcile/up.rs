@@ -99,7 +99,7 @@ fn waits(instance: &str, wanted: &Desired) -> (BTreeSet<Node>, BTreeSet<String>)
         if passive == instance {
             return;
         }
-        let setups = wanted.setups.iter().filter(|(_, setup)| setup.passive && setup.plug == *plug);
+        let setups = wanted.setups_of(plug).filter(|(_, setup)| setup.passive);
         let setups: Vec<Node> = setups.map(|(key, _)| Node::Setup(key.clone())).collect();
         if wanted.services.contains_key(passive) {
             needs.insert(passive.to_owned());
@@ -145,7 +145,7 @@ fn setup(graph: &mut Graph, key: &str, setup: &DesiredSetup, wanted: &Desired, s
     let cause = match seen.journal.setups.get(key) {
         None => Some("new".to_owned()),
         Some(done) if done.digest != setup.setup.digest => Some("changed".to_owned()),
-        Some(_) if graph.starts(own) => Some(format!("{own} starts")),
+        Some(_) if setup.setup.hosted.is_none() && graph.starts(own) => Some(format!("{own} starts")),
         Some(_) => seen.drift.get(key).cloned(),
     };
     let mut after: BTreeSet<Node> = [Node::Ready(own.clone())].into();
@@ -153,9 +153,10 @@ fn setup(graph: &mut Graph, key: &str, setup: &DesiredSetup, wanted: &Desired, s
         after.extend(streams_before(setup, wanted));
     } else {
         after.insert(Node::Ready(passive(&setup.plug).to_owned()));
-        let others = wanted.setups.iter().filter(|(_, other)| other.passive && other.plug == setup.plug);
+        let others = wanted.setups_of(&setup.plug).filter(|(_, other)| other.passive);
         after.extend(others.map(|(key, _)| Node::Setup(key.clone())));
     }
+    after.extend(setup.before.clone().map(Node::Setup));
     let needed = cause.map(|cause| (Action::Setup(Box::new(setup.setup.clone())), cause));
     graph.add(Node::Setup(key.to_owned()), needed, after);
 }
@@ -178,9 +179,9 @@ fn plug(graph: &mut Graph, plug: &PlugId, digest: &str, wanted: &Desired, seen: 
         Some(up) if up.digest != *digest => Some("changed"),
         Some(_) => None,
     };
-    let action = Action::PlugUp { plug: plug.clone(), digest: digest.to_owned() };
-    let setups = wanted.setups.iter().filter(|(_, setup)| setup.plug == *plug);
-    let after = setups.map(|(key, _)| Node::Setup(key.clone()));
+    let undo = wanted.undo.get(plug).cloned().unwrap_or_default();
+    let action = Action::PlugUp { plug: plug.clone(), digest: digest.to_owned(), undo };
+    let after = wanted.setups_of(plug).map(|(key, _)| Node::Setup(key.clone()));
     let after = after.chain([Node::Ready(plug.source.clone()), Node::Ready(plug.destination.clone())]);
     graph.add(Node::PlugUp(plug.to_string()), cause.map(|cause| (action, cause.to_owned())), after.collect::<Vec<_>>());
 }

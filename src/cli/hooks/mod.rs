@@ -1,0 +1,34 @@
+//! `resilmesh hooks`: what vendors' code there is, and running one hook by itself.
+
+use clap::Subcommand;
+
+use super::Context;
+use super::failure::Failure;
+
+mod list;
+mod run;
+
+/// See the hooks of products, and run one by itself
+#[derive(Debug, Subcommand)]
+pub enum HooksCommand {
+    /// List hooks: when each is called, for what, and where its code is
+    ///
+    /// They are found by reading the code; nothing of it runs.
+    List(list::ListArgs),
+    /// Call one hook, for an instance or a plug of this project
+    ///
+    /// For those who write it: what it prints, returns or raises is shown. The journal does not
+    /// change, so that `up` calls it again.
+    Run(run::RunArgs),
+}
+
+/// Does it.
+///
+/// # Errors
+/// Those of the command.
+pub fn run(cx: &Context, command: HooksCommand) -> Result<(), Failure> {
+    match command {
+        HooksCommand::List(args) => list::run(cx, &args),
+        HooksCommand::Run(args) => run::run(cx, &args),
+    }
+}

@@ -1,0 +1,272 @@
+//! Hooks in files of products, called by a command: what they say, ask and may know.
+
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock};
+use resilmesh_hook_api::{Failure as ApiFailure, HookKind, HookRef, Level, Request};
+use serde_json::Value;
+use tokio::io::AsyncWriteExt;
+
+use super::Context;
+use super::failure::Failure;
+use super::secret::{self, Opened};
+use super::ui::Ui;
+use crate::hooks::desk::{Commands, DeskOf, Person, ProjectDesk, Secrets};
+use crate::hooks::host::{Hosts, Voice};
+use crate::hooks::packages::Environments;
+use crate::plan::paths::StateFolder;
+use crate::redact::Redactor;
+use crate::vault::{Secret, SecretName, VaultError};
+
+/// Takes secret values out of what hooks say; learns each that a hook was given.
+pub(super) struct Known {
+    values: Mutex<Vec<(String, String)>>,
+    redactor: RwLock<Arc<Redactor>>,
+}
+
+impl Known {
+    pub(super) fn new() -> Self {
+        Self { values: Mutex::default(), redactor: RwLock::new(Arc::new(Redactor::new([]))) }
+    }
+
+    fn learn(&self, name: &str, value: &str) {
+        let mut values = self.values.lock();
+        if values.iter().any(|(_, known)| known == value) {
+            return;
+        }
+        values.push((name.to_owned(), value.to_owned()));
+        let all = values.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        *self.redactor.write() = Arc::new(Redactor::new(all));
+    }
+
+    fn clean(&self, text: &str) -> String {
+        self.redactor.read().clone().redact(text)
+    }
+}
+
+impl Context {
+    /// What runs hooks in files for a command on the project in the folder `project`.
+    ///
+    /// # Errors
+    /// When the vault cannot be opened.
+    pub(super) fn hosts(&self, project: &Path) -> Result<Hosts, Failure> {
+        let project = project.canonicalize().unwrap_or_else(|_| project.to_owned());
+        let known = Arc::new(Known::new());
+        let desk = self.desk(&project, &known)?;
+        let voice = Speaker { ui: self.ui.clone(), known };
+        let environments = Environments::new(StateFolder::of(&project).root().join("venvs"), self.notice());
+        Ok(Hosts::new(project, Arc::new(desk), Arc::new(voice), Arc::new(environments)))
+    }
+
+    /// What answers questions about the project in the folder `project`, which is absolute.
+    ///
+    /// # Errors
+    /// When the vault cannot be opened.
+    pub(super) fn desk(&self, project: &Path, known: &Arc<Known>) -> Result<DeskOf, Failure> {
+        let opened = Mutex::new(secret::open(self, project)?);
+        let vault = VaultOf { cx: self.clone(), opened, known: Arc::clone(known) };
+        let person = Arc::new(Asker { ui: self.ui.clone() });
+        let commands = Arc::new(OwnCommands { project: project.to_owned() });
+        Ok(DeskOf(Arc::new(ProjectDesk::new(project.to_owned(), person, Arc::new(vault), commands))))
+    }
+
+    fn notice(&self) -> Box<dyn Fn(&str) + Send + Sync> {
+        let ui = self.ui.clone();
+        Box::new(move |text| ui.progress(text))
+    }
+}
+
+/// Says what hooks say.
+struct Speaker {
+    ui: Ui,
+    known: Arc<Known>,
+}
+
+impl Voice for Speaker {
+    fn clean(&self, text: &str) -> String {
+        self.known.clean(text)
+    }
+
+    fn line(&self, _hook: Option<&HookRef>, level: Level, text: &str) {
+        let text = self.known.clean(text);
+        for line in text.lines().map(crate::project::printable::printable) {
+            match level {
+                Level::Error | Level::Warning => self.ui.note(&format!("  {line}")),
+                _ => self.ui.progress(format!("  {line}")),
+            }
+        }
+    }
+}
+
+/// Asks at the terminal; without one, takes a line of standard input.
+struct Asker {
+    ui: Ui,
+}
+
+impl Person for Asker {
+    fn ask(&self, message: &str, hidden: bool) -> Result<Option<String>, ApiFailure> {
+        let failed = |why: String| ApiFailure { message: why, ..ApiFailure::default() };
+        if self.ui.can_ask() {
+            let typed = if hidden {
+                let typed = self.ui.hidden(message, None).map_err(failed)?;
+                typed.and_then(|secret| secret.expose_text().map(str::to_owned))
+            } else {
+                Some(self.ui.text(message).map_err(failed)?)
+            };
+            return Ok(typed);
+        }
+        self.ui.note(message);
+        let mut line = String::new();
+        let read = std::io::stdin().lock().read_line(&mut line).map_err(|error| failed(error.to_string()))?;
+        Ok((read > 0).then(|| line.trim_end_matches(['\r', '\n']).to_owned()))
+    }
+
+    fn wait(&self) {
+        if self.ui.can_ask() {
+            let _ = std::io::stdin().lock().read_line(&mut String::new());
+        }
+    }
+}
+
+/// The project's vault.
+struct VaultOf {
+    cx: Context,
+    opened: Mutex<Opened>,
+    known: Arc<Known>,
+}
+
+fn wrong(error: impl Into<Failure>) -> ApiFailure {
+    let failure: Failure = error.into();
+    ApiFailure { message: failure.message, hint: failure.hints.into_iter().next(), ..ApiFailure::default() }
+}
+
+fn name(name: &str) -> Result<SecretName, ApiFailure> {
+    name.parse().map_err(|error: VaultError| wrong(error))
+}
+
+impl Secrets for VaultOf {
+    fn get(&self, key: &str) -> Result<Option<String>, ApiFailure> {
+        let name = name(key)?;
+        let secret = match self.opened.lock().get(&name) {
+            Ok(secret) => secret,
+            Err(VaultError::NoSecret(_)) => return Ok(None),
+            Err(error) => return Err(wrong(error)),
+        };
+        let text = secret
+            .expose_text()
+            .ok_or_else(|| ApiFailure { message: format!("secret `{key}` is no text"), ..ApiFailure::default() })?;
+        self.known.learn(key, text);
+        Ok(Some(text.to_owned()))
+    }
+
+    fn set(&self, key: &str, value: &str) -> Result<(), ApiFailure> {
+        self.known.learn(key, value);
+        let opened = self.opened.lock();
+        let vault = opened.vault_or_new(&self.cx).map_err(wrong)?;
+        vault.set(&name(key)?, &Secret::new(value.to_owned())).map_err(wrong).map(drop)
+    }
+
+    fn delete(&self, key: &str) -> Result<(), ApiFailure> {
+        let name = name(key)?;
+        let opened = self.opened.lock();
+        if opened.vault.contains(&name).map_err(wrong)? {
+            opened.vault.remove(&name).map_err(wrong)?;
+        }
+        Ok(())
+    }
+}
+
+/// Commands that a hook runs: each is a command of its own, so that what is wrong with it ends neither
+/// the hook nor the command that called that.
+struct OwnCommands {
+    project: PathBuf,
+}
+
+#[async_trait::async_trait]
+impl Commands for OwnCommands {
+    async fn run(&self, request: Request) -> Result<Value, ApiFailure> {
+        let failed = |message: String| ApiFailure { message, ..ApiFailure::default() };
+        let Some((words, input)) = words(request) else {
+            return Err(failed("plugs are not brought up or taken down from within a hook".to_owned()));
+        };
+        let own = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
+        let mut child = tokio::process::Command::new(own)
+            .arg("-C")
+            .arg(&self.project)
+            .args(&words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| failed(format!("`resilmesh {}` cannot be started: {error}", words.join(" "))))?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // A command that does not read it is none the worse.
+            let _ = stdin.write_all(input.as_bytes()).await;
+        }
+        let output = child.wait_with_output().await.map_err(|error| failed(error.to_string()))?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let line = said.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or(said.trim());
+            return Err(failed(line.to_owned()));
+        }
+        let text = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
+        Ok(if text.is_empty() { Value::Null } else { Value::String(text) })
+    }
+}
+
+/// The command line for a request, and its standard input; none for what a hook may not do.
+fn words(request: Request) -> Option<(Vec<String>, String)> {
+    let flag = |flag: &str, value: Option<String>| value.map(|value| [flag.to_owned(), value]).into_iter().flatten();
+    let some = |values: [Option<String>; 4]| values.into_iter().map_while(|value| value);
+    let strings = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<String>>();
+    let mut input = String::new();
+    let words = match request {
+        Request::PullProduct { name } => strings(&["pull", &name]),
+        Request::Publish { product, target_product, topic, role, mode } => {
+            let mut words = strings(&["publish"]);
+            words.extend(some([product, target_product, topic, role]));
+            words.extend(flag("--mode", mode));
+            words
+        }
+        Request::ScaffoldProduct { name, template } => {
+            let mut words = strings(&["create", "product", &name]);
+            words.extend(flag("--from", template));
+            words
+        }
+        Request::ScaffoldIntegration { integration: own, format } => {
+            let mut words =
+                strings(&["create", "integration", &own.product, &own.target_product, &own.topic, &own.role]);
+            words.extend(flag("--mode", own.mode));
+            words.extend(flag("--format", format));
+            words
+        }
+        Request::CallHook { kind, topic, instance, dst_instance, mode, data } => {
+            let command = match kind {
+                HookKind::Produce => "produce",
+                HookKind::Watch => "watch",
+                HookKind::Trigger => "trigger",
+                HookKind::Execute => "execute",
+                _ => return None,
+            };
+            let mut words = strings(&[command, &topic, &instance.name]);
+            words.extend(dst_instance);
+            words.extend(flag("--mode", mode));
+            if matches!(kind, HookKind::Trigger | HookKind::Execute) {
+                words.extend(strings(&["--data", "-"]));
+                input = if data.is_null() { "{}".to_owned() } else { data.to_string() };
+            } else if let Value::String(text) = data {
+                input = text;
+            } else if !data.is_null() {
+                input = data.to_string();
+            }
+            words
+        }
+        Request::InitProject { path } => strings(&["init", &path]),
+        _ => return None,
+    };
+    Some((words, input))
+}

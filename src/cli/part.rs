@@ -1,0 +1,76 @@
+//! A part of the mesh, named on the command line.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+
+use super::completion;
+use super::failure::Failure;
+use super::plug::ModeArg;
+use crate::mesh::model::{Mesh, Mode, PlugId};
+use crate::plan::reconcile::Part;
+use crate::project::names;
+
+/// Which plugs.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PartArgs {
+    /// Only what has to do with this instance; with DESTINATION, only what it gives
+    #[arg(add = completion::instances())]
+    pub source: Option<String>,
+    /// Only the plugs from SOURCE to this instance
+    #[arg(add = completion::instances())]
+    pub destination: Option<String>,
+    /// Only those of this topic
+    #[arg(add = completion::topics())]
+    pub topic: Option<String>,
+    /// Only those in this mode
+    pub mode: Option<ModeArg>,
+}
+
+impl PartArgs {
+    /// Whether everything is meant.
+    pub(super) fn is_all(&self) -> bool {
+        self.source.is_none()
+    }
+
+    fn has(&self, plug: &PlugId) -> bool {
+        let of_pair = match (&self.source, &self.destination) {
+            (Some(source), Some(destination)) => plug.source == *source && plug.destination == *destination,
+            (Some(either), None) => plug.source == *either || plug.destination == *either,
+            _ => true,
+        };
+        of_pair
+            && self.topic.as_ref().is_none_or(|topic| plug.topic == *topic)
+            && self.mode.is_none_or(|mode| Mode::from(mode) == plug.mode)
+    }
+
+    /// The plugs that are meant, of those given.
+    pub(super) fn of<'a>(&self, plugs: impl IntoIterator<Item = &'a PlugId>) -> BTreeSet<PlugId> {
+        plugs.into_iter().filter(|plug| self.has(plug)).cloned().collect()
+    }
+
+    /// The part of a mesh; none = all of it.
+    ///
+    /// # Errors
+    /// When there is no such instance or plug.
+    pub(super) fn of_mesh(&self, mesh: &Mesh) -> Result<Option<Part>, Failure> {
+        if self.is_all() {
+            return Ok(None);
+        }
+        for name in self.source.iter().chain(&self.destination) {
+            if !mesh.instances.contains_key(name) {
+                let hint = names::suggest(name, mesh.instances.keys().map(String::as_str));
+                let failure = Failure::new(format!("there is no instance `{name}`"));
+                return Err(hint.into_iter().fold(failure, Failure::hint));
+            }
+        }
+        let plugs = self.of(mesh.plugs.iter().map(|plug| &plug.id));
+        let alone = self.source.iter().filter(|_| self.destination.is_none());
+        let services: BTreeSet<String> =
+            alone.filter(|name| mesh.services().any(|(own, _)| own.name == **name)).cloned().collect();
+        if plugs.is_empty() && services.is_empty() {
+            return Err(Failure::new("there is no such plug").hint("`resilmesh list plugs` shows them all"));
+        }
+        Ok(Some(Part { plugs, services }))
+    }
+}

@@ -1,0 +1,74 @@
+//! `resilmesh pull`: let a product fetch what it needs from its vendor.
+
+use std::path::Path;
+
+use clap::Args;
+
+use super::failure::Failure;
+use super::{Context, block_on, completion, edit, trust};
+use crate::hooks::{Call, Given, HostedHook};
+use crate::mesh::model::HookKind;
+
+/// Where pull hooks work, below the project.
+const MIRRORS: &str = "mirrors";
+
+/// Call the pull hooks of a product: they fetch its definition or its data from its vendor
+///
+/// They work in the folder `mirrors/PRODUCT`, which git ignores.
+#[derive(Debug, Args)]
+pub struct PullArgs {
+    /// The product
+    #[arg(add = completion::products())]
+    product: String,
+}
+
+/// Calls the hooks, in their order.
+///
+/// # Errors
+/// When one fails: those after it are not called.
+pub fn run(cx: &Context, args: &PullArgs) -> Result<(), Failure> {
+    let mut files = cx.project()?;
+    let product = edit::product(&mut files, &args.product)?;
+    let mut declared: Vec<_> = product.hooks.iter().filter(|hook| hook.kind == HookKind::Pull).collect();
+    declared.sort_by_key(|hook| hook.order);
+    let hooks: Vec<_> =
+        declared.into_iter().filter_map(|hook| Some((hook.title.clone(), HostedHook::of(product, hook)?))).collect();
+    let name = product.name.clone();
+    let project = files.root.canonicalize().unwrap_or(files.root);
+    let folder = project.join(MIRRORS).join(&name);
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| Failure::new(format!("folder `{}` cannot be made: {error}", folder.display())))?;
+    if hooks.is_empty() {
+        cx.ui.progress(format!("product `{name}` has no pull hook"));
+        return Ok(());
+    }
+    trust::permit(cx, [name.clone()].into())?;
+    block_on(call(cx, &project, &name, &folder, &hooks))?;
+    cx.ui.progress(format!("pulled `{name}`"));
+    Ok(())
+}
+
+async fn call(
+    cx: &Context,
+    project: &Path,
+    product: &str,
+    folder: &Path,
+    hooks: &[(String, HostedHook)],
+) -> Result<(), Failure> {
+    let hosts = cx.hosts(project)?;
+    let work = async {
+        for (number, (title, hook)) in hooks.iter().enumerate() {
+            cx.ui.progress(format!("{}) {title}", number + 1));
+            let given = Given { path: Some(folder.to_owned()), ..Given::default() };
+            let called = hosts.call(hook.call(project, &Call::of_product(product, None), given)).await;
+            called.map_err(|error| Failure::from(error).of(title))?;
+        }
+        Ok(())
+    };
+    let result = tokio::select! {
+        result = work => result,
+        _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
+    };
+    hosts.end().await;
+    result
+}

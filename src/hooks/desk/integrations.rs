@@ -1,0 +1,128 @@
+//! Integrations, from files and generic.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use resilmesh_hook_api::{Failure, HookKind, IntegrationName};
+use serde_json::{Map, Value};
+
+use super::super::documents::{self, IntegrationKey, Owns};
+use super::super::hosted;
+use super::{Answer, failure, not_written, plugs, products, to_value};
+use crate::mesh::hooks::{Part, in_force};
+use crate::mesh::integrations::{Row, between};
+use crate::mesh::model::{Product, Role};
+use crate::project::load::{PRODUCTS, ProjectFiles};
+use crate::project::{names, write};
+
+/// Which integrations are asked for.
+pub(super) struct Only {
+    pub(super) product: Option<String>,
+    pub(super) target_product: Option<String>,
+    pub(super) topic: Option<String>,
+    pub(super) role: Option<String>,
+    pub(super) mode: Option<String>,
+    pub(super) format: Option<String>,
+}
+
+impl Only {
+    fn has(&self, row: &Row) -> bool {
+        let fits = |said: &Option<String>, own: &str| said.as_ref().is_none_or(|said| said == own);
+        fits(&self.topic, &row.topic)
+            && fits(&self.role, row.role.word())
+            && fits(&self.mode, row.mode.word())
+            && (self.format.is_none() || row.format.is_none() || self.format == row.format)
+    }
+}
+
+pub(super) fn list(mut files: ProjectFiles, only: &Only) -> Answer {
+    for name in only.product.iter().chain(&only.target_product) {
+        files.need_product(name);
+    }
+    let is = |said: &Option<String>, own: &Product| said.as_ref().is_none_or(|said| *said == own.name);
+    let mut rows = BTreeSet::new();
+    for product in files.products.values().filter(|own| is(&only.product, own)) {
+        for target in files.products.values().filter(|own| is(&only.target_product, own)) {
+            between(product, target, &mut rows);
+        }
+    }
+    rows.iter().filter(|row| only.has(row)).map(|row| of_row(&files, row)).collect()
+}
+
+pub(super) fn get(mut files: ProjectFiles, name: IntegrationName) -> Answer {
+    let IntegrationName { product, target_product, topic, role, mode } = name;
+    files.need_product(&product);
+    files.need_product(&target_product);
+    let (Some(own), Some(target)) = (files.products.get(&product), files.products.get(&target_product)) else {
+        return Ok(Value::Null);
+    };
+    let mut rows = BTreeSet::new();
+    between(own, target, &mut rows);
+    let mode = mode.unwrap_or_else(|| "push".into());
+    let found = rows.iter().find(|row| row.topic == topic && row.role.word() == role && row.mode.word() == mode);
+    found.map_or(Ok(Value::Null), |row| of_row(&files, row))
+}
+
+pub(super) fn save(project: &Path, name: &IntegrationName, mut document: Map<String, Value>) -> Answer {
+    let IntegrationName { product, target_product, topic, role, mode } = name;
+    for name in [product, target_product] {
+        names::check_product(name).map_err(failure)?;
+    }
+    names::check_topic(topic).map_err(failure)?;
+    let role = self::role(role)?;
+    let mode = plugs::mode(mode.as_deref())?.unwrap_or_default();
+    let key = IntegrationKey { product, target: target_product, topic, role, mode };
+    let folder = project.join(PRODUCTS).join(product);
+    let path = folder.join(documents::integration_path(&key)).with_extension("yml");
+    document.extend([
+        ("product".to_owned(), Value::from(product.as_str())),
+        ("target_product".to_owned(), target_product.as_str().into()),
+        ("topic".to_owned(), topic.as_str().into()),
+        ("role".to_owned(), role.word().into()),
+        ("mode".to_owned(), mode.word().into()),
+    ]);
+    document.retain(|key, value| !products::is_default(key, value));
+    write::replace(&path, write::to_yaml(&document.into_iter().collect()))
+        .map_err(|error| not_written(&path, &error))?;
+    to_value(&documents::integration(&folder, &key, None, Owns::default()))
+}
+
+/// A role by its word.
+pub(super) fn role(word: &str) -> Result<Role, Failure> {
+    [Role::Consumer, Role::Producer, Role::Trigger, Role::Executor]
+        .into_iter()
+        .find(|role| role.word() == word)
+        .ok_or_else(|| Failure {
+            hint: Some("there is consumer, producer, trigger, executor".into()),
+            ..failure(format!("role `{word}` is unknown"))
+        })
+}
+
+fn of_row(files: &ProjectFiles, row: &Row) -> Answer {
+    let key = IntegrationKey {
+        product: &row.product,
+        target: &row.target,
+        topic: &row.topic,
+        role: row.role,
+        mode: row.mode,
+    };
+    of_key(files, &key, row.format.clone())
+}
+
+/// An integration of a product that is loaded.
+pub(super) fn of_key(files: &ProjectFiles, key: &IntegrationKey<'_>, format: Option<String>) -> Answer {
+    let product = files.products.get(key.product);
+    let product = product.ok_or_else(|| failure(format!("there is no product `{}`", key.product)))?;
+    let explicit = product.integrations.iter().find(|own| {
+        own.target == key.target
+            && own.role == key.role
+            && own.mode == key.mode
+            && own.topic.as_deref() == Some(key.topic)
+    });
+    let part = Part { role: key.role, topic: key.topic, mode: key.mode, format: format.as_deref() };
+    let setups = in_force(product, explicit, HookKind::Setup, part);
+    let both = setups.iter().any(|hook| hook.owns_both);
+    let owns = Owns { both, own: !both && !setups.is_empty() };
+    let folder = hosted::folder(product).unwrap_or_else(|| Path::new(PRODUCTS).join(&product.name));
+    to_value(&documents::integration(&files.root.join(folder), key, format, owns))
+}

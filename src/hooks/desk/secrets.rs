@@ -1,0 +1,81 @@
+//! Secrets of instances and plugs, by the names that the vault knows them by.
+
+use resilmesh_hook_api::{Failure, SecretOwner};
+use serde_json::Value;
+
+use super::{Answer, ProjectDesk, Scope, failure, instances, plugs};
+use crate::mesh::secrets::{name_of_instance, name_of_plug};
+
+impl ProjectDesk {
+    pub(super) fn get_secret(&self, scope: &Scope, owner: &SecretOwner, key: &str, prompt: Option<&str>) -> Answer {
+        let name = self.name(scope, owner, key)?;
+        if let Some(kept) = self.secrets.get(&name)? {
+            return Ok(value(kept));
+        }
+        let Some(question) = prompt else { return Ok(Value::Null) };
+        let typed = self.prompt(question, true)?;
+        self.secrets.set(&name, &typed)?;
+        Ok(typed.into())
+    }
+
+    pub(super) fn set_secret(&self, scope: &Scope, owner: &SecretOwner, key: &str, value: &Value) -> Answer {
+        let name = self.name(scope, owner, key)?;
+        match value {
+            Value::String(text) => self.secrets.set(&name, text)?,
+            other => self.secrets.set(&name, &other.to_string())?,
+        }
+        Ok(Value::Null)
+    }
+
+    pub(super) fn delete_secret(&self, scope: &Scope, owner: &SecretOwner, key: &str) -> Answer {
+        self.secrets.delete(&self.name(scope, owner, key)?)?;
+        Ok(Value::Null)
+    }
+
+    /// The name in the vault.
+    fn name(&self, scope: &Scope, owner: &SecretOwner, key: &str) -> Result<String, Failure> {
+        if !scope.covers(owner) {
+            return Err(failure(format!(
+                "the hook is not called for {}, so it does not get its secrets",
+                words(owner)
+            )));
+        }
+        match owner {
+            SecretOwner::Free => Ok(key.to_owned()),
+            SecretOwner::Instance(instance) => {
+                let known = instance.product.as_deref().or_else(|| scope.product_of(&instance.name));
+                match known {
+                    Some(product) => Ok(name_of_instance(product, &instance.name, key)),
+                    None => {
+                        let files = self.files()?;
+                        let found = instances::find(&files, instance)?;
+                        Ok(name_of_instance(&found.product, &found.name, key))
+                    }
+                }
+            }
+            SecretOwner::Plug(plug) => {
+                let mut plug = plug.clone();
+                plug.mode = plug.mode.or_else(|| scope.mode().map(str::to_owned));
+                Ok(name_of_plug(&plugs::id(&plug)?, key))
+            }
+        }
+    }
+}
+
+/// What is kept as JSON comes back as that; text that only looks like JSON stays text.
+fn value(kept: String) -> Value {
+    match serde_json::from_str(&kept) {
+        Ok(structured @ (Value::Object(_) | Value::Array(_))) => structured,
+        _ => Value::String(kept),
+    }
+}
+
+fn words(owner: &SecretOwner) -> String {
+    match owner {
+        SecretOwner::Free => "it".to_owned(),
+        SecretOwner::Instance(instance) => format!("instance `{}`", instance.name),
+        SecretOwner::Plug(plug) => {
+            format!("the plug of `{}` from `{}` to `{}`", plug.topic, plug.src_instance, plug.dst_instance)
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The project's documents as hooks are given them: what stands in the file now, with what its path
+//! says. A file that is gone or cannot be read counts as empty, or as what was known of it.
+
+use std::path::{Path, PathBuf};
+
+use resilmesh_hook_api as api;
+use serde_json::{Map, Value};
+
+use super::{Call, Party};
+use crate::mesh::model::{Mode, Role};
+use crate::project::change::{instance_folder, plug_path};
+use crate::project::integration_file;
+use crate::project::load::CONFIG;
+use crate::project::yaml;
+
+/// The map in a YAML file; none if there is no such file, or no map in it.
+pub fn read(path: &Path) -> Option<Map<String, Value>> {
+    let text = std::fs::read_to_string(path).ok()?;
+    match yaml::parse(&text, path).ok()?.to_json() {
+        Value::Object(map) => Some(map),
+        Value::Null => Some(Map::new()),
+        _ => None,
+    }
+}
+
+/// An instance; with the settings that were known of it when its file is gone.
+pub fn instance(project: &Path, party: &Party) -> api::Instance {
+    let settings = || party.settings.clone().into_iter().collect();
+    instance_of(project, &party.product, &party.name, settings)
+}
+
+/// The instance of these names, with `otherwise` as settings if it has no file.
+pub fn instance_of(
+    project: &Path,
+    product: &str,
+    name: &str,
+    otherwise: impl FnOnce() -> Map<String, Value>,
+) -> api::Instance {
+    let folder = project.join(instance_folder(product, name));
+    let settings = match read(&folder.join(CONFIG)) {
+        Some(mut document) => match document.remove("settings") {
+            Some(Value::Object(settings)) => settings,
+            _ => Map::new(),
+        },
+        None => otherwise(),
+    };
+    api::Instance { name: name.into(), product: product.into(), path: folder.to_string_lossy().into_owned(), settings }
+}
+
+/// The plug that a call is about.
+pub fn plug(project: &Path, call: &Call, up: bool) -> Option<api::Plug> {
+    let (id, peer) = (call.plug.as_ref()?, call.peer.as_ref()?);
+    let (source, destination) = if id.source == call.own.name { (&call.own, peer) } else { (peer, &call.own) };
+    let path = project.join(plug_path(&source.product, id));
+    let document = read(&path).unwrap_or_else(|| {
+        let settings: Map<String, Value> = call.settings.clone().into_iter().collect();
+        if settings.is_empty() { Map::new() } else { Map::from_iter([("settings".to_owned(), settings.into())]) }
+    });
+    Some(api::Plug {
+        src_instance: id.source.clone(),
+        src_product: source.product.clone(),
+        dst_instance: id.destination.clone(),
+        dst_product: destination.product.clone(),
+        topic: id.topic.clone(),
+        mode: id.mode.word().into(),
+        format: call.format.clone(),
+        status: if up { "up" } else { "down" }.into(),
+        path: path.to_string_lossy().into_owned(),
+        document,
+    })
+}
+
+/// What names an integration.
+#[derive(Debug, Clone, Copy)]
+pub struct IntegrationKey<'a> {
+    /// The product that plays the part.
+    pub product: &'a str,
+    /// The product at the other end.
+    pub target: &'a str,
+    /// The topic.
+    pub topic: &'a str,
+    /// The part.
+    pub role: Role,
+    /// The mode.
+    pub mode: Mode,
+}
+
+/// What an integration's hooks set up.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Owns {
+    /// Both ends.
+    pub both: bool,
+    /// Its own end.
+    pub own: bool,
+}
+
+/// The file of an integration without extension, below its product's folder.
+pub fn integration_path(key: &IntegrationKey<'_>) -> PathBuf {
+    let stem = integration_file::stem(Some(key.topic), key.role, key.mode);
+    Path::new("integrations").join(key.target).join(stem)
+}
+
+/// An integration of the product in `folder`.
+pub fn integration(folder: &Path, key: &IntegrationKey<'_>, format: Option<String>, owns: Owns) -> api::Integration {
+    let path = folder.join(integration_path(key));
+    let with = |extension: &str| {
+        let mut file = path.clone().into_os_string();
+        file.push(extension);
+        PathBuf::from(file)
+    };
+    let document = read(&with(".yml")).or_else(|| read(&with(".yaml")));
+    let said = document.as_ref().and_then(|own| own.get("format")).and_then(Value::as_str).map(str::to_owned);
+    api::Integration {
+        product: key.product.into(),
+        target_product: key.target.into(),
+        topic: key.topic.into(),
+        role: key.role.word().into(),
+        mode: key.mode.word().into(),
+        format: said.or(format),
+        is_generic: document.is_none() && !with(".py").is_file(),
+        owns_both: owns.both,
+        owns_self: owns.own,
+        path: path.to_string_lossy().into_owned(),
+        document: document.unwrap_or_default(),
+    }
+}

@@ -1,0 +1,343 @@
+//! One host: its process, the calls it has, and the lines to and from it.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures::StreamExt;
+use parking_lot::Mutex;
+use resilmesh_hook_api::{Call, CallId, FromHost, LONGEST_LINE, Level, ToHost, VERSION};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio_util::codec::{FramedRead, LinesCodec};
+
+use super::super::HookError;
+use super::program::{self, WITHHELD};
+use super::{Desk, GRACE, Voice};
+
+/// How long a host may take to say its first line.
+const START: Duration = Duration::from_secs(30);
+
+/// How long a host may take to end when asked to.
+const END: Duration = Duration::from_secs(3);
+
+/// What the writer of a host's standard input is told.
+enum Outgoing {
+    Line(ToHost),
+    /// End of input: the host ends its calls and itself.
+    Close,
+}
+
+pub(super) struct Host {
+    to: mpsc::UnboundedSender<Outgoing>,
+    calls: Arc<Calls>,
+    next: AtomicU64,
+    /// Tells the keeper to kill the process.
+    kill: Arc<Notify>,
+    /// Told by the keeper when the process is gone.
+    gone: Arc<Notify>,
+}
+
+/// What is known of the calls of a host.
+#[derive(Default)]
+struct Calls {
+    open: Mutex<HashMap<CallId, Open>>,
+    dead: AtomicBool,
+}
+
+struct Open {
+    call: Arc<Call>,
+    items: Option<mpsc::Sender<Value>>,
+    /// None once nobody waits for it any more.
+    ended: Option<oneshot::Sender<Result<Value, HookError>>>,
+}
+
+impl Host {
+    /// Starts the process and shakes hands with it.
+    pub(super) async fn start(
+        project: &Path,
+        packages: Option<&Path>,
+        desk: &Arc<dyn Desk>,
+        voice: &Arc<dyn Voice>,
+    ) -> Result<Arc<Self>, HookError> {
+        let program = program::find()?;
+        let mut command = Command::new(&program);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        // Ctrl-C is ours: the host hears of it as a call that is no longer wanted. What hooks start ends with it.
+        command.process_group(0);
+        for name in WITHHELD {
+            command.env_remove(name);
+        }
+        let mut child = command
+            .spawn()
+            .map_err(|error| HookError::new(format!("`{}` cannot be started: {error}", program.display())))?;
+        let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err(HookError::new("the host of Python hooks has no pipes"));
+        };
+        let mut lines = FramedRead::new(stdout, LinesCodec::new_with_max_length(LONGEST_LINE));
+        let first = tokio::time::timeout(START, lines.next()).await;
+        let hello = match first {
+            Ok(Some(Ok(line))) => line,
+            _ => return Err(no_hello(&mut child, stderr).await),
+        };
+        match serde_json::from_str(&hello) {
+            Ok(FromHost::Hello { version: VERSION, .. }) => {}
+            Ok(FromHost::Hello { version, .. }) => {
+                return Err(HookError::new(format!(
+                    "`{}` speaks version {version} of the protocol, this resilmesh version {VERSION}",
+                    program.display()
+                ))
+                .hint("install both from one release"));
+            }
+            _ => {
+                return Err(HookError::new(format!(
+                    "`{}` is no host of hooks: it says `{}`",
+                    program.display(),
+                    short(&hello)
+                )));
+            }
+        }
+        let (to, outgoing) = mpsc::unbounded_channel();
+        let host = Arc::new(Self {
+            to,
+            calls: Arc::default(),
+            next: AtomicU64::new(1),
+            kill: Arc::default(),
+            gone: Arc::default(),
+        });
+        host.send(ToHost::Welcome {
+            project: project.to_string_lossy().into_owned(),
+            packages: packages.map(|folder| folder.to_string_lossy().into_owned()).into_iter().collect(),
+        });
+        tokio::spawn(write(stdin, outgoing));
+        tokio::spawn(read_errors(stderr, Arc::clone(voice)));
+        let reader = Reader {
+            calls: Arc::clone(&host.calls),
+            to: host.to.clone(),
+            desk: Arc::clone(desk),
+            voice: Arc::clone(voice),
+        };
+        tokio::spawn(keep(child, Arc::clone(&host.kill), Arc::clone(&host.gone), reader, lines));
+        Ok(host)
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        !self.calls.dead.load(Ordering::Acquire)
+    }
+
+    fn send(&self, message: ToHost) {
+        // A host that is gone has failed its calls already.
+        let _ = self.to.send(Outgoing::Line(message));
+    }
+
+    /// Makes a call; dropping the future interrupts it.
+    pub(super) async fn call(
+        self: &Arc<Self>,
+        call: Call,
+        items: Option<mpsc::Sender<Value>>,
+    ) -> Result<Value, HookError> {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let (ended, end) = oneshot::channel();
+        let call = Arc::new(call);
+        {
+            let mut open = self.calls.open.lock();
+            if !self.is_alive() {
+                return Err(HookError::new("the host of Python hooks has ended"));
+            }
+            open.insert(id, Open { call: Arc::clone(&call), items, ended: Some(ended) });
+        }
+        let _wanted = Wanted { host: self, id };
+        self.send(ToHost::Call { id, call: Box::new(Call::clone(&call)) });
+        end.await.unwrap_or_else(|_| Err(HookError::new("the host of Python hooks has ended")))
+    }
+
+    /// The call is not waited for any more: interrupts it, and kills the host if that does not help.
+    fn cancel(self: &Arc<Self>, id: CallId) {
+        match self.calls.open.lock().get_mut(&id) {
+            Some(open) => open.ended = None,
+            None => return,
+        }
+        self.send(ToHost::Cancel { id });
+        let host = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(GRACE).await;
+            if host.calls.open.lock().contains_key(&id) {
+                host.kill.notify_one();
+            }
+        });
+    }
+
+    /// Asks the process to end, and kills it if it does not.
+    pub(super) async fn end(&self) {
+        let gone = self.gone.notified();
+        tokio::pin!(gone);
+        gone.as_mut().enable();
+        if !self.is_alive() {
+            return;
+        }
+        let unfinished: Vec<CallId> = self.calls.open.lock().keys().copied().collect();
+        unfinished.into_iter().for_each(|id| self.send(ToHost::Cancel { id }));
+        let _ = self.to.send(Outgoing::Close);
+        if tokio::time::timeout(END, &mut gone).await.is_err() {
+            self.kill.notify_one();
+            let _ = tokio::time::timeout(END, gone).await;
+        }
+    }
+}
+
+/// Cancels its call when dropped, unless it has ended.
+struct Wanted<'a> {
+    host: &'a Arc<Host>,
+    id: CallId,
+}
+
+impl Drop for Wanted<'_> {
+    fn drop(&mut self) {
+        self.host.cancel(self.id);
+    }
+}
+
+/// Looks after the process until it is gone; then fails what it had.
+async fn keep<R: AsyncRead + Unpin + Send + 'static>(
+    mut child: Child,
+    kill: Arc<Notify>,
+    gone: Arc<Notify>,
+    reader: Reader,
+    lines: FramedRead<R, LinesCodec>,
+) {
+    let calls = Arc::clone(&reader.calls);
+    let group = child.id();
+    let reading = reader.run(lines);
+    tokio::pin!(reading);
+    tokio::select! {
+        () = &mut reading => {}
+        () = kill.notified() => {}
+    }
+    calls.dead.store(true, Ordering::Release);
+    // What hooks have started belongs to the host's group.
+    if let Some(group) = group.and_then(|group| i32::try_from(group).ok()) {
+        let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(group), nix::sys::signal::Signal::SIGKILL);
+    }
+    let status = child.wait().await;
+    let how = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+    let open = std::mem::take(&mut *calls.open.lock());
+    for one in open.into_values() {
+        if let Some(ended) = one.ended {
+            let why = format!("the hook's process has ended before the hook ({how})");
+            let _ =
+                ended.send(Err(HookError::new(why).hint("a hook must return or raise; it must not end its process")));
+        }
+    }
+    gone.notify_waiters();
+}
+
+async fn write(mut stdin: ChildStdin, mut outgoing: mpsc::UnboundedReceiver<Outgoing>) {
+    while let Some(Outgoing::Line(message)) = outgoing.recv().await {
+        let Ok(mut line) = serde_json::to_vec(&message) else { continue };
+        line.push(b'\n');
+        if stdin.write_all(&line).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn read_errors(stderr: impl AsyncRead + Unpin, voice: Arc<dyn Voice>) {
+    let mut lines = FramedRead::new(stderr, LinesCodec::new_with_max_length(64 * 1024));
+    while let Some(line) = lines.next().await {
+        match line {
+            Ok(line) => voice.line(None, Level::Warning, &line),
+            Err(tokio_util::codec::LinesCodecError::MaxLineLengthExceeded) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// Why a host said nothing: mostly, that its libraries are not there.
+async fn no_hello(child: &mut Child, stderr: impl AsyncRead + Unpin) -> HookError {
+    let _ = child.start_kill();
+    let mut said = String::new();
+    let mut lines = BufReader::new(stderr).lines();
+    while let Ok(Ok(Some(line))) = tokio::time::timeout(GRACE, lines.next_line()).await {
+        said.push_str(&format!("{}{line}", if said.is_empty() { "" } else { "; " }));
+    }
+    let said = if said.is_empty() { "it says nothing".to_owned() } else { short(&said).to_owned() };
+    HookError::new(format!("the host of Python hooks does not start: {said}"))
+        .hint("it needs the Python that it was built with (Debian: python3, libpython3)")
+}
+
+fn short(text: &str) -> &str {
+    text.char_indices().nth(300).map_or(text, |(end, _)| &text[..end])
+}
+
+/// Takes in what a host says.
+struct Reader {
+    calls: Arc<Calls>,
+    to: mpsc::UnboundedSender<Outgoing>,
+    desk: Arc<dyn Desk>,
+    voice: Arc<dyn Voice>,
+}
+
+impl Reader {
+    async fn run<R: AsyncRead + Unpin>(&self, mut lines: FramedRead<R, LinesCodec>) {
+        while let Some(Ok(line)) = lines.next().await {
+            match serde_json::from_str(&line) {
+                Ok(message) => self.take(message).await,
+                // A line that is none of the protocol is of the hook; it must harm nothing.
+                Err(_) => self.voice.line(None, Level::Info, &line),
+            }
+        }
+    }
+
+    async fn take(&self, message: FromHost) {
+        match message {
+            FromHost::Hello { .. } => {}
+            FromHost::Log { call, level, text } => {
+                let call = call.and_then(|id| self.call(id));
+                self.voice.line(call.as_ref().map(|call| &call.hook), level, &text);
+            }
+            FromHost::Progress { call, text, .. } => {
+                let call = self.call(call);
+                self.voice.line(call.as_ref().map(|call| &call.hook), Level::Info, &text);
+            }
+            FromHost::Item { call, value } => {
+                let items = self.calls.open.lock().get(&call).and_then(|open| open.items.clone());
+                if let Some(items) = items {
+                    // Nobody who takes it: the call is being ended.
+                    let _ = items.send(value).await;
+                }
+            }
+            FromHost::Ask { ask, call, request } => {
+                let Some(call) = self.call(call) else { return };
+                let (desk, to) = (Arc::clone(&self.desk), self.to.clone());
+                tokio::spawn(async move {
+                    let answer = match desk.answer(&call, request).await {
+                        Ok(value) => ToHost::Answer { ask, value, error: None },
+                        Err(error) => ToHost::Answer { ask, value: Value::Null, error: Some(error) },
+                    };
+                    let _ = to.send(Outgoing::Line(answer));
+                });
+            }
+            FromHost::Done { call, value } => self.ended(call, Ok(value)),
+            FromHost::Failed { call, error } => {
+                let error = HookError::from(error).map(|text| self.voice.clean(text));
+                self.ended(call, Err(error));
+            }
+        }
+    }
+
+    fn call(&self, id: CallId) -> Option<Arc<Call>> {
+        self.calls.open.lock().get(&id).map(|open| Arc::clone(&open.call))
+    }
+
+    fn ended(&self, id: CallId, result: Result<Value, HookError>) {
+        if let Some(ended) = self.calls.open.lock().remove(&id).and_then(|open| open.ended) {
+            let _ = ended.send(result);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Where the program of the Python host is.
+
+use std::path::PathBuf;
+
+use super::super::HookError;
+
+const NAME: &str = "resilmesh-python-host";
+
+/// Variables that hold what opens the vault: hooks ask for single secrets instead.
+pub(super) const WITHHELD: [&str; 5] =
+    ["PASSWORD", "RESILMESH_PASSPHRASE", "RESILMESH_PASSPHRASE_FILE", "RESILMESH_KEY", "RESILMESH_KEY_FILE"];
+
+/// The program: named by the environment, beside this one, or on PATH.
+pub(super) fn find() -> Result<PathBuf, HookError> {
+    if let Some(named) = std::env::var_os("RESILMESH_PYTHON_HOST").filter(|named| !named.is_empty()) {
+        return Ok(named.into());
+    }
+    let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.join(NAME)));
+    let on_path = std::env::var_os("PATH").unwrap_or_default();
+    let candidates = beside.into_iter().chain(std::env::split_paths(&on_path).map(|folder| folder.join(NAME)));
+    candidates.into_iter().find(|candidate| candidate.is_file()).ok_or_else(|| {
+        HookError::new(format!("`{NAME}`, which runs hooks in Python, is not installed")).hint(format!(
+            "it comes with resilmesh: put it beside it, or on PATH; $RESILMESH_PYTHON_HOST names another"
+        ))
+    })
+}
+
+/// The version of Python that hooks run in, such as `3.11`.
+///
+/// # Errors
+/// When the host is not there or does not start.
+pub async fn runtime_version() -> Result<String, HookError> {
+    let program = find()?;
+    let output = tokio::process::Command::new(&program).arg("--runtime").output().await;
+    let said = output.map_err(|error| HookError::new(format!("`{}` cannot be started: {error}", program.display())))?;
+    let version = String::from_utf8_lossy(&said.stdout).trim().to_owned();
+    let mut parts = version.split('.');
+    match (parts.next(), parts.next()) {
+        (Some(major), Some(minor)) if said.status.success() => Ok(format!("{major}.{minor}")),
+        _ => Err(HookError::new(format!("`{}` does not tell its version of Python", program.display()))),
+    }
+}

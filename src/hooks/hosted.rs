@@ -1,0 +1,95 @@
+//! Hooks in files of a product: what the plan knows of them, and the call that a host is given.
+
+use std::path::{Path, PathBuf};
+
+use resilmesh_hook_api as api;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Call, documents};
+use crate::mesh::model::{DeclaredHook, HookCode, HookKind, Product, ProductSource};
+use crate::project::load::PRODUCTS;
+
+/// A hook whose code is in a file of its product.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct HostedHook {
+    /// When it is called.
+    pub kind: HookKind,
+    /// The product's folder: below the project's, or absolute.
+    pub folder: PathBuf,
+    /// The file below it.
+    pub file: String,
+    /// The function.
+    pub function: String,
+    /// The line of its first decorator.
+    pub line: u32,
+    /// It sets up both ends.
+    pub owns_both: bool,
+}
+
+/// What is handed to a hook besides what it is about.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Given {
+    /// `data`.
+    pub data: Value,
+    /// `path`: the folder to work in.
+    pub path: Option<PathBuf>,
+    /// The plug is up.
+    pub up: bool,
+}
+
+impl HostedHook {
+    /// The hook of a product, if its code is in a file.
+    pub fn of(product: &Product, hook: &DeclaredHook) -> Option<Self> {
+        let HookCode::Python { file, function, line } = &hook.code else { return None };
+        Some(Self {
+            kind: hook.kind,
+            folder: folder(product)?,
+            file: file.clone(),
+            function: function.clone(),
+            line: *line,
+            owns_both: hook.owns_both,
+        })
+    }
+
+    /// The call for a host. Documents are read as they are now: an earlier hook may have changed them.
+    pub fn call(&self, project: &Path, call: &Call, given: Given) -> api::Call {
+        let word = |mode: crate::mesh::model::Mode| mode.word().to_owned();
+        let integration = self.integration(project, call);
+        api::Call {
+            hook: api::HookRef {
+                product: call.own.product.clone(),
+                folder: project.join(&self.folder).to_string_lossy().into_owned(),
+                file: self.file.clone(),
+                function: self.function.clone(),
+                line: self.line,
+            },
+            kind: self.kind,
+            instance: (!call.own.name.is_empty()).then(|| documents::instance(project, &call.own)),
+            plug: documents::plug(project, call, given.up),
+            integration,
+            topic: call.topic.clone(),
+            mode: call.mode.map(word),
+            data: given.data,
+            path: given.path.map(|path| path.to_string_lossy().into_owned()),
+            deadline: None,
+        }
+    }
+
+    fn integration(&self, project: &Path, call: &Call) -> Option<api::Integration> {
+        let target = &call.peer.as_ref()?.product;
+        let (topic, role, mode) = (call.topic.clone()?, call.role?, call.mode?);
+        let owns = documents::Owns { both: self.owns_both, own: self.kind == HookKind::Setup && !self.owns_both };
+        let key = documents::IntegrationKey { product: &call.own.product, target, topic: &topic, role, mode };
+        Some(documents::integration(&project.join(&self.folder), &key, call.format.clone(), owns))
+    }
+}
+
+/// Where the folder of a product is; built-in ones have none.
+pub fn folder(product: &Product) -> Option<PathBuf> {
+    match &product.source {
+        ProductSource::Builtin => None,
+        ProductSource::Project => Some(Path::new(PRODUCTS).join(&product.name)),
+        ProductSource::Catalogue { root, .. } => Some(root.join(PRODUCTS).join(&product.name)),
+    }
+}
