@@ -64,6 +64,13 @@ pub enum ToHost {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<Failure>,
     },
+    /// One of the things that a question asks for, before its answer: what a watch shows.
+    Item {
+        /// The question.
+        ask: u64,
+        /// The thing.
+        value: Value,
+    },
     /// The call is no longer wanted: the hook is interrupted, as by Ctrl-C.
     Cancel {
         /// The call.
@@ -83,6 +90,9 @@ pub enum FromHost {
         language: String,
         /// The language's own version: `3.11.2`.
         runtime: String,
+        /// A program of that version that can make virtual environments, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        program: Option<String>,
     },
     /// A line for people.
     Log {

@@ -1,0 +1,114 @@
+//! The Python interpreter inside this program.
+
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyModule};
+use resilmesh_hook_api::{Call, CallId, Failure, FromHost, VERSION};
+use serde_json::Value;
+
+use crate::channel::Channel;
+use crate::modules;
+use crate::session::Host;
+use crate::values::{from_python, to_python};
+
+/// Python, with the host's own Python part (`python/resilmesh_host`) loaded.
+pub(crate) struct Interpreter {
+    version: String,
+    program: Option<String>,
+    part: Py<PyModule>,
+}
+
+/// Starts it.
+pub(crate) fn start(host: &Arc<Host>, last_words: OwnedFd, private: Vec<RawFd>) -> PyResult<Interpreter> {
+    Python::initialize();
+    Python::attach(|py| {
+        let native = PyModule::new(py, "_resilmesh_host")?;
+        native.add("channel", Channel::new(Arc::clone(host)))?;
+        let loaded = py.import("sys")?.getattr("modules")?;
+        loaded.set_item("_resilmesh_host", native)?;
+        boot(py)?;
+        let part = py.import("resilmesh_host")?;
+        // The descriptor stays open as long as the process lives: Python writes on it when it dies.
+        let last_words = Box::leak(Box::new(last_words)).as_raw_fd();
+        let (version, program) = part.call_method1("start", (last_words, private))?.extract()?;
+        Ok(Interpreter { version, program, part: part.unbind() })
+    })
+}
+
+/// Makes the code in this program importable.
+fn boot(py: Python<'_>) -> PyResult<()> {
+    let Some(module) = modules::find("resilmesh_host.importer") else { return Ok(()) };
+    let magic: String =
+        py.import("_frozen_importlib_external")?.getattr("MAGIC_NUMBER")?.call_method0("hex")?.extract()?;
+    let builtins = py.import("builtins")?;
+    let code = match module.compiled {
+        Some(code) if magic == modules::MAGIC => {
+            py.import("marshal")?.call_method1("loads", (PyBytes::new(py, code),))?
+        }
+        _ => builtins.call_method1("compile", (module.source, "<resilmesh>/importer.py", "exec"))?,
+    };
+    let names = PyDict::new(py);
+    names.set_item("__name__", "resilmesh_host.importer")?;
+    builtins.call_method1("exec", (code, &names))?;
+    if let Some(install) = names.get_item("install")? {
+        install.call0()?;
+    }
+    Ok(())
+}
+
+impl Interpreter {
+    /// How the host introduces itself.
+    pub(crate) fn hello(&self) -> FromHost {
+        FromHost::Hello {
+            version: VERSION,
+            language: "python".to_owned(),
+            runtime: self.version.clone(),
+            program: self.program.clone(),
+        }
+    }
+
+    /// The project, and the folders with packages that hooks may import.
+    pub(crate) fn welcome(&self, project: &str, packages: Vec<String>) -> PyResult<()> {
+        Python::attach(|py| self.part.bind(py).call_method1("welcome", (project, packages)).map(drop))
+    }
+
+    /// Runs a hook, in this thread, to its end. What it returned, or why it failed.
+    pub(crate) fn run(&self, id: CallId, call: &Call) -> Result<Value, Failure> {
+        Python::attach(|py| {
+            let part = self.part.bind(py);
+            let outcome = serde_json::to_value(call)
+                .map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))
+                .and_then(|call| to_python(py, &call))
+                .and_then(|call| part.call_method1("run", (id, call)))
+                .and_then(|value| from_python(&value));
+            outcome.map_err(|error| describe(part, id, call, &error))
+        })
+    }
+
+    /// Interrupts a call.
+    pub(crate) fn interrupt(&self, id: CallId, why: &str) {
+        // What is there to be done if it fails? resilmesh ends a host that does not come to an end.
+        let _ = Python::attach(|py| self.part.bind(py).call_method1("interrupt", (id, why)).map(drop));
+    }
+
+    /// Does what was left for the end.
+    pub(crate) fn end(&self) {
+        let _ = Python::attach(|py| self.part.bind(py).call_method0("end").map(drop));
+    }
+}
+
+/// What an exception is for `resilmesh`.
+fn describe(part: &Bound<'_, PyModule>, id: CallId, call: &Call, error: &PyErr) -> Failure {
+    let py = part.py();
+    part.call_method1("describe", (id, error.value(py), &call.hook.folder, &call.hook.product))
+        .and_then(|failure| from_python(&failure))
+        .ok()
+        .and_then(|failure| serde_json::from_value(failure).ok())
+        .unwrap_or_else(|| Failure {
+            message: error.to_string(),
+            class: error.get_type(py).name().ok().map(|name| name.to_string()),
+            ..Failure::default()
+        })
+}

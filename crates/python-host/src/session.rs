@@ -1,0 +1,186 @@
+//! What `resilmesh` says, and what comes of it.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use resilmesh_hook_api::{Call, CallId, Failure, FromHost, LONGEST_LINE, Level, ToHost};
+
+use crate::interpreter::Interpreter;
+use crate::outbox::Outbox;
+use crate::prints::Prints;
+use crate::questions::Questions;
+
+/// The stack of a hook's thread: C code that Python calls uses it.
+const STACK: usize = 16 << 20;
+
+/// How long calls may take to end once `resilmesh` has gone.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What all threads of the host share.
+pub(crate) struct Host {
+    outbox: Outbox,
+    prints: Prints,
+    questions: Questions,
+    calls: Mutex<HashSet<CallId>>,
+    call_ended: Condvar,
+}
+
+impl Host {
+    pub(crate) fn new(outbox: Outbox, prints: Prints) -> Self {
+        let (questions, calls, call_ended) = (Questions::default(), Mutex::default(), Condvar::new());
+        Self { outbox, prints, questions, calls, call_ended }
+    }
+
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    pub(crate) fn prints(&self) -> &Prints {
+        &self.prints
+    }
+
+    pub(crate) fn questions(&self) -> &Questions {
+        &self.questions
+    }
+
+    /// The call that runs, if it is the only one.
+    pub(crate) fn only_call(&self) -> Option<CallId> {
+        let calls = self.calls.lock();
+        if calls.len() == 1 { calls.iter().next().copied() } else { None }
+    }
+
+    fn warn(&self, text: String) {
+        // If resilmesh has gone, the end of input ends the host.
+        let _ = self.outbox.send(&FromHost::Log { call: None, level: Level::Warning, text });
+    }
+}
+
+/// Does what `resilmesh` says until it says no more. This thread never waits for the interpreter: a
+/// hook may hold it for as long as it likes.
+pub(crate) fn serve(host: &Arc<Host>, python: &Arc<Interpreter>, mut input: BufReader<File>) -> io::Result<()> {
+    let Some(ToHost::Welcome { project, packages }) = read(host, &mut input)? else {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "resilmesh has to begin with a welcome"));
+    };
+    python.welcome(&project, packages).map_err(|error| io::Error::other(error.to_string()))?;
+    while let Some(message) = read(host, &mut input)? {
+        match message {
+            ToHost::Welcome { .. } => host.warn("resilmesh said welcome twice".to_owned()),
+            ToHost::Call { id, call } => begin(host, python, id, call),
+            ToHost::Answer { ask, value, error } => host.questions.answer(ask, error.map_or(Ok(value), Err)),
+            ToHost::Item { ask, value } => host.questions.item(ask, value),
+            ToHost::Cancel { id } => interrupt(host, python, id, "it was cancelled"),
+        }
+    }
+    end(host, python);
+    Ok(())
+}
+
+/// The next message; none at the end of input.
+fn read(host: &Host, input: &mut BufReader<File>) -> io::Result<Option<ToHost>> {
+    loop {
+        let mut line = Vec::new();
+        input.take(LONGEST_LINE as u64 + 1).read_until(b'\n', &mut line)?;
+        if line.is_empty() {
+            return Ok(None);
+        }
+        if line.len() > LONGEST_LINE {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "resilmesh sent a line that is too long"));
+        }
+        match serde_json::from_slice(&line) {
+            Ok(message) => return Ok(Some(message)),
+            Err(error) => host.warn(format!("the Python host does not understand what resilmesh said: {error}")),
+        }
+    }
+}
+
+/// Makes a call in a thread of its own.
+fn begin(host: &Arc<Host>, python: &Arc<Interpreter>, id: CallId, call: Box<Call>) {
+    if !host.calls.lock().insert(id) {
+        return host.warn(format!("resilmesh made call {id} twice"));
+    }
+    host.prints.renew();
+    let deadline = call.deadline.map(Duration::from_millis);
+    let (caller, interpreter) = (Arc::clone(host), Arc::clone(python));
+    let made = thread::Builder::new().name(format!("call {id}")).stack_size(STACK).spawn(move || {
+        let _over = deadline.and_then(|deadline| watch(&caller, &interpreter, id, deadline));
+        let outcome = interpreter.run(id, &call);
+        if !caller.outbox.is_forked() {
+            finish(&caller, id, outcome);
+        }
+    });
+    if let Err(error) = made {
+        let message = format!("no thread could be started for the hook: {error}");
+        finish(host, id, Err(Failure { message, ..Failure::default() }));
+    }
+}
+
+/// Tells how a call has ended.
+fn finish(host: &Host, id: CallId, outcome: Result<serde_json::Value, Failure>) {
+    host.prints.drain(host, true);
+    let message = match outcome {
+        Ok(value) => FromHost::Done { call: id, value },
+        Err(error) => FromHost::Failed { call: id, error },
+    };
+    if let Err(error) = host.outbox.send(&message) {
+        // Too long, or resilmesh has gone; then the second attempt fails as well, and no harm is done.
+        let error = Failure { message: format!("what the hook gave cannot be sent: {error}"), ..Failure::default() };
+        let _ = host.outbox.send(&FromHost::Failed { call: id, error });
+    }
+    host.calls.lock().remove(&id);
+    host.call_ended.notify_all();
+}
+
+/// Interrupts a call at its deadline, unless what this returns has been dropped by then.
+fn watch(host: &Arc<Host>, python: &Arc<Interpreter>, id: CallId, deadline: Duration) -> Option<mpsc::Sender<()>> {
+    let (over, ended) = mpsc::channel();
+    let (host, python) = (Arc::clone(host), Arc::clone(python));
+    let watching = thread::Builder::new().name(format!("deadline {id}")).spawn(move || {
+        if ended.recv_timeout(deadline) == Err(RecvTimeoutError::Timeout) {
+            let why = format!("it took longer than {} s", deadline.as_secs_f64());
+            interrupt(&host, &python, id, &why);
+        }
+    });
+    // Without it `resilmesh` still ends a host that takes too long.
+    watching.is_ok().then_some(over)
+}
+
+/// Interrupts a call, if it has not ended. In a thread of its own: a hook may hold the interpreter.
+fn interrupt(host: &Host, python: &Arc<Interpreter>, id: CallId, why: &str) {
+    if !host.calls.lock().contains(&id) {
+        return;
+    }
+    let (python, why) = (Arc::clone(python), why.to_owned());
+    let made = thread::Builder::new().name(format!("interrupt {id}")).spawn(move || python.interrupt(id, &why));
+    if let Err(error) = made {
+        host.warn(format!("a call could not be interrupted: {error}"));
+    }
+}
+
+/// Lets calls end, and then all that was left for the end; neither takes long.
+fn end(host: &Arc<Host>, python: &Arc<Interpreter>) {
+    host.questions.close();
+    let until = Instant::now() + GRACE;
+    let running: Vec<_> = host.calls.lock().iter().copied().collect();
+    for id in running {
+        interrupt(host, python, id, "resilmesh has ended");
+    }
+    let mut calls = host.calls.lock();
+    while !calls.is_empty() && !host.call_ended.wait_until(&mut calls, until).timed_out() {}
+    drop(calls);
+    let (over, ended) = mpsc::channel();
+    let python = Arc::clone(python);
+    let made = thread::Builder::new().name("end".to_owned()).spawn(move || {
+        python.end();
+        drop(over);
+    });
+    if made.is_ok() {
+        // Either way it is over: what is sent is the end of the channel, or nothing in time.
+        let _: Result<(), RecvTimeoutError> = ended.recv_timeout(GRACE);
+    }
+}

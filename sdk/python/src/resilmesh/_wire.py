@@ -1,0 +1,23 @@
+"""What a call brings, as objects of the model."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def value(name: str, given: Any) -> Any:
+    """The argument of that name."""
+    if given is None:
+        return {} if name == "data" else None
+    if name in ("plug", "instance", "integration"):
+        from resilmesh import model
+
+        kind = {"plug": model.Plug, "instance": model.Instance, "integration": model.Integration}[name]
+        return kind._from_wire(given)
+    if name == "path":
+        from pathlib import Path
+
+        return Path(given)
+    return given
