@@ -30,7 +30,7 @@ pub struct ShareArgs {
 pub fn run(cx: &Context, args: ShareArgs) -> Result<(), Failure> {
     let root = cx.project_folder()?;
     let repository = Repository::must(&root)?;
-    repository.branch()?;
+    let branch = repository.branch()?;
     let given = args.remote.map(|given| if given.contains('/') { address(cx, &given) } else { given });
     let remote = push::remote(&repository, given.as_deref())?;
     refuse_unsettled(&repository)?;
@@ -59,8 +59,8 @@ pub fn run(cx: &Context, args: ShareArgs) -> Result<(), Failure> {
     let Some(tip) = repository.head()?.map(|head| head.id()) else {
         return Err(Failure::new("there is nothing to share: the project has no files"));
     };
-    let outgoing = outgoing::commits(&repository, tip, &outgoing::known_at(&repository, &remote.name)?)?;
-    leaks::refuse("nothing is shared", outgoing::in_commits(&repository, &scanner, &outgoing)?)?;
+    let there = outgoing::known_at(&repository, &remote.name)?;
+    leaks::refuse("nothing is shared", outgoing::in_pushed(&repository, &scanner, &branch, tip, &there)?)?;
     match push::push(&repository, &remote, tip)? {
         Pushed::Behind => Err(behind(&remote)),
         Pushed::Nothing => {

@@ -69,6 +69,36 @@ pub fn known_at(repository: &Repository, remote: &str) -> Result<Vec<Oid>, Troub
     Ok(known)
 }
 
+/// The secrets in what is pushed under a name: in the name, in the messages of tags, and in the
+/// commits that the other side has not got.
+///
+/// # Errors
+/// When something cannot be read, or is nothing that can be looked through.
+pub fn in_pushed(
+    repository: &Repository,
+    scanner: &Scanner,
+    name: &str,
+    tip: Oid,
+    there: &[Oid],
+) -> Result<Vec<Finding>, Trouble> {
+    let mut found = scanner.name_of_reference(name);
+    let mut object = repository.inner.find_object(tip, None)?;
+    while let Some(tag) = object.as_tag() {
+        found.extend(scanner.message_of_tag(tag.message_bytes().unwrap_or_default()));
+        found.extend(tag.name_bytes().utf8_chunks().flat_map(|part| scanner.name_of_reference(part.valid())));
+        object = tag.target()?;
+    }
+    if object.as_commit().is_none() {
+        let kind = object.kind().map_or("something unknown", |kind| kind.str());
+        return Err(Trouble::new(format!("a tag leads to a {kind}, which is not looked through for secrets"))
+            .hint("tag a commit instead"));
+    }
+    found.extend(in_commits(repository, scanner, &commits(repository, object.id(), there)?)?);
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
 /// The secrets in these commits: in their messages, and in every file that one of them has changed.
 ///
 /// # Errors

@@ -208,6 +208,27 @@ fn a_plain_git_push_is_looked_through_as_well() {
 }
 
 #[test]
+fn tags_and_names_of_branches_are_looked_through_as_well() {
+    let place = Place::new();
+    let ann = place.person("ann");
+    ann.small_mesh();
+    let url = place.bare("mesh.git");
+    ann.must("mesh", &["share", &url]);
+    ann.git("mesh", &["tag", "-a", "v1", "-m", &format!("Release with {}", token())]);
+    let done = ann.run("git", "mesh", &["push", "-q", "origin", "v1"]);
+    assert!(done.err.contains("<message of a tag>:1:14: error: a GitHub token\n"), "{}", done.err);
+    let branch = format!("fix-{}", token());
+    ann.git("mesh", &["switch", "-q", "-c", &branch]);
+    let done = ann.run("git", "mesh", &["push", "-q", "origin", &branch]);
+    assert!(done.err.contains("<name of a branch or tag>:1:16: error: a GitHub token\n"), "{}", done.err);
+    assert!(ann.refused("mesh", &["share"]).contains("<name of a branch or tag>:1:5: error: a GitHub token\n"));
+    ann.git("mesh", &["tag", "-a", "tree", "-m", "x", "HEAD^{tree}"]);
+    let done = ann.run("git", "mesh", &["push", "-q", "origin", "tree"]);
+    assert!(done.err.contains("a tag leads to a tree, which is not looked through"), "{}", done.err);
+    assert_eq!(ann.git("", &["--git-dir", &url, "for-each-ref", "--format=%(refname)"]), "refs/heads/main");
+}
+
+#[test]
 fn who_is_behind_is_told_to_update_and_loses_nothing() {
     let place = Place::new();
     let (ann, bob) = (place.person("ann"), place.person("bob"));
