@@ -24,6 +24,7 @@ pub mod list;
 pub mod log;
 pub mod logs;
 mod open;
+mod own_clone;
 pub mod plan;
 pub mod plug;
 pub mod port;

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::failure::Failure;
-use super::{Context, trust};
+use super::{Context, own_clone, trust};
 use crate::mesh::model::Mesh;
 use crate::plan::ports::probe::ThisMachine;
 use crate::plan::programs::OnThisMachine;
@@ -35,6 +35,7 @@ pub fn run(cx: &Context, args: PlanArgs) -> Result<(), Failure> {
         Ok(session::plan(&project, &mesh, &runtime, &programs, &ThisMachine::default(), &typed).await?)
     })?;
     trust::note(cx, &mesh)?;
+    own_clone::note(cx);
     show(cx, &mesh, &session);
     if args.detailed_exitcode && !(session.plan.is_empty() && session.supervised) {
         return Err(Failure::pending());

@@ -7,6 +7,7 @@ use super::Context;
 use super::clone::address;
 use super::failure::Failure;
 use super::leaks;
+use super::own_clone;
 use crate::git::push::{self, Pushed, Remote};
 use crate::git::repository::{Oid, Repository, short};
 use crate::git::{changes, outgoing, parts, share};
@@ -42,6 +43,8 @@ pub fn run(cx: &Context, args: ShareArgs) -> Result<(), Failure> {
     let scanner = leaks::scanner(cx, &repository)?;
     leaks::refuse("nothing is committed or shared", outgoing::in_files(&repository, &scanner)?)?;
 
+    own_clone::complete(cx, &repository)?;
+    own_clone::complete_lines(cx, &repository)?;
     let before = repository.head()?.map(|head| repository.tree(&head)).transpose()?;
     let left = parts::left_alone(&repository)?;
     let mut changed = changes::on_disk(&repository, before.as_ref())?;
