@@ -35,8 +35,8 @@ pub fn run(cx: &Context, args: PlanArgs) -> Result<(), Failure> {
         Ok(session::plan(&project, &mesh, &runtime, &programs, &ThisMachine::default(), &typed).await?)
     })?;
     trust::note(cx, &mesh)?;
-    own_clone::note(cx);
     show(cx, &mesh, &session);
+    own_clone::note(cx);
     if args.detailed_exitcode && !(session.plan.is_empty() && session.supervised) {
         return Err(Failure::pending());
     }

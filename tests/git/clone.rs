@@ -134,7 +134,8 @@ fn nothing_of_a_repository_is_run() {
         }
     }
     // Filters, drivers, and a configuration that names them.
-    eve.write("mesh/.gitattributes", "*.txt filter=evil diff=evil merge=evil\n* text=auto\n");
+    let attributes = eve.read("mesh/.gitattributes");
+    eve.write("mesh/.gitattributes", format!("{attributes}*.txt filter=evil diff=evil merge=evil\n* text=auto\n"));
     eve.write("mesh/notes.txt", "x");
     let config = format!(
         "[core]\n\thooksPath = .githooks\n\tfsmonitor = touch {0}\n\tsshCommand = touch {0}\n[filter \"evil\"]\n\tsmudge = touch {0}\n",
