@@ -53,7 +53,9 @@ pub fn run(cx: &Context, hook: GitHook) -> Result<(), Failure> {
     if leaving.is_empty() {
         return Ok(());
     }
-    let scanner = leaks::scanner(cx, &repository)?;
+    // git has standard input for itself; the user may sit at the terminal all the same.
+    let cx = Context { ui: cx.ui.clone().at_session(), ..cx.clone() };
+    let scanner = leaks::scanner(&cx, &repository)?;
     let mut found = Vec::new();
     for pushed in leaving {
         found.extend(outgoing::in_pushed(&repository, &scanner, pushed.name, pushed.tip, &there)?);

@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 
 use crate::support::{Person, Place};
+use crate::terminal::OnTerminal;
 
 /// A token that must not stand in this file in one piece.
 fn token() -> String {
@@ -93,6 +94,36 @@ fn nothing_is_shared_while_the_secrets_cannot_be_opened() {
         assert!(said.contains("it cannot be told whether a secret stands in clear") && said.contains(why), "{said}");
     }
     assert!(ann.refused("mesh", &["share", &url]).contains("docs/a.md:1:1: error: the secret `edr/token`"));
+}
+
+#[test]
+fn a_plain_git_push_asks_at_the_terminal_for_the_passphrase() {
+    let place = Place::new();
+    let ann = place.person("ann").with("RESILMESH_PASSPHRASE", "open sesame");
+    ann.small_mesh();
+    let url = place.bare("mesh.git");
+    ann.set_secret("mesh", "edr/token", "correct horse battery");
+    ann.commit("mesh", "Add a secret");
+    let locked = place.again("ann");
+    let without = locked.run("setsid", "mesh", &["-w", "git", "push", &url, "main"]);
+    assert!(without.code == 1 && without.err.contains("needs its passphrase"), "{}", without.err);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let home = locked.path("");
+    let variables = [("HOME", home.as_os_str()), ("PATH", path.as_os_str()), ("GIT_CONFIG_NOSYSTEM", "1".as_ref())];
+    for (typed, works) in [("wrong", false), ("open sesame", true)] {
+        // `-c`: the terminal is that of the session, as that of a shell is.
+        let args = ["-w", "-c", "git", "push", "-q", &url, "main"];
+        let mut terminal = OnTerminal::start_program("setsid", &ann.path("mesh"), &variables, &args);
+        terminal.wait_for_hidden("Passphrase of key");
+        terminal.type_line(typed);
+        if !works {
+            terminal.wait_for_hidden("That is not it.");
+            terminal.child.kill().expect("it runs");
+        }
+        assert_eq!(terminal.child.wait().expect("it ends").success(), works);
+        assert!(!terminal.seen.contains(typed), "{}", terminal.seen);
+    }
+    assert!(at(&url, &ann).starts_with("Add a secret\n"));
 }
 
 #[test]
