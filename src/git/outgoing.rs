@@ -17,9 +17,17 @@ use super::trouble::Trouble;
 /// When a file that says so is there and cannot be read.
 pub fn allow_list(repository: &Repository) -> Result<AllowList, Trouble> {
     repository.projects()?.into_iter().try_fold(AllowList::default(), |list, project| {
-        let text = on_disk_content(&repository.top().join(&project).join(ALLOW_FILE))?.unwrap_or_default();
-        Ok(list.and(AllowList::parse(&String::from_utf8_lossy(&text), &project)))
+        Ok(list.and(allow_list_of(&repository.top().join(&project), &project)?))
     })
+}
+
+/// What the project in a folder says of it; paths get `base` before them.
+///
+/// # Errors
+/// When a file that says so is there and cannot be read.
+pub fn allow_list_of(project: &Path, base: &Path) -> Result<AllowList, Trouble> {
+    let text = on_disk_content(&project.join(ALLOW_FILE))?.unwrap_or_default();
+    Ok(AllowList::parse(&String::from_utf8_lossy(&text), base))
 }
 
 /// The secrets in files that are about to be committed.

@@ -25,7 +25,7 @@ pub struct Contribution<'m> {
 /// # Errors
 /// When a file cannot be read.
 pub fn secrets_in(
-    repository: &Repository,
+    repository: Option<&Repository>,
     scanner: &Scanner,
     project: &Path,
     product: &str,
@@ -34,7 +34,8 @@ pub fn secrets_in(
     let mut found = Vec::new();
     for (path, entry) in kept(project, product, content)? {
         let path = Path::new(PRODUCTS).join(product).join(path);
-        found.extend(scanner.file(&repository.from_project(&path), &bytes(&project.join(&path), entry)?));
+        let shown = repository.map_or_else(|| path.clone(), |repository| repository.from_project(&path));
+        found.extend(scanner.file(&shown, &bytes(&project.join(&path), entry)?));
     }
     found.sort();
     Ok(found)
