@@ -48,7 +48,11 @@ fn trust_is_asked_for_and_no_means_no() {
     terminal.wait_for("is shared with https://example.org/mesh.git");
     terminal.wait_for("hooks.py  6 bytes");
     terminal.wait_for("let `edr` run on this machine; `--show` shows the texts? [y/N] ");
-    assert!(!terminal.seen.contains('\u{1b}'), "whatever ends it now, the terminal is as it was: {}", terminal.seen);
+    assert!(
+        !terminal.seen.contains("\u{1b}[?25l"),
+        "whatever ends it now, the terminal is as it was: {}",
+        terminal.seen
+    );
     terminal.type_line("n");
     terminal.wait_for("nothing was trusted");
     assert_eq!(terminal.child.wait().expect("it ends").code(), Some(1));

@@ -86,7 +86,7 @@ pub fn run(cx: &Context, args: &TrustArgs) -> Result<(), Failure> {
 }
 
 /// Takes in the products of catalogues that no instance uses.
-fn with_unused(files: &mut ProjectFiles) {
+pub(super) fn with_unused(files: &mut ProjectFiles) {
     let pinned: Vec<String> = files.lock.product_names().map(str::to_owned).collect();
     for name in pinned {
         // One that cannot be used is told of by whatever uses it.

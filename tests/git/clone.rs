@@ -192,7 +192,7 @@ fn nothing_of_a_repository_is_run() {
         format!("[submodule \"s\"]\n\tpath = s\n\turl = {url}\n\tupdate = !touch {}\n", canary.display()),
     );
     eve.git("mesh", &["commit", "-q", "-m", "Worse", "--", ".gitmodules"]);
-    eve.git("mesh", &["push", "-q", "--no-verify", &url, "main"]);
+    eve.git("mesh", &["push", "-q", "-f", "--no-verify", &url, "main"]);
     assert!(bob.refused("", &["clone", &url, "worse"]).contains("invalid value for submodule 'update'"));
     assert!(!canary.exists() && !bob.has("worse"));
 }
