@@ -10,6 +10,7 @@ use super::leaks;
 use super::own_clone;
 use crate::git::push::{self, Pushed, Remote};
 use crate::git::repository::{Oid, Repository, short};
+use crate::git::trouble::Trouble;
 use crate::git::{changes, outgoing, parts, share};
 use crate::mesh::difference::{Difference, differences};
 use crate::project::names;
@@ -50,7 +51,11 @@ pub fn run(cx: &Context, args: ShareArgs) -> Result<(), Failure> {
     let mut changed = changes::on_disk(&repository, before.as_ref())?;
     changed.retain(|change| !left.contains(&change.path));
     let changed = differences(&changed);
-    let message = args.message.map_or_else(|| share::message(&changed), |message| format!("{}\n", message.trim_end()));
+    let message = match args.message {
+        Some(message) => format!("{}\n", message.trim_end()),
+        None if share::ends_a_merge(&repository) => share::SETTLED.to_owned(),
+        None => share::message(&changed),
+    };
     // The message names what was changed, and with it the names of files.
     leaks::refuse("nothing is committed or shared", scanner.message(message.as_bytes()))?;
     if !left.is_empty() {
@@ -64,7 +69,7 @@ pub fn run(cx: &Context, args: ShareArgs) -> Result<(), Failure> {
     };
     let there = outgoing::known_at(&repository, &remote.name)?;
     leaks::refuse("nothing is shared", outgoing::in_pushed(&repository, &scanner, &branch, tip, &there)?)?;
-    match push::push(&repository, &remote, tip)? {
+    match push::push(&repository, &remote, tip).map_err(|trouble| not_pushed(trouble, committed))? {
         Pushed::Behind => Err(behind(&remote)),
         Pushed::Nothing => {
             report(cx, &remote, None, &[]);
@@ -85,6 +90,15 @@ fn refuse_unsettled(repository: &Repository) -> Result<(), Failure> {
     let failure = Failure::new("nothing is shared: the last update is still in conflict");
     let failure = share::how_to_settle(&paths).into_iter().fold(failure, Failure::hint);
     Err(failure.hint("`resilmesh update --abort` goes back to before the update"))
+}
+
+/// What was committed stays so, and the next share pushes it.
+fn not_pushed(trouble: Trouble, committed: Option<Oid>) -> Failure {
+    let mut failure = Failure::from(trouble);
+    if let Some(id) = committed {
+        failure.message = format!("committed as {}, not pushed: {}", short(id), failure.message);
+    }
+    failure
 }
 
 fn behind(remote: &Remote) -> Failure {

@@ -76,7 +76,8 @@ fn a_secret_in_the_message_or_a_name_is_found_before_anything_is_committed() {
     let said = ann.refused("mesh", &["share", &url, "-m", &format!("use {}", token())]);
     assert!(said.contains("error: nothing is committed or shared") && !said.contains(&token()), "{said}");
     ann.write(&format!("mesh/docs/{}", token()), "x");
-    assert_eq!(ann.resilmesh("mesh", &["share", &url]).code, 1);
+    let said = ann.refused("mesh", &["share", &url]);
+    assert!(said.contains("docs/***:1:1: error: a GitHub token, in the name of this file (there as ***)"), "{said}");
     assert_eq!(ann.git("mesh", &["rev-parse", "HEAD"]), head);
 }
 
@@ -290,7 +291,12 @@ fn a_place_that_is_not_there_leaves_no_remote() {
     let ann = place.person("ann");
     ann.small_mesh();
     let said = ann.refused("mesh", &["share", "../nowhere.git"]);
-    assert!(said.starts_with("error: `../nowhere.git` does not take the mesh: "), "{said}");
+    assert!(said.starts_with("error: `../nowhere.git` does not take the mesh:\n  "), "{said}");
+    ann.must("mesh", &["configure", "edr-1", "-c", "retention=90d"]);
+    let said = ann.refused("mesh", &["share", "../nowhere.git"]);
+    let id = &ann.git("mesh", &["rev-parse", "HEAD"])[..10];
+    let told = format!("error: committed as {id}, not pushed: `../nowhere.git` does not take the mesh:\n  ");
+    assert!(said.starts_with(&told), "{said}");
     assert_eq!(ann.git("mesh", &["remote"]), "");
     assert_snapshot!(ann.refused("mesh", &["share", "upstream"]), @"
     error: there is no remote `upstream`

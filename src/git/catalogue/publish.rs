@@ -157,7 +157,7 @@ impl Contribution<'_> {
         if said.done {
             Ok(format!("{}\n", said.out))
         } else {
-            Err(Trouble::new(format!("the patch cannot be made: {}", said.complaint())))
+            Err(Trouble::new(format!("the patch cannot be made{}", said.told())))
         }
     }
 
@@ -179,7 +179,7 @@ impl Contribution<'_> {
         if said.done {
             return Ok(());
         }
-        let trouble = Trouble::new(format!("branch `{branch}` cannot be pushed: {}", said.complaint()));
+        let trouble = Trouble::new(format!("branch `{branch}` cannot be pushed{}", said.told()));
         let trouble = said.advice().into_iter().fold(trouble, Trouble::hint);
         Err(trouble.hint("without the right to push, `--patch FILE` writes a patch to send"))
     }
