@@ -1,6 +1,6 @@
 //! The only code that prints: data to standard output, all else to standard error.
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
 use dialoguer::console::Term;
 use serde::Serialize;
@@ -54,12 +54,18 @@ impl Ui {
     }
 
     /// Prints data: one line to standard output. A reader that has gone ends the process quietly,
-    /// as it does for other commands in a pipe.
+    /// as it does for other commands in a pipe; data that cannot be written ends it with an error.
     pub fn line(&self, text: impl AsRef<str>) {
         let mut out = std::io::stdout().lock();
-        if writeln!(out, "{}", text.as_ref()).and_then(|()| out.flush()).is_err() {
+        let written = writeln!(out, "{}", text.as_ref()).and_then(|()| out.flush());
+        drop(out);
+        let Err(error) = written else { return };
+        // Nothing that a command does after its output depends on that being read.
+        if error.kind() == ErrorKind::BrokenPipe {
             std::process::exit(0);
         }
+        self.failure(&Failure::new(format!("standard output cannot be written: {error}")));
+        std::process::exit(1);
     }
 
     /// Prints data as JSON, in one document.
