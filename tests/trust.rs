@@ -345,6 +345,22 @@ fn an_instance_that_names_a_program_needs_trust_too() {
 }
 
 #[test]
+fn a_product_runs_its_own_program_by_its_folder() {
+    let place = Place::cloned();
+    let path = "mesh/products/evil/definition.yaml";
+    let own =
+        |arg: &str| DEFINITION.replace("PROGRAM", "sh").replace("[--serve]", &format!("[\"{{{{ {arg} }}}}/serve\"]"));
+    place.write(path, &own("prodct"));
+    let (code, _, err) = place.run(&["plan"], &[]);
+    let why = "argument `{{ prodct }}/serve`: undefined value (there is `control`, `data`, `files`, `product`)";
+    assert!(code == 1 && err.contains(&format!("`evil-1` cannot be started: {why}")), "{err}");
+    place.write(path, &own("product"));
+    place.must(&["plan"]);
+    place.must(&["trust", "--yes"]);
+    place.up_runs(&[]);
+}
+
+#[test]
 fn what_only_describes_needs_no_trust() {
     let place = Place::cloned();
     std::fs::remove_dir_all(place.path("mesh/products/evil")).expect("remove");
