@@ -110,6 +110,14 @@ fn the_project_comes_first_and_the_built_in_products_last() {
 #[test]
 fn code_of_a_catalogue_needs_trust_also_in_an_own_project() {
     let scene = Scene::added();
+    // One that nothing uses yet is listed, and can be trusted by its name.
+    let unused = scene.user.json("mesh", &["trust", "--list"]);
+    assert_eq!((&unused["subjects"][0]["name"], &unused["subjects"][0]["state"]), (&"edr".into(), &"new".into()));
+    let nothing = scene.user.resilmesh("mesh", &["trust"]).err;
+    assert_eq!(nothing, "nothing to trust: no code of others waits for it\n");
+    scene.user.must("mesh", &["trust", "edr", "--yes"]);
+    assert_eq!(scene.user.json("mesh", &["trust", "--list"])["subjects"][0]["state"], "trusted");
+    scene.user.must("mesh", &["untrust", "edr"]);
     scene.user.must("mesh", &["add", "edr", "edr-1"]);
     let refused = scene.user.refused("mesh", &["up"]);
     assert!(
@@ -324,6 +332,20 @@ fn a_product_is_contributed_as_a_patch_or_a_branch() {
     assert!(refused.contains("has exactly this `ndr` already"), "{refused}");
     let refused = scene.user.refused("mesh", &["catalog", "publish", "edr"]);
     assert!(refused.contains("the project has no product `edr` of its own"), "{refused}");
+}
+
+#[test]
+fn a_project_without_a_repository_contributes_too() {
+    let scene = Scene::added();
+    std::fs::remove_dir_all(scene.user.path("mesh/.git")).expect("removed");
+    scene.user.write("mesh/products/ndr/definition.yaml", "description: An NDR\nproduces:\n  alerts:\n  - {}\n");
+    scene.user.write("mesh/products/ndr/hooks.py", format!("KEY = 'ghp_{}'\n", "Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4zAb3d"));
+    let refused = scene.user.refused("mesh", &["catalog", "publish", "ndr"]);
+    assert!(refused.contains("products/ndr/hooks.py:1:8: error: a GitHub token"), "{refused}");
+    scene.user.write("mesh/.allow-secrets", "products/ndr/hooks.py\n");
+    scene.user.must("mesh", &["catalog", "publish", "ndr", "--push", "add-ndr"]);
+    let pushed = scene.vendor.git("", &["-C", &scene.url, "log", "-1", "--format=%an %s", "add-ndr"]);
+    assert_eq!(pushed, "user Add ndr");
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod plan_support;
 
 use insta::assert_snapshot;
 use plan_support::{default_ports, passwords, rendered, soapa};
+use resilmesh::plan::render::limits::Limits;
 use resilmesh::plan::render::{self, Rendered};
 use serde_json::{Value, json};
 
@@ -199,4 +200,63 @@ fn a_pipeline_that_is_asked_for_what_nothing_gives_it_is_refused_with_its_place(
             "instances/vector/collector/plugs/store/alerts.yaml:1:1: plug `alerts/collector/store` cannot work: nothing gives `alerts` to `collector`, which takes logs (it can turn `logs` into `ecs_events`)"
         ]
     );
+}
+
+/// What is said of the example when the template of a product has this text.
+fn said_of(template: &str, limits: Limits) -> String {
+    let mut mesh = soapa(&[]);
+    let nats = mesh.products.get_mut("nats").expect("the bus");
+    for text in nats.templates.values_mut() {
+        template.clone_into(text);
+    }
+    let found = render::render_within(limits, &mesh, &default_ports(&mesh), &passwords(&mesh)).expect_err("refused");
+    found[0].message.clone()
+}
+
+#[test]
+fn a_template_that_takes_too_much_is_stopped_and_named() {
+    let limits = Limits::default();
+    let loops = "{% for i in range(9999) %}\n{% for j in range(9999) %}{{ j }}{% endfor %}{% endfor %}";
+    let of = "template `nats.conf` of product `nats`";
+    assert_eq!(
+        said_of(loops, limits),
+        format!("{of}: it takes more than 5000000 steps, the limit of a file (in nats.conf:2)")
+    );
+    let long = "\n\n{% set a = 'x' * 99999999 %}{{ a ~ a }}";
+    assert_eq!(
+        said_of(long, limits),
+        format!("{of}: invalid operation: it makes more than 16 MiB, the limit of a file (in nats.conf:3)")
+    );
+    let parts = "{% set a = 'x' * 9999999 %}{% for i in range(9) %}{{ a }}{% endfor %}";
+    assert_eq!(said_of(parts, limits), format!("{of}: it makes more than 16 MiB, the limit of a file"));
+    let deep = "{% macro m(n) %}{{ m(n + 1) }}{% endmacro %}{{ m(1) }}";
+    assert!(said_of(deep, limits).contains("recursion limit exceeded"), "{}", said_of(deep, limits));
+    // A step may take long by itself, or much.
+    let short = Limits { time: std::time::Duration::from_millis(100), ..limits };
+    let slow = "{% set a = 'x' * 9999999 %}{% for i in range(300) %}{% set b = a|upper|lower|title %}{% endfor %}";
+    assert_eq!(
+        said_of(slow, short),
+        format!("{of} takes longer than 0.1 s, which is the limit for all templates of a mesh")
+    );
+    let small = Limits { memory: 64 << 20, ..limits };
+    let big = "{% set ns = namespace(l=[]) %}{% for i in range(40) %}{% set ns.l = ns.l + ['x' * (9999990 + i)] %}{% endfor %}";
+    assert_eq!(
+        said_of(big, small),
+        format!("{of} takes more than 64 MiB of memory, which is the limit for all templates of a mesh")
+    );
+}
+
+#[test]
+fn a_template_gets_no_password_of_an_instance_without_a_plug_to_its_own() {
+    for ask in ["generated", "generated_file", "generated_key"] {
+        let said = said_of(
+            &format!("{{% set instance = {{'name': 'store'}} %}}\n{{{{ {ask}('store', 'bus_password') }}}}"),
+            Limits::default(),
+        );
+        let why =
+            "invalid operation: a password of `store` is not for `bus`: no plug connects the two (in nats.conf:2)";
+        assert_eq!(said, format!("template `nats.conf` of product `nats`: {why}"));
+        let said = said_of(&format!("{{{{ {ask}('bus', '../store/x') }}}}"), Limits::default());
+        assert!(said.contains("`../store/x` cannot be the name of a secret"), "{said}");
+    }
 }

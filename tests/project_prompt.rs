@@ -43,11 +43,22 @@ fn trust_is_asked_for_and_no_means_no() {
     let repository = git2::Repository::init(project.root()).expect("a repository");
     repository.remote("origin", "https://example.org/mesh.git").expect("a remote");
     let home = project.root();
-    let mut terminal = OnTerminal::start(&project.root(), &[("HOME", home.as_os_str())], &["trust"]);
+    let start = || OnTerminal::start(&project.root(), &[("HOME", home.as_os_str())], &["trust"]);
+    let mut terminal = start();
     terminal.wait_for("is shared with https://example.org/mesh.git");
     terminal.wait_for("hooks.py  6 bytes");
-    terminal.wait_for("let `edr` run on this machine?");
+    terminal.wait_for("let `edr` run on this machine; `--show` shows the texts? [y/N] ");
+    assert!(
+        !terminal.seen.contains("\u{1b}[?25l"),
+        "whatever ends it now, the terminal is as it was: {}",
+        terminal.seen
+    );
     terminal.type_line("n");
     terminal.wait_for("nothing was trusted");
     assert_eq!(terminal.child.wait().expect("it ends").code(), Some(1));
+    let mut terminal = start();
+    terminal.wait_for("[y/N] ");
+    terminal.type_line("yes");
+    terminal.wait_for("trusted `edr`");
+    assert!(terminal.child.wait().expect("it ends").success());
 }

@@ -295,8 +295,30 @@ fn links_that_lead_out_are_refused_by_name() {
     place.up_refuses(&named);
     let (code, _, err) = place.run(&["trust", "--yes"], &[]);
     assert!(code == 1 && named.iter().all(|part| err.contains(part)), "{err}");
-    assert!(place.run(&["up"], &[("RESILMESH_TRUST", "all")]).2.contains(named[0]));
+    let refused = place.run(&["up"], &[("RESILMESH_TRUST", "all")]).2;
+    assert!(refused.contains(named[0]) && !refused.contains("RESILMESH_TRUST"), "nothing makes it trusted: {refused}");
+    let (_, err) = place.must(&["plan"]);
+    assert!(err.contains("`resilmesh up` refuses until that is mended"), "{err}");
     assert!(!place.canary());
+}
+
+#[test]
+fn the_texts_of_what_would_run_are_shown_on_demand() {
+    let place = Place::cloned();
+    place.write("mesh/products/evil/odd.py", "a = 1\u{1b}[2J\n");
+    std::fs::write(place.path("mesh/products/evil/x.so"), [0xFF, 0, 1]).expect("writable");
+    let (code, out, err) = place.run(&["trust"], &[]);
+    assert!(code == 2 && !out.contains("touch"), "{out}");
+    assert!(err.contains("let `evil` run on this machine; `--show` shows the texts?"), "{err}");
+    let (_, out, _) = place.run(&["trust", "--show"], &[]);
+    let canary = place.path("canary").display().to_string();
+    assert!(out.contains(&format!("bytes, executable\n    | #!/bin/sh\n    | touch '{canary}'\n")), "{out}");
+    assert!(out.contains("x.so  3 bytes\n    (no text, or too long to be kept: look at the file itself)\n"), "{out}");
+    assert!(out.contains("    | a = 1") && !out.contains('\u{1b}'), "{out}");
+    place.must(&["trust", "--yes"]);
+    place.write("mesh/products/evil/odd.py", "a = 2\n");
+    let (_, out, _) = place.run(&["trust", "--show"], &[]);
+    assert!(out.contains("+a = 2\n") && out.contains("    | #!/bin/sh\n"), "{out}");
 }
 
 #[test]
@@ -320,6 +342,22 @@ fn an_instance_that_names_a_program_needs_trust_too() {
     place.up_runs(&[]);
     place.write("mesh/tools/nats", "#!/bin/sh\n# another\n");
     place.up_refuses(&["instance `bus` has changed since it was trusted"]);
+}
+
+#[test]
+fn a_product_runs_its_own_program_by_its_folder() {
+    let place = Place::cloned();
+    let path = "mesh/products/evil/definition.yaml";
+    let own =
+        |arg: &str| DEFINITION.replace("PROGRAM", "sh").replace("[--serve]", &format!("[\"{{{{ {arg} }}}}/serve\"]"));
+    place.write(path, &own("prodct"));
+    let (code, _, err) = place.run(&["plan"], &[]);
+    let why = "argument `{{ prodct }}/serve`: undefined value (there is `control`, `data`, `files`, `product`)";
+    assert!(code == 1 && err.contains(&format!("`evil-1` cannot be started: {why}")), "{err}");
+    place.write(path, &own("product"));
+    place.must(&["plan"]);
+    place.must(&["trust", "--yes"]);
+    place.up_runs(&[]);
 }
 
 #[test]

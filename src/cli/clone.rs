@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::failure::Failure;
-use super::init::register;
+use super::own_clone::register;
 use super::secret;
 use crate::git::clone;
 use crate::git::program;

@@ -12,12 +12,27 @@ use crate::mesh::difference::differences;
 /// Show what changed in the mesh since a revision, or between two
 #[derive(Debug, Args)]
 pub struct DiffArgs {
-    /// The older revision [default: what was committed last]
+    /// The older revision, or `OLDER..NEWER` [default: what was committed last]
     #[arg(value_name = "REVISION")]
     pub from: Option<String>,
     /// The newer revision [default: the files as they are]
     #[arg(value_name = "REVISION")]
     pub to: Option<String>,
+}
+
+impl DiffArgs {
+    /// With two revisions that were written as one, as git has it, taken apart. One that is left out
+    /// is what was committed last.
+    fn split(self) -> Result<Self, Failure> {
+        let Some(range) = self.from.as_ref().filter(|from| from.contains("..")) else { return Ok(self) };
+        let two_revisions = "`resilmesh diff OLDER NEWER` takes two revisions, and so does `OLDER..NEWER`";
+        if range.contains("...") || self.to.is_some() {
+            return Err(Failure::usage(format!("`{range}` cannot be compared like this")).hint(two_revisions));
+        }
+        let (from, to) = range.split_once("..").unwrap_or((range, ""));
+        let named = |revision: &str| Some(if revision.is_empty() { "HEAD" } else { revision }.to_owned());
+        Ok(Self { from: named(from), to: named(to) })
+    }
 }
 
 /// Prints the difference.
@@ -26,6 +41,7 @@ pub struct DiffArgs {
 /// When there is no repository, or no such revision.
 pub fn run(cx: &Context, args: DiffArgs) -> Result<(), Failure> {
     let repository = Repository::must(&cx.project_folder()?)?;
+    let args = args.split()?;
     let from = match &args.from {
         Some(revision) => Some(repository.commit(revision)?),
         None => repository.head()?,

@@ -42,31 +42,42 @@ pub fn run(cx: &Context, hook: GitHook) -> Result<(), Failure> {
     // Set by `resilmesh share` for its own push, which it has looked through.
     let checked = std::env::var(CHECKED).ok().and_then(|id| Oid::from_str(&id).ok());
     let mut there = outgoing::known_at(&repository, &args.remote)?;
-    let mut tips = Vec::new();
-    for (tip, old) in text.lines().filter_map(pushed) {
-        there.push(old);
+    let mut leaving = Vec::new();
+    for pushed in text.lines().filter_map(Pushed::read) {
+        there.push(pushed.old);
         // A branch that is deleted there brings nothing.
-        if !tip.is_zero() && Some(tip) != checked {
-            tips.push(tip);
+        if !pushed.tip.is_zero() && Some(pushed.tip) != checked {
+            leaving.push(pushed);
         }
     }
-    if tips.is_empty() {
+    if leaving.is_empty() {
         return Ok(());
     }
-    let scanner = leaks::scanner(cx, &repository)?;
+    // git has standard input for itself; the user may sit at the terminal all the same.
+    let cx = Context { ui: cx.ui.clone().at_session(), ..cx.clone() };
+    let scanner = leaks::scanner(&cx, &repository)?;
     let mut found = Vec::new();
-    for tip in tips {
-        let commits = outgoing::commits(&repository, tip, &there)?;
-        found.extend(outgoing::in_commits(&repository, &scanner, &commits)?);
+    for pushed in leaving {
+        found.extend(outgoing::in_pushed(&repository, &scanner, pushed.name, pushed.tip, &there)?);
     }
     found.sort();
     found.dedup();
     leaks::refuse("nothing is pushed", found)
 }
 
-/// What a line says is pushed, and what is there now: `<local ref> <local id> <remote ref> <remote id>`.
-fn pushed(line: &str) -> Option<(Oid, Oid)> {
-    let words: Vec<&str> = line.split(' ').collect();
-    let [_, local, _, remote] = words[..] else { return None };
-    Some((Oid::from_str(local).ok()?, Oid::from_str(remote).ok()?))
+/// What a line says is pushed: `<local ref> <local id> <remote ref> <remote id>`.
+struct Pushed<'a> {
+    tip: Oid,
+    /// What it is called there.
+    name: &'a str,
+    /// What is there now.
+    old: Oid,
+}
+
+impl<'a> Pushed<'a> {
+    fn read(line: &'a str) -> Option<Self> {
+        let words: Vec<&str> = line.split(' ').collect();
+        let [_, tip, name, old] = words[..] else { return None };
+        Some(Self { tip: Oid::from_str(tip).ok()?, name, old: Oid::from_str(old).ok()? })
+    }
 }

@@ -8,9 +8,10 @@ use resilmesh_vault::Certificate;
 use super::Context;
 use super::completion;
 use super::failure::Failure;
+use super::own_clone::register;
 use super::secret::{self, Opened};
 use crate::git::repository::{Repository, WHO_HINT};
-use crate::git::setup::{self, Hook};
+use crate::git::setup;
 use crate::project::load::PRODUCTS;
 use crate::project::names;
 use crate::project::project_file::FILE_NAME;
@@ -109,23 +110,6 @@ fn repository(cx: &Context, root: &Path, shown: &str, message: Option<&str>) -> 
     if repository.head()?.is_none() && setup::first_commit(&repository, message)?.is_none() {
         cx.ui.warning("nothing is committed yet: git does not know who you are");
         cx.ui.progress(format!("{WHO_HINT}; `resilmesh share` commits"));
-    }
-    Ok(())
-}
-
-/// Tells git how to merge documents of a mesh, and to look through what is pushed.
-///
-/// # Errors
-/// When the repository's configuration cannot be written.
-pub(super) fn register(cx: &Context, repository: &Repository) -> Result<(), Failure> {
-    let program = std::env::current_exe()
-        .map_err(|error| Failure::new(format!("the path of this program is not known: {error}")))?;
-    if let Hook::Foreign(hook) = setup::register(repository, &program)? {
-        cx.ui.warning(&format!(
-            "`{}` is not resilmesh's: a plain `git push` is not looked through for secrets unless it calls \
-             `resilmesh git-hook pre-push \"$@\"`",
-            hook.display()
-        ));
     }
     Ok(())
 }

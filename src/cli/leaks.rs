@@ -26,6 +26,21 @@ pub(super) fn scanner(cx: &Context, repository: &Repository) -> Result<Scanner, 
     Ok(Scanner::new(&known, outgoing::allow_list(repository)?)?)
 }
 
+/// What looks for secrets in a project that may lie in no repository.
+///
+/// # Errors
+/// When what is secret cannot be read.
+pub(super) fn scanner_of_project(
+    cx: &Context,
+    root: &Path,
+    repository: Option<&Repository>,
+) -> Result<Scanner, Failure> {
+    match repository {
+        Some(repository) => scanner(cx, repository),
+        None => Ok(Scanner::new(&known(cx, root)?, outgoing::allow_list_of(root, Path::new(""))?)?),
+    }
+}
+
 /// Everything that is known here to be secret in the project at `root`.
 fn known(cx: &Context, root: &Path) -> Result<Vec<KnownSecret>, Failure> {
     let folder = StateFolder::of(root).secrets();

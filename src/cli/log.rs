@@ -28,7 +28,7 @@ pub fn run(cx: &Context, args: LogArgs) -> Result<(), Failure> {
         cx.ui.document(&json!({"schema": 1, "commits": entries}));
         return Ok(());
     }
-    if entries.is_empty() {
+    if entries.is_empty() && args.number > 0 {
         cx.ui.progress("nothing is committed yet: `resilmesh share` commits");
     }
     for entry in entries {

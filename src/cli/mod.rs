@@ -30,6 +30,7 @@ pub mod list;
 pub mod log;
 pub mod logs;
 mod open;
+mod own_clone;
 pub mod part;
 pub mod plan;
 pub mod plug;

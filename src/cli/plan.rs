@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::part::PartArgs;
-use super::{Context, trust};
+use super::{Context, own_clone, trust};
 use crate::mesh::model::Mesh;
 use crate::plan::ports::probe::ThisMachine;
 use crate::plan::programs::OnThisMachine;
@@ -41,6 +41,7 @@ pub fn run(cx: &Context, args: PlanArgs) -> Result<(), Failure> {
     })?;
     trust::note(cx, &mesh)?;
     show(cx, &mesh, &session);
+    own_clone::note(cx);
     if args.detailed_exitcode && !(session.plan.is_empty() && session.supervised) {
         return Err(Failure::pending());
     }

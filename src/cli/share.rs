@@ -7,8 +7,10 @@ use super::Context;
 use super::clone::address;
 use super::failure::Failure;
 use super::leaks;
+use super::own_clone;
 use crate::git::push::{self, Pushed, Remote};
 use crate::git::repository::{Oid, Repository, short};
+use crate::git::trouble::Trouble;
 use crate::git::{changes, outgoing, parts, share};
 use crate::mesh::difference::{Difference, differences};
 use crate::project::names;
@@ -30,7 +32,7 @@ pub struct ShareArgs {
 pub fn run(cx: &Context, args: ShareArgs) -> Result<(), Failure> {
     let root = cx.project_folder()?;
     let repository = Repository::must(&root)?;
-    repository.branch()?;
+    let branch = repository.branch()?;
     let given = args.remote.map(|given| if given.contains('/') { address(cx, &given) } else { given });
     let remote = push::remote(&repository, given.as_deref())?;
     refuse_unsettled(&repository)?;
@@ -42,12 +44,18 @@ pub fn run(cx: &Context, args: ShareArgs) -> Result<(), Failure> {
     let scanner = leaks::scanner(cx, &repository)?;
     leaks::refuse("nothing is committed or shared", outgoing::in_files(&repository, &scanner)?)?;
 
+    own_clone::complete(cx, &repository)?;
+    own_clone::complete_lines(cx, &repository)?;
     let before = repository.head()?.map(|head| repository.tree(&head)).transpose()?;
     let left = parts::left_alone(&repository)?;
     let mut changed = changes::on_disk(&repository, before.as_ref())?;
     changed.retain(|change| !left.contains(&change.path));
     let changed = differences(&changed);
-    let message = args.message.map_or_else(|| share::message(&changed), |message| format!("{}\n", message.trim_end()));
+    let message = match args.message {
+        Some(message) => format!("{}\n", message.trim_end()),
+        None if share::ends_a_merge(&repository) => share::SETTLED.to_owned(),
+        None => share::message(&changed),
+    };
     // The message names what was changed, and with it the names of files.
     leaks::refuse("nothing is committed or shared", scanner.message(message.as_bytes()))?;
     if !left.is_empty() {
@@ -59,9 +67,9 @@ pub fn run(cx: &Context, args: ShareArgs) -> Result<(), Failure> {
     let Some(tip) = repository.head()?.map(|head| head.id()) else {
         return Err(Failure::new("there is nothing to share: the project has no files"));
     };
-    let outgoing = outgoing::commits(&repository, tip, &outgoing::known_at(&repository, &remote.name)?)?;
-    leaks::refuse("nothing is shared", outgoing::in_commits(&repository, &scanner, &outgoing)?)?;
-    match push::push(&repository, &remote, tip)? {
+    let there = outgoing::known_at(&repository, &remote.name)?;
+    leaks::refuse("nothing is shared", outgoing::in_pushed(&repository, &scanner, &branch, tip, &there)?)?;
+    match push::push(&repository, &remote, tip).map_err(|trouble| not_pushed(trouble, committed))? {
         Pushed::Behind => Err(behind(&remote)),
         Pushed::Nothing => {
             report(cx, &remote, None, &[]);
@@ -82,6 +90,15 @@ fn refuse_unsettled(repository: &Repository) -> Result<(), Failure> {
     let failure = Failure::new("nothing is shared: the last update is still in conflict");
     let failure = share::how_to_settle(&paths).into_iter().fold(failure, Failure::hint);
     Err(failure.hint("`resilmesh update --abort` goes back to before the update"))
+}
+
+/// What was committed stays so, and the next share pushes it.
+fn not_pushed(trouble: Trouble, committed: Option<Oid>) -> Failure {
+    let mut failure = Failure::from(trouble);
+    if let Some(id) = committed {
+        failure.message = format!("committed as {}, not pushed: {}", short(id), failure.message);
+    }
+    failure
 }
 
 fn behind(remote: &Remote) -> Failure {

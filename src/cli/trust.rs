@@ -10,6 +10,8 @@ use super::Context;
 use super::completion;
 use super::failure::Failure;
 use crate::mesh::model::Mesh;
+use crate::project::content::Entry;
+use crate::project::load::ProjectFiles;
 use crate::project::names;
 use crate::project::position::{Diagnostic, Severity};
 use crate::project::printable::printable;
@@ -29,6 +31,9 @@ pub struct TrustArgs {
     /// Show how everything stands, and change nothing
     #[arg(long, conflicts_with = "names")]
     pub list: bool,
+    /// Show every file with its text
+    #[arg(long, conflicts_with = "list")]
+    pub show: bool,
 }
 
 /// Shows, asks, and remembers.
@@ -36,12 +41,18 @@ pub struct TrustArgs {
 /// # Errors
 /// When something cannot be trusted, or the answer is no.
 pub fn run(cx: &Context, args: &TrustArgs) -> Result<(), Failure> {
-    let files = cx.project()?;
-    let mut gate = Gate::open(&files)?;
+    let mut files = cx.project()?;
     if args.list {
-        list(cx, &gate);
+        // The hash of everything is that of what is in use: it is what `up` asks for.
+        let hash = Gate::open(&files)?.whole();
+        with_unused(&mut files);
+        list(cx, &Gate::open(&files)?, &hash);
         return Ok(());
     }
+    if !args.names.is_empty() {
+        with_unused(&mut files);
+    }
+    let mut gate = Gate::open(&files)?;
     let wanted: Vec<Subject> =
         chosen(&gate, &args.names)?.into_iter().filter(|subject| !gate.standing(subject).may_run()).cloned().collect();
     let broken: Vec<_> = wanted.iter().flat_map(|subject| subject.broken.clone()).collect();
@@ -50,7 +61,7 @@ pub fn run(cx: &Context, args: &TrustArgs) -> Result<(), Failure> {
     }
     let shown: Vec<Shown<'_>> = wanted.iter().map(|subject| Shown::new(&gate, subject)).collect();
     if !cx.ui.json {
-        shown.iter().for_each(|shown| shown.print(cx));
+        shown.iter().for_each(|shown| shown.print(cx, args.show));
     }
     if wanted.is_empty() {
         if cx.ui.json {
@@ -60,7 +71,8 @@ pub fn run(cx: &Context, args: &TrustArgs) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    let question = format!("let {} run on this machine?", names::list(wanted.iter().map(Subject::name)));
+    let hint = if args.show { "" } else { "; `--show` shows the texts" };
+    let question = format!("let {} run on this machine{hint}?", names::list(wanted.iter().map(Subject::name)));
     if !cx.yes && !cx.ui.confirm(&question, "--yes")? {
         return Err(Failure::new("nothing was trusted"));
     }
@@ -71,6 +83,15 @@ pub fn run(cx: &Context, args: &TrustArgs) -> Result<(), Failure> {
     }
     cx.ui.progress(format!("trusted {}", names::list(wanted.iter().map(Subject::name))));
     Ok(())
+}
+
+/// Takes in the products of catalogues that no instance uses.
+pub(super) fn with_unused(files: &mut ProjectFiles) {
+    let pinned: Vec<String> = files.lock.product_names().map(str::to_owned).collect();
+    for name in pinned {
+        // One that cannot be used is told of by whatever uses it.
+        files.need_product(&name);
+    }
 }
 
 /// The subjects of these names; all of them when none is named.
@@ -97,8 +118,11 @@ pub(super) fn permit(cx: &Context, products: BTreeSet<String>) -> Result<Trusted
     let gate = Gate::open(&cx.project()?)?;
     gate.permit(products).map_err(|refused| {
         let Refused { found, names, came, hash } = refused;
-        Failure::new(format!("nothing was started: there is code that is not trusted; it {came}"))
-            .found(found)
+        let failure =
+            Failure::new(format!("nothing was started: there is code that is not trusted; it {came}")).found(found);
+        // What is broken is mended first: no answer and no variable makes it trusted.
+        let Some(hash) = hash else { return failure };
+        failure
             .hint(format!("`resilmesh trust {}` shows it file by file, and asks", names.join(" ")))
             .hint(format!("without a terminal, RESILMESH_TRUST={hash} trusts exactly this content"))
     })
@@ -107,21 +131,24 @@ pub(super) fn permit(cx: &Context, products: BTreeSet<String>) -> Result<Trusted
 /// Says what `up` would refuse for want of trust.
 pub(super) fn note(cx: &Context, mesh: &Mesh) -> Result<(), Failure> {
     let gate = Gate::open(&cx.project()?)?;
-    if let Err(Refused { found, names, .. }) = gate.permit(used_by(mesh)) {
+    if let Err(Refused { found, names, hash, .. }) = gate.permit(used_by(mesh)) {
         for found in found {
             cx.ui.diagnostic(&Diagnostic { severity: Severity::Warning, ..found });
         }
-        cx.ui.warning(&format!("`resilmesh up` refuses until then: `resilmesh trust {}`", names.join(" ")));
+        cx.ui.warning(&match hash {
+            Some(_) => format!("`resilmesh up` refuses until then: `resilmesh trust {}`", names.join(" ")),
+            None => "`resilmesh up` refuses until that is mended".to_owned(),
+        });
     }
     Ok(())
 }
 
-fn list(cx: &Context, gate: &Gate) {
+fn list(cx: &Context, gate: &Gate, hash: &str) {
     let shown: Vec<Shown<'_>> = gate.subjects.iter().map(|subject| Shown::new(gate, subject)).collect();
     if cx.ui.json {
-        cx.ui.document(&json!({"schema": 1, "hash": gate.whole(), "subjects": shown}));
+        cx.ui.document(&json!({"schema": 1, "hash": hash, "subjects": shown}));
     } else if shown.is_empty() {
-        cx.ui.progress("no product of the project has code; built-in products are trusted");
+        cx.ui.progress("no product of the project or its catalogues has code; built-in products are trusted");
     } else {
         let row = |shown: &Shown<'_>| {
             [shown.kind, shown.name, shown.standing, shown.hash].iter().map(|cell| (*cell).to_owned()).collect()
@@ -164,7 +191,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    fn print(&self, cx: &Context) {
+    fn print(&self, cx: &Context, texts: bool) {
         let ui = &cx.ui;
         ui.line(ui.paint_data("1", &format!("{}: {}", printable(&self.subject.title), self.came)));
         ui.line(format!("  runs: {}", self.runs.join(", ")));
@@ -174,14 +201,32 @@ impl<'a> Shown<'a> {
                 ui.line(format!("  declares that it needs: {asks}"));
                 for (path, entry) in &self.subject.content.0 {
                     ui.line(format!("  {}  {}", printable(path), describe(entry)));
+                    if texts {
+                        print_text(cx, entry);
+                    }
                 }
             }
             Some(at) => {
                 ui.line(format!("  declares that it needs, new since {at}: {asks}"));
                 self.review.files.iter().for_each(|file| print_change(cx, file));
+                for (path, entry) in self.subject.content.0.iter().filter(|_| texts) {
+                    ui.line(format!("  {}  {}", printable(path), describe(entry)));
+                    print_text(cx, entry);
+                }
             }
         }
         ui.line(format!("  hash {}", self.hash));
+    }
+}
+
+/// Shows what is in a file.
+fn print_text(cx: &Context, entry: &Entry) {
+    match entry {
+        Entry::File { text: Some(text), .. } => {
+            text.lines().for_each(|line| cx.ui.line(format!("    | {}", printable(line))));
+        }
+        Entry::File { text: None, .. } => cx.ui.line("    (no text, or too long to be kept: look at the file itself)"),
+        Entry::Link { .. } => {}
     }
 }
 

@@ -1,7 +1,8 @@
 //! The only code that prints: data to standard output, all else to standard error.
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
+use dialoguer::console::Term;
 use serde::Serialize;
 
 use super::failure::{Failure, Kind};
@@ -31,6 +32,7 @@ pub struct Ui {
     debug: bool,
     color: bool,
     data_color: bool,
+    asks_at_session: bool,
 }
 
 impl Ui {
@@ -42,16 +44,30 @@ impl Ui {
             Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
         };
         let (color, data_color) = (on(std::io::stderr().is_terminal()), on(std::io::stdout().is_terminal()));
-        Self { json, quiet, debug, color, data_color }
+        Self { json, quiet, debug, color, data_color, asks_at_session: false }
+    }
+
+    /// One that asks for secrets at the terminal of the session, where git has standard input and
+    /// output for itself.
+    #[must_use]
+    pub fn at_session(mut self) -> Self {
+        self.asks_at_session = true;
+        self
     }
 
     /// Prints data: one line to standard output. A reader that has gone ends the process quietly,
-    /// as it does for other commands in a pipe.
+    /// as it does for other commands in a pipe; data that cannot be written ends it with an error.
     pub fn line(&self, text: impl AsRef<str>) {
         let mut out = std::io::stdout().lock();
-        if writeln!(out, "{}", text.as_ref()).and_then(|()| out.flush()).is_err() {
+        let written = writeln!(out, "{}", text.as_ref()).and_then(|()| out.flush());
+        drop(out);
+        let Err(error) = written else { return };
+        // Nothing that a command does after its output depends on that being read.
+        if error.kind() == ErrorKind::BrokenPipe {
             std::process::exit(0);
         }
+        self.failure(&Failure::new(format!("standard output cannot be written: {error}")));
+        std::process::exit(1);
     }
 
     /// Prints data as JSON, in one document.
@@ -149,11 +165,13 @@ impl Ui {
             return Err(Failure::usage(format!("there is no terminal to ask at: {question}"))
                 .hint(format!("`{flag}` answers yes")));
         }
-        dialoguer::Confirm::new()
-            .with_prompt(question)
-            .default(false)
-            .interact()
-            .map_err(|error| Failure::new(format!("the question could not be asked: {error}")))
+        // By the line, as the terminal itself reads it: nothing has to be put right again if Ctrl-C ends it.
+        let failed = |error: std::io::Error| Failure::new(format!("the question could not be asked: {error}"));
+        let mut screen = std::io::stderr().lock();
+        write!(screen, "{question} [y/N] ").and_then(|()| screen.flush()).map_err(failed)?;
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).map_err(failed)?;
+        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 
     /// Whether somebody can be asked.
@@ -167,14 +185,24 @@ impl Ui {
     /// # Errors
     /// When asking fails, in a few words.
     pub fn hidden(&self, prompt: &str, again: Option<&str>) -> Result<Option<Secret>, String> {
-        if !self.can_ask() {
-            return Ok(None);
-        }
+        let Some(terminal) = self.terminal() else { return Ok(None) };
         let mut question = dialoguer::Password::new().with_prompt(prompt).allow_empty_password(true);
         if let Some(again) = again {
             question = question.with_confirmation(again, "they differ; once more");
         }
-        question.interact().map(|typed| Some(Secret::new(typed))).map_err(|error| error.to_string())
+        question.interact_on(&terminal).map(|typed| Some(Secret::new(typed))).map_err(|error| error.to_string())
+    }
+
+    /// Where secrets are asked for, if anywhere.
+    fn terminal(&self) -> Option<Term> {
+        if self.can_ask() {
+            return Some(Term::stderr());
+        }
+        if !self.asks_at_session || std::env::var_os("GIT_TERMINAL_PROMPT").is_some_and(|value| value == "0") {
+            return None;
+        }
+        let terminal = std::fs::File::options().read(true).write(true).open("/dev/tty").ok()?;
+        Some(Term::read_write_pair(terminal.try_clone().ok()?, terminal))
     }
 
     /// Prints a secret's bytes as they are, with a line end after text.

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::Context;
 use super::failure::Failure;
+use super::trust::with_unused;
 use crate::project::names;
 use crate::trust::Gate;
 
@@ -19,7 +20,9 @@ pub struct UntrustArgs {
 /// # Errors
 /// When something named was not trusted.
 pub fn run(cx: &Context, args: &UntrustArgs) -> Result<(), Failure> {
-    let mut gate = Gate::open(&cx.project()?)?;
+    let mut files = cx.project()?;
+    with_unused(&mut files);
+    let mut gate = Gate::open(&files)?;
     let remembered = gate.remembered();
     let name = |key: &String| key.split_once('/').map_or(key.clone(), |(_, name)| name.to_owned());
     if let Some(unknown) = args.names.iter().find(|wanted| !remembered.iter().any(|key| name(key) == **wanted)) {

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::Context;
 use super::failure::Failure;
+use super::own_clone;
 use crate::git::merge::Conflict;
 use crate::git::repository::Repository;
 use crate::git::share;
@@ -37,6 +38,7 @@ pub fn run(cx: &Context, args: UpdateArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let remote = update::remote(&repository)?;
+    own_clone::complete(cx, &repository)?;
     match update::update(&repository, &remote)? {
         Updated::Nothing => {
             report(cx, "up_to_date", &[]);

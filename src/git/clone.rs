@@ -69,7 +69,7 @@ fn fetch(address: &str, into: &Path) -> Result<(), Trouble> {
     if said.done {
         return Ok(());
     }
-    let trouble = Trouble::new(format!("`{address}` cannot be fetched: {}", said.complaint()));
+    let trouble = Trouble::new(format!("`{address}` cannot be fetched{}", said.told()));
     Err(said.advice().into_iter().fold(trouble, Trouble::hint))
 }
 

@@ -17,9 +17,17 @@ use super::trouble::Trouble;
 /// When a file that says so is there and cannot be read.
 pub fn allow_list(repository: &Repository) -> Result<AllowList, Trouble> {
     repository.projects()?.into_iter().try_fold(AllowList::default(), |list, project| {
-        let text = on_disk_content(&repository.top().join(&project).join(ALLOW_FILE))?.unwrap_or_default();
-        Ok(list.and(AllowList::parse(&String::from_utf8_lossy(&text), &project)))
+        Ok(list.and(allow_list_of(&repository.top().join(&project), &project)?))
     })
+}
+
+/// What the project in a folder says of it; paths get `base` before them.
+///
+/// # Errors
+/// When a file that says so is there and cannot be read.
+pub fn allow_list_of(project: &Path, base: &Path) -> Result<AllowList, Trouble> {
+    let text = on_disk_content(&project.join(ALLOW_FILE))?.unwrap_or_default();
+    Ok(AllowList::parse(&String::from_utf8_lossy(&text), base))
 }
 
 /// The secrets in files that are about to be committed.
@@ -67,6 +75,36 @@ pub fn known_at(repository: &Repository, remote: &str) -> Result<Vec<Oid>, Troub
         known.extend(reference?.peel_to_commit().ok().map(|commit| commit.id()));
     }
     Ok(known)
+}
+
+/// The secrets in what is pushed under a name: in the name, in the messages of tags, and in the
+/// commits that the other side has not got.
+///
+/// # Errors
+/// When something cannot be read, or is nothing that can be looked through.
+pub fn in_pushed(
+    repository: &Repository,
+    scanner: &Scanner,
+    name: &str,
+    tip: Oid,
+    there: &[Oid],
+) -> Result<Vec<Finding>, Trouble> {
+    let mut found = scanner.name_of_reference(name);
+    let mut object = repository.inner.find_object(tip, None)?;
+    while let Some(tag) = object.as_tag() {
+        found.extend(scanner.message_of_tag(tag.message_bytes().unwrap_or_default()));
+        found.extend(tag.name_bytes().utf8_chunks().flat_map(|part| scanner.name_of_reference(part.valid())));
+        object = tag.target()?;
+    }
+    if object.as_commit().is_none() {
+        let kind = object.kind().map_or("something unknown", |kind| kind.str());
+        return Err(Trouble::new(format!("a tag leads to a {kind}, which is not looked through for secrets"))
+            .hint("tag a commit instead"));
+    }
+    found.extend(in_commits(repository, scanner, &commits(repository, object.id(), there)?)?);
+    found.sort();
+    found.dedup();
+    Ok(found)
 }
 
 /// The secrets in these commits: in their messages, and in every file that one of them has changed.

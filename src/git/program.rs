@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::trouble::Trouble;
+use crate::project::position::one_line;
 use crate::vault::sources::PASSPHRASE_VARIABLES;
 
 /// Set for the hook of a push that [`super::share`] makes: the commit that it has looked through.
@@ -125,16 +126,27 @@ impl Default for Git {
 }
 
 impl Said {
-    /// What it complained of, on one line, without its own decoration.
-    pub fn complaint(&self) -> String {
-        let told: Vec<&str> = self
+    /// What it complained of, without its own decoration: after a colon on one line, or on lines of
+    /// their own.
+    pub fn told(&self) -> String {
+        self.told_first(None)
+    }
+
+    /// The same with another reason before it.
+    pub fn told_first(&self, reason: Option<&str>) -> String {
+        let told = self
             .err
             .lines()
             .map(|line| line.trim_start_matches("remote:").trim())
             .map(|line| line.strip_prefix("fatal: ").or_else(|| line.strip_prefix("error: ")).unwrap_or(line))
-            .filter(|line| !line.is_empty() && !line.starts_with("hint:") && !line.starts_with("Cloning into"))
-            .collect();
-        if told.is_empty() { "git failed without a word".to_owned() } else { told.join("; ") }
+            .filter(|line| !line.is_empty() && !line.starts_with("hint:") && !line.starts_with("Cloning into"));
+        // The other side has a part in what git says.
+        let told: Vec<String> = reason.into_iter().chain(told).map(one_line).collect();
+        match &told[..] {
+            [] => ": git failed without a word".to_owned(),
+            [only] => format!(": {only}"),
+            several => format!(":\n  {}", several.join("\n  ")),
+        }
     }
 
     /// What its user may do about it.
@@ -221,6 +233,16 @@ mod tests {
         ] {
             assert_eq!(check_address(good), Ok(()), "{good}");
         }
+    }
+
+    #[test]
+    fn what_git_says_is_laid_out() {
+        let said = |err: &str| Said { done: false, out: String::new(), err: err.to_owned() };
+        assert_eq!(said("").told(), ": git failed without a word");
+        assert_eq!(said("fatal: no\nhint: x\n").told(), ": no");
+        let several = said("remote: \u{1b}[31mno\nfatal: Could not read\n\nand so on\n");
+        assert_eq!(several.told(), ":\n  \\u{1b}[31mno\n  Could not read\n  and so on");
+        assert_eq!(said("fatal: no\n").told_first(Some("[remote rejected]")), ":\n  [remote rejected]\n  no");
     }
 
     #[test]

@@ -131,7 +131,6 @@ fn status(said: &Said) -> Option<char> {
 
 fn refused(remote: &Remote, said: &Said) -> Trouble {
     let reason = said.out.lines().find_map(|line| line.strip_prefix('!')?.rsplit_once('\t').map(|(_, reason)| reason));
-    let reason = reason.map_or_else(|| said.complaint(), |reason| format!("{reason}; {}", said.complaint()));
-    let trouble = Trouble::new(format!("`{}` does not take the mesh: {reason}", remote.url));
+    let trouble = Trouble::new(format!("`{}` does not take the mesh{}", remote.url, said.told_first(reason)));
     said.advice().into_iter().fold(trouble, Trouble::hint)
 }

@@ -15,6 +15,11 @@ pub(super) const BRANCH: &str = "main";
 /// By this line a hook is known to be ours.
 const OURS: &str = "# Made by resilmesh";
 
+/// What git knows our ways to merge by, and how it shows each.
+const DRIVERS: [(&str, &str); 2] = [("resilmesh", "key by key"), ("resilmesh-secret", "one side of a secret")];
+/// What git gives to the program that merges.
+const DRIVER_ARGUMENTS: &str = " git-merge %O %A %B %P";
+
 /// What came of telling git about meshes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hook {
@@ -44,8 +49,8 @@ pub fn create(project: &Path) -> Result<Repository, Trouble> {
 /// When the repository's configuration cannot be written.
 pub fn register(repository: &Repository, program: &Path) -> Result<Hook, Trouble> {
     let mut config = repository.inner.config()?.open_level(git2::ConfigLevel::Local)?;
-    let call = format!("{} git-merge %O %A %B %P", quoted(program));
-    for (driver, name) in [("resilmesh", "key by key"), ("resilmesh-secret", "one side of a secret")] {
+    let call = format!("{}{DRIVER_ARGUMENTS}", quoted(program));
+    for (driver, name) in DRIVERS {
         config.set_str(&format!("merge.{driver}.name"), name)?;
         config.set_str(&format!("merge.{driver}.driver"), &call)?;
     }
@@ -62,6 +67,24 @@ pub fn register(repository: &Repository, program: &Path) -> Result<Hook, Trouble
     }
     write_program(&folder, &hook, &script(program)).map_err(|error| Trouble::io(&hook, &error))?;
     Ok(Hook::Installed)
+}
+
+/// Whether git knows how documents of a mesh are merged, by a program that is still there, and
+/// whether a hook looks at what is pushed: a repository that git itself has cloned has neither.
+///
+/// # Errors
+/// When the repository's configuration cannot be read.
+pub fn is_registered(repository: &Repository) -> Result<bool, Trouble> {
+    let config = repository.inner.config()?.snapshot()?;
+    let merges = DRIVERS.iter().all(|(driver, _)| {
+        let call = config.get_string(&format!("merge.{driver}.driver")).unwrap_or_default();
+        let program = call.strip_suffix(DRIVER_ARGUMENTS).map(|program| program.trim_matches('\''));
+        program.is_some_and(|program| Path::new(&program.replace(r"'\''", "'")).is_file())
+    });
+    let folder = repository.inner.commondir().join("hooks");
+    // Hooks that lie elsewhere are the user's own affair, and named when the merging is set up.
+    let is_elsewhere = configured_hooks(repository).is_some_and(|elsewhere| elsewhere != folder);
+    Ok(merges && (is_elsewhere || folder.join("pre-push").exists()))
 }
 
 /// Where the user's configuration says that hooks are.

@@ -85,10 +85,19 @@ fn settle_one(path: &Path) -> String {
     }
 }
 
+/// The message for a commit that ends a merge which its user has settled: what is in it stands in the
+/// commits that it joins.
+pub const SETTLED: &str = "Join what others shared, settled by hand\n";
+
+/// Whether a merge is open, which the next commit ends.
+pub fn ends_a_merge(repository: &Repository) -> bool {
+    repository.inner.state() == RepositoryState::Merge
+}
+
 /// The message for a commit of these changes, in words of the mesh.
 pub fn message(changes: &[Difference]) -> String {
     match changes {
-        [] => "Join what others shared\n".to_owned(),
+        [] => "Change files of the mesh\n".to_owned(),
         [only] => format!("{}\n", capital(&only.to_string())),
         several => {
             let named: Vec<String> = several.iter().take(NAMED).map(|change| change.of.to_string()).collect();

@@ -86,7 +86,7 @@ pub fn abort(repository: &Repository) -> Result<(), Trouble> {
     }
     // git knows how to keep what was not committed before.
     let said = Git::within(repository).args(["merge", "--abort"]).run()?;
-    if said.done { Ok(()) } else { Err(Trouble::new(format!("git cannot go back: {}", said.complaint()))) }
+    if said.done { Ok(()) } else { Err(Trouble::new(format!("git cannot go back{}", said.told()))) }
 }
 
 fn fetch(repository: &Repository, remote: &Remote) -> Result<(), Trouble> {
@@ -99,7 +99,7 @@ fn fetch(repository: &Repository, remote: &Remote) -> Result<(), Trouble> {
     if said.done {
         return Ok(());
     }
-    let trouble = Trouble::new(format!("`{}` cannot be fetched: {}", remote.url, said.complaint()));
+    let trouble = Trouble::new(format!("`{}` cannot be fetched{}", remote.url, said.told()));
     Err(said.advice().into_iter().fold(trouble, Trouble::hint))
 }
 

@@ -166,10 +166,58 @@ impl HookContext {
     }
 
     fn read(&self, of: &Party, key: &str) -> Result<String, HookError> {
+        // A key with a path in it would lead to the secrets of others.
+        if key.is_empty() || crate::project::names::id(key) != key {
+            return Err(HookError::new(format!("`{key}` cannot be the name of a secret")));
+        }
         let path = self.secrets.join(&of.id).join(key);
         fs::read_to_string(&path).map(|text| text.trim_end_matches(['\r', '\n']).to_owned()).map_err(|error| {
             HookError::new(format!("password file `{}` cannot be read: {error}", path.display()))
                 .hint("`resilmesh up` writes it")
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn party(name: &str) -> Party {
+        Party {
+            name: name.to_owned(),
+            id: name.to_owned(),
+            product: "x".to_owned(),
+            managed: true,
+            settings: std::collections::BTreeMap::default(),
+            takes: Vec::default(),
+            gives: Vec::default(),
+            endpoints: std::collections::BTreeMap::default(),
+        }
+    }
+
+    #[test]
+    fn a_hook_gets_the_secrets_of_its_own_instance_and_its_peer_only() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for instance in ["bus", "siem", "other"] {
+            fs::create_dir(folder.path().join(instance)).expect("writable");
+            fs::write(folder.path().join(instance).join("token"), format!("of {instance}\n")).expect("writable");
+        }
+        let call = Call {
+            own: party("bus"),
+            peer: Some(party("siem")),
+            plug: None,
+            role: None,
+            topic: None,
+            mode: None,
+            format: None,
+            settings: std::collections::BTreeMap::default(),
+        };
+        let context = HookContext { call, secrets: folder.path().to_owned(), control: None };
+        assert_eq!(context.secret("token").ok().as_deref(), Some("of bus"));
+        assert_eq!(context.peer_secret("token").ok().as_deref(), Some("of siem"));
+        for key in ["../other/token", "/etc/hostname", ""] {
+            let refused = context.secret(key).expect_err("refused");
+            assert_eq!(refused.what, format!("`{key}` cannot be the name of a secret"));
+        }
     }
 }

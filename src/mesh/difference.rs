@@ -16,6 +16,8 @@ use crate::project::{setting, yaml};
 
 /// The longest value that is shown whole.
 const LONGEST: usize = 60;
+/// How many of several secrets are named.
+const NAMED: usize = 5;
 
 /// A file that is not the same in both states; paths are relative to the project. The bytes are
 /// those of the file only if [`Subject::has_content`].
@@ -70,7 +72,7 @@ pub struct Difference {
 
 /// What the changes of files mean, sorted.
 pub fn differences(changes: &[FileChange]) -> Vec<Difference> {
-    let mut found = Vec::new();
+    let mut found: Vec<Difference> = Vec::new();
     let mut products: BTreeMap<Subject, Vec<&FileChange>> = BTreeMap::new();
     for change in changes {
         match Subject::of(&change.path) {
@@ -79,8 +81,33 @@ pub fn differences(changes: &[FileChange]) -> Vec<Difference> {
         }
     }
     found.extend(products.into_iter().map(|(of, changes)| Difference { how: product(&changes), of }));
+    let mut found = together(found);
     found.sort_by(|one, other| one.of.cmp(&other.of));
     found
+}
+
+/// Secrets that may have changed for one reason are told as one change.
+///
+/// Whether a value is new, or only encrypted to other keys, cannot be seen without a key. When the
+/// recipients change, or somebody rotates, all files change and most values do not.
+fn together(found: Vec<Difference>) -> Vec<Difference> {
+    let changed = |one: &Difference| matches!(one.how, How::Changed { .. });
+    let recipients = found.iter().any(|one| matches!(one.of, Subject::Recipients { .. }) && changed(one));
+    let (secrets, mut others): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|one| matches!(one.of, Subject::Secret { .. }) && changed(one));
+    if secrets.is_empty() || secrets.len() == 1 && !recipients {
+        others.extend(secrets);
+        return others;
+    }
+    let names = secrets.into_iter().filter_map(|one| match one.of {
+        Subject::Secret { secret } => Some(secret),
+        _ => None,
+    });
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    let how = How::Changed { keys: Vec::new(), files: Vec::new() };
+    others.push(Difference { of: Subject::Secrets { secrets: names }, how });
+    others
 }
 
 fn single(of: Subject, change: &FileChange) -> Difference {
@@ -163,6 +190,12 @@ fn members(before: &[u8], after: &[u8]) -> Vec<KeyChange> {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Subject::Secrets { secrets } = &self.of {
+            let named: Vec<String> = secrets.iter().take(NAMED).map(|name| one_line(name)).collect();
+            let more = secrets.len().saturating_sub(NAMED);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            return write!(f, "{} re-encrypted or changed: {}{more}", self.of, named.join(", "));
+        }
         match &self.how {
             How::Added => write!(f, "{} added", self.of),
             How::Removed => write!(f, "{} removed", self.of),
@@ -248,12 +281,32 @@ mod tests {
         instance bus: setting b taken out (was 1), setting c set to ["x"], setting max_age 30d -> 90d, zone set to dmz
         plug alerts edr-1 -> siem-1 added
         plug alerts edr-1 -> siem-1 (pull) removed
-        secret edr/token changed
+        1 secret re-encrypted or changed: edr/token
         recipients of the secrets: BBB removed, CCC added
         public key CCC for the secrets added
         file README.md added
         file evil\nname added
         "#);
+    }
+
+    #[test]
+    fn secrets_that_change_at_once_are_told_as_one_change() {
+        let secret = |name: &str| change(&format!("secrets/{name}.gpg"), Some(""), Some(""));
+        assert_eq!(words(&[secret("a")]), "secret a changed\n");
+        let all: Vec<FileChange> = ["g", "f", "e", "d", "c", "b", "x/a"].map(secret).into();
+        assert_eq!(words(&all), "7 secrets re-encrypted or changed: b, c, d, e, f and 2 more\n");
+        let joins = change("secrets/.gpg-id", Some("AAA\n"), Some("AAA\nCCC\n"));
+        let gone = change("secrets/old.gpg", Some(""), None);
+        let told = words(&[secret("a"), secret("b"), gone, change("secrets/new.gpg", None, Some("")), joins]);
+        insta::assert_snapshot!(told, @"
+        secret new added
+        secret old removed
+        2 secrets re-encrypted or changed: a, b
+        recipients of the secrets: CCC added
+        ");
+        let found = serde_json::to_value(differences(&all[5..])).expect("JSON");
+        assert_eq!(found[0]["what"], "secrets");
+        assert_eq!(found[0]["secrets"], serde_json::json!(["b", "x/a"]));
     }
 
     #[test]

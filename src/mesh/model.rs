@@ -135,7 +135,7 @@ pub struct Fetch {
 pub struct Program {
     /// `resilmesh` for ourselves, else the name of a program.
     pub program: String,
-    /// Its arguments; templates that see `files`, `data`, `control`.
+    /// Its arguments; templates that see `files`, `data`, `control` and, unless it is built in, `product`.
     pub args: Vec<String>,
     /// How to get it.
     pub fetch: Option<Fetch>,

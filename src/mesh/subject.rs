@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::model::{Mode, PlugId};
 use crate::project::load::{CONFIG, INSTANCES, PRODUCTS};
+use crate::project::names;
 use crate::project::plug_file::topic_and_mode;
 use crate::project::position::one_line;
 use crate::project::project_file;
@@ -46,6 +47,11 @@ pub enum Subject {
     Secret {
         /// Its name.
         secret: String,
+    },
+    /// Several secrets that changed at once. No single file stands for them.
+    Secrets {
+        /// Their names.
+        secrets: Vec<String>,
     },
     /// Who may read the secrets, or those below a folder of the vault.
     Recipients {
@@ -125,6 +131,7 @@ impl fmt::Display for Subject {
                 format!("plug {} {} -> {}{mode}", plug.topic, plug.source, plug.destination)
             }
             Self::Secret { secret } => format!("secret {secret}"),
+            Self::Secrets { secrets } => names::counted(secrets.len(), "secret"),
             Self::Recipients { folder } if folder.is_empty() => "recipients of the secrets".to_owned(),
             Self::Recipients { folder } => format!("recipients of the secrets in {folder}"),
             Self::PublicKey { key } => format!("public key {key} for the secrets"),

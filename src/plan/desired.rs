@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use minijinja::{Environment, context};
+use minijinja::{Environment, UndefinedBehavior};
 
 use super::journal::{Undo, numbered_setup_key, setup_key};
 use super::paths::StateFolder;
@@ -15,12 +15,15 @@ use super::secrets::Secrets;
 use super::step::{Launch, Setup};
 use super::{calls, digest_of};
 use crate::hooks::{self, Call, HostedHook, Kind};
-use crate::mesh::model::{DeclaredHook, End, HookKind, Instance, Mesh, Plug, PlugId, ReadyProbe, Service};
+use crate::mesh::model::{DeclaredHook, End, HookKind, Instance, Mesh, Plug, PlugId, Product, ReadyProbe, Service};
 use crate::project::position::Diagnostic;
 use crate::runtime::{Ready, ServiceSpec};
 
 /// How long a service may take to stop before it is killed.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+/// Steps of the template language for one argument.
+const ARGUMENT_STEPS: u64 = 10_000;
 
 /// The program of a service on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -220,7 +223,13 @@ fn spec(
         ReadyProbe::Tcp { port } => Ready::Tcp(address(port)?),
     };
     let folder = machine.state.rendered(name);
-    let args = args(&service.embedded.args, &folder, &machine.state.data(name), &program.control).map_err(wrong)?;
+    let places = Places {
+        files: &folder,
+        data: &machine.state.data(name),
+        control: &program.control,
+        product: product_folder(mesh.product_of(instance), machine.state),
+    };
+    let args = args(&service.embedded.args, &places).map_err(wrong)?;
     let has_control = service.embedded.args.iter().any(|arg| arg.contains("control"));
     let spec = ServiceSpec {
         instance: name.clone(),
@@ -247,11 +256,34 @@ pub(super) fn typed_secrets<'a>(mesh: &'a Mesh, instance: &Instance) -> impl Ite
     mesh.product_of(instance).settings.iter().filter(|setting| setting.secret).map(|setting| setting.name.as_str())
 }
 
-fn args(templates: &[String], files: &Path, data: &Path, control: &Path) -> Result<Vec<String>, String> {
-    let context = context! { files => files.to_string_lossy(), data => data.to_string_lossy(), control => control.to_string_lossy() };
-    let environment = Environment::new();
-    let render =
-        |arg: &String| environment.render_str(arg, &context).map_err(|error| format!("argument `{arg}`: {error}"));
+/// The folder of a product's files on this machine; none if it is built in.
+fn product_folder(product: &Product, state: &StateFolder) -> Option<PathBuf> {
+    Some(state.root().parent()?.join(hooks::folder(product)?))
+}
+
+/// What the arguments of a program may name.
+struct Places<'a> {
+    files: &'a Path,
+    data: &'a Path,
+    control: &'a Path,
+    product: Option<PathBuf>,
+}
+
+fn args(templates: &[String], places: &Places<'_>) -> Result<Vec<String>, String> {
+    let Places { files, data, control, product } = places;
+    let mut known = BTreeMap::from([("files", *files), ("data", *data), ("control", *control)]);
+    known.extend(product.as_deref().map(|product| ("product", product)));
+    let context: BTreeMap<&str, String> =
+        known.into_iter().map(|(name, path)| (name, path.to_string_lossy().into_owned())).collect();
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(ARGUMENT_STEPS));
+    let render = |arg: &String| {
+        environment.render_str(arg, &context).map_err(|error| {
+            let there = context.keys().copied().collect::<Vec<_>>().join("`, `");
+            format!("argument `{arg}`: {} (there is `{there}`)", error.kind())
+        })
+    };
     templates.iter().map(render).collect()
 }
 
@@ -273,4 +305,23 @@ fn collect(folder: &Path, below: &str, files: &mut BTreeMap<String, Vec<u8>>) ->
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_name_folders_and_nothing_else() {
+        let [files, data, control] = ["/f", "/d", "/c"].map(Path::new);
+        let args = |arg: &str, product: Option<&str>| {
+            args(&[arg.to_owned()], &Places { files, data, control, product: product.map(PathBuf::from) })
+        };
+        let all = args("{{ product }}/run.py {{ files }} {{ data }} {{ control }}", Some("/p"));
+        assert_eq!(all, Ok(vec!["/p/run.py /f /d /c".to_owned()]));
+        let built_in = args("{{ product }}/run.py", None).expect_err("built-in products have no folder");
+        assert_eq!(built_in, "argument `{{ product }}/run.py`: undefined value (there is `control`, `data`, `files`)");
+        assert!(args("{{ prodct }}", Some("/p")).is_err());
+        assert!(args("{% for i in range(9999) %}{{ i }}{% endfor %}", None).is_err());
+    }
 }

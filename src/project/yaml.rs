@@ -98,6 +98,9 @@ impl Node {
     }
 }
 
+/// How git starts what two people changed differently.
+const CONFLICT: &str = "<<<<<<< ";
+
 /// Reads the one document of a file. An empty file is [`Value::Null`].
 ///
 /// # Errors
@@ -282,6 +285,14 @@ impl Builder<'_> {
     }
 
     fn syntax(&self, error: &saphyr_parser::ScanError) -> Diagnostic {
+        if let Some(index) = lines(self.text).iter().position(|line| line.starts_with(CONFLICT)) {
+            return self
+                .error(Mark::new(index + 1, 1), "two people's changes are in conflict here, and git has marked both")
+                .with_hint(
+                    "keep what is right of what stands between `<<<<<<<` and `>>>>>>>`, take out these marks, then \
+                     `resilmesh share`; `resilmesh update --abort` goes back to before the update",
+                );
+        }
         let at = self.clamp(error.marker().line(), error.marker().col());
         let line = lines(self.text).get(at.line as usize - 1).copied().unwrap_or_default();
         let found = self.error(at, format!("not valid YAML: {}", error.info().trim_end_matches('.')));

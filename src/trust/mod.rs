@@ -88,8 +88,9 @@ pub struct Refused {
     pub names: Vec<String>,
     /// Where it comes from, for people.
     pub came: String,
-    /// What `RESILMESH_TRUST` would have to hold.
-    pub hash: String,
+    /// What `RESILMESH_TRUST` would have to hold; none when there is something that nothing can make
+    /// trusted.
+    pub hash: Option<String>,
 }
 
 /// What is trusted of one project.
@@ -177,7 +178,10 @@ impl Gate {
         let Some(first) = refused.first() else { return Ok(Trusted { products }) };
         Err(Refused {
             came: self.came(first),
-            hash: refused.iter().map(|subject| subject.hash.as_str()).collect::<Vec<_>>().join(","),
+            hash: refused
+                .iter()
+                .all(|subject| subject.broken.is_empty())
+                .then(|| refused.iter().map(|subject| subject.hash.as_str()).collect::<Vec<_>>().join(",")),
             names: refused.iter().map(|subject| subject.name().to_owned()).collect(),
             found: refused.into_iter().flat_map(|subject| self.refusal(subject)).collect(),
         })

@@ -134,7 +134,8 @@ fn nothing_of_a_repository_is_run() {
         }
     }
     // Filters, drivers, and a configuration that names them.
-    eve.write("mesh/.gitattributes", "*.txt filter=evil diff=evil merge=evil\n* text=auto\n");
+    let attributes = eve.read("mesh/.gitattributes");
+    eve.write("mesh/.gitattributes", format!("{attributes}*.txt filter=evil diff=evil merge=evil\n* text=auto\n"));
     eve.write("mesh/notes.txt", "x");
     let config = format!(
         "[core]\n\thooksPath = .githooks\n\tfsmonitor = touch {0}\n\tsshCommand = touch {0}\n[filter \"evil\"]\n\tsmudge = touch {0}\n",
@@ -191,7 +192,7 @@ fn nothing_of_a_repository_is_run() {
         format!("[submodule \"s\"]\n\tpath = s\n\turl = {url}\n\tupdate = !touch {}\n", canary.display()),
     );
     eve.git("mesh", &["commit", "-q", "-m", "Worse", "--", ".gitmodules"]);
-    eve.git("mesh", &["push", "-q", "--no-verify", &url, "main"]);
+    eve.git("mesh", &["push", "-q", "-f", "--no-verify", &url, "main"]);
     assert!(bob.refused("", &["clone", &url, "worse"]).contains("invalid value for submodule 'update'"));
     assert!(!canary.exists() && !bob.has("worse"));
 }

@@ -25,6 +25,8 @@ fn log_tells_what_was_done_to_the_mesh() {
       plug alerts edr-2 -> siem-1 added
       secret edr/token added
     ");
+    let none = ann.resilmesh("mesh", &["log", "-n", "0"]);
+    assert_eq!((none.code, none.out.as_str(), none.err.as_str()), (0, "", ""));
     let data = ann.json("mesh", &["log"]);
     let commits = data["commits"].as_array().expect("a list");
     let summaries: Vec<&str> = commits.iter().filter_map(|commit| commit["summary"].as_str()).collect();
@@ -57,6 +59,13 @@ fn diff_shows_the_mesh_and_not_the_lines() {
     assert_eq!(ann.must("mesh", &["diff"]), "instance siem-1 changed (comments or layout only)\n");
     assert_eq!(ann.must("mesh", &["diff", "HEAD~1", "HEAD"]).lines().count(), 6);
     assert_eq!(ann.must("mesh", &["diff", "HEAD~1"]).lines().count(), 7);
+    let both = ann.must("mesh", &["diff", "HEAD~1", "HEAD"]);
+    assert_eq!(ann.must("mesh", &["diff", "HEAD~1..HEAD"]), both);
+    assert_eq!(ann.must("mesh", &["diff", "HEAD~1.."]), both);
+    for odd in [&["diff", "HEAD~1...HEAD"][..], &["diff", "HEAD~1..HEAD", "HEAD"]] {
+        let done = ann.resilmesh("mesh", odd);
+        assert!(done.code == 2 && done.err.contains("hint: `resilmesh diff OLDER NEWER` takes two"), "{}", done.err);
+    }
     let data = ann.json("mesh", &["diff"]);
     assert_eq!(data["changes"][0]["instance"], "siem-1");
     assert_snapshot!(ann.refused("mesh", &["diff", "nowhere"]), @"

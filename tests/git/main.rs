@@ -2,6 +2,10 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+#[path = "../common/terminal.rs"]
+#[allow(dead_code, unreachable_pub, reason = "other test files use more of it")]
+mod terminal;
+
 mod clone;
 mod history;
 mod setup;

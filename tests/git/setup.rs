@@ -97,3 +97,77 @@ fn the_hook_of_another_stays() {
     assert!(done.err.contains("warning: `[PLACE]/ann/repo/.git/hooks/pre-push` is not resilmesh's"), "{}", done.err);
     assert_eq!(ann.read("repo/.git/hooks/pre-push"), "#!/bin/sh\n");
 }
+
+#[test]
+fn a_clone_that_git_made_is_set_up_by_share_and_update() {
+    let place = Place::new();
+    let (ann, bob) = (place.person("ann"), place.person("bob"));
+    let url = place.bare("mesh.git");
+    ann.small_mesh();
+    ann.must("mesh", &["share", &url]);
+    for command in ["update", "share"] {
+        bob.git("", &["clone", "-q", &url, command]);
+        let note = "note: in this clone a plain `git push` is not looked through for secrets, and git does not merge \
+                    key by key: `resilmesh init` sets up both\n";
+        let done = bob.resilmesh(command, &["status"]);
+        assert!(done.err.ends_with(note), "{}", done.err);
+        let done = bob.resilmesh(command, &[command]);
+        let told = "set up this clone: git merges the mesh key by key, and looks for secrets before a push\n";
+        assert!(done.code == 0 && done.err.starts_with(told), "{}", done.err);
+        assert!(is_program(&bob.path(&format!("{command}/.git/hooks/pre-push"))));
+        assert!(bob.git(command, &["config", "merge.resilmesh.driver"]).contains("git-merge"));
+        assert!(!bob.resilmesh(command, &["status"]).err.contains("note:"));
+        assert!(!bob.resilmesh(command, &[command]).err.contains("set up"));
+        assert_eq!(bob.git(command, &["status", "--porcelain"]), "");
+    }
+}
+
+#[test]
+fn plan_says_what_a_clone_lacks_and_init_sets_it_up() {
+    let place = Place::new();
+    let ann = place.person("ann");
+    ann.must("", &["init", "--no-key", "mesh"]);
+    assert!(!ann.resilmesh("mesh", &["plan"]).err.contains("note:"));
+    std::fs::remove_file(ann.path("mesh/.git/hooks/pre-push")).expect("removed");
+    assert!(ann.resilmesh("mesh", &["plan"]).err.contains("note: in this clone a plain `git push` is not looked"));
+    ann.must("mesh", &["init", "--no-key"]);
+    assert!(!ann.resilmesh("mesh", &["plan"]).err.contains("note:"));
+    // A program that is gone merges nothing.
+    ann.git("mesh", &["config", "merge.resilmesh.driver", "'/gone/resilmesh' git-merge %O %A %B %P"]);
+    assert!(ann.resilmesh("mesh", &["plan"]).err.contains("note:"));
+}
+
+#[test]
+fn share_adds_the_lines_for_git_that_a_project_lacks_and_leaves_those_of_its_owner() {
+    let place = Place::new();
+    let ann = place.person("ann");
+    ann.small_mesh();
+    let url = place.bare("mesh.git");
+    ann.write("mesh/.gitignore", "mine\n*.gpg\n# /secrets/**/.resilmesh-*");
+    ann.write("mesh/.gitattributes", "/resilmesh.yaml merge=union\n");
+    ann.commit("mesh", "As it was before");
+    let done = ann.resilmesh("mesh", &["share", &url]);
+    assert!(
+        done.err.contains("added what git needs to know of a mesh to `.gitattributes`, `.gitignore`"),
+        "{}",
+        done.err
+    );
+    assert_snapshot!(ann.read("mesh/.gitignore"), @"
+    mine
+    *.gpg
+    # /secrets/**/.resilmesh-*
+    # Added by resilmesh
+    /.resilmesh/
+    !/secrets/**/*.gpg
+    ");
+    assert_snapshot!(ann.read("mesh/.gitattributes"), @"
+    /resilmesh.yaml merge=union
+    # Added by resilmesh
+    /instances/**/*.yaml merge=resilmesh
+    /products/**/*.yaml merge=resilmesh
+    /products/**/*.yml merge=resilmesh
+    *.gpg binary merge=resilmesh-secret
+    ");
+    assert_eq!(ann.git("mesh", &["status", "--porcelain"]), "");
+    assert_eq!(ann.resilmesh("mesh", &["share"]).err, "nothing new: `[PLACE]/mesh.git` has it all\n");
+}

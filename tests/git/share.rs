@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 
 use crate::support::{Person, Place};
+use crate::terminal::OnTerminal;
 
 /// A token that must not stand in this file in one piece.
 fn token() -> String {
@@ -75,7 +76,8 @@ fn a_secret_in_the_message_or_a_name_is_found_before_anything_is_committed() {
     let said = ann.refused("mesh", &["share", &url, "-m", &format!("use {}", token())]);
     assert!(said.contains("error: nothing is committed or shared") && !said.contains(&token()), "{said}");
     ann.write(&format!("mesh/docs/{}", token()), "x");
-    assert_eq!(ann.resilmesh("mesh", &["share", &url]).code, 1);
+    let said = ann.refused("mesh", &["share", &url]);
+    assert!(said.contains("docs/***:1:1: error: a GitHub token, in the name of this file (there as ***)"), "{said}");
     assert_eq!(ann.git("mesh", &["rev-parse", "HEAD"]), head);
 }
 
@@ -93,6 +95,36 @@ fn nothing_is_shared_while_the_secrets_cannot_be_opened() {
         assert!(said.contains("it cannot be told whether a secret stands in clear") && said.contains(why), "{said}");
     }
     assert!(ann.refused("mesh", &["share", &url]).contains("docs/a.md:1:1: error: the secret `edr/token`"));
+}
+
+#[test]
+fn a_plain_git_push_asks_at_the_terminal_for_the_passphrase() {
+    let place = Place::new();
+    let ann = place.person("ann").with("RESILMESH_PASSPHRASE", "open sesame");
+    ann.small_mesh();
+    let url = place.bare("mesh.git");
+    ann.set_secret("mesh", "edr/token", "correct horse battery");
+    ann.commit("mesh", "Add a secret");
+    let locked = place.again("ann");
+    let without = locked.run("setsid", "mesh", &["-w", "git", "push", &url, "main"]);
+    assert!(without.code == 1 && without.err.contains("needs its passphrase"), "{}", without.err);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let home = locked.path("");
+    let variables = [("HOME", home.as_os_str()), ("PATH", path.as_os_str()), ("GIT_CONFIG_NOSYSTEM", "1".as_ref())];
+    for (typed, works) in [("wrong", false), ("open sesame", true)] {
+        // `-c`: the terminal is that of the session, as that of a shell is.
+        let args = ["-w", "-c", "git", "push", "-q", &url, "main"];
+        let mut terminal = OnTerminal::start_program("setsid", &ann.path("mesh"), &variables, &args);
+        terminal.wait_for_hidden("Passphrase of key");
+        terminal.type_line(typed);
+        if !works {
+            terminal.wait_for_hidden("That is not it.");
+            terminal.child.kill().expect("it runs");
+        }
+        assert_eq!(terminal.child.wait().expect("it ends").success(), works);
+        assert!(!terminal.seen.contains(typed), "{}", terminal.seen);
+    }
+    assert!(at(&url, &ann).starts_with("Add a secret\n"));
 }
 
 #[test]
@@ -208,6 +240,27 @@ fn a_plain_git_push_is_looked_through_as_well() {
 }
 
 #[test]
+fn tags_and_names_of_branches_are_looked_through_as_well() {
+    let place = Place::new();
+    let ann = place.person("ann");
+    ann.small_mesh();
+    let url = place.bare("mesh.git");
+    ann.must("mesh", &["share", &url]);
+    ann.git("mesh", &["tag", "-a", "v1", "-m", &format!("Release with {}", token())]);
+    let done = ann.run("git", "mesh", &["push", "-q", "origin", "v1"]);
+    assert!(done.err.contains("<message of a tag>:1:14: error: a GitHub token\n"), "{}", done.err);
+    let branch = format!("fix-{}", token());
+    ann.git("mesh", &["switch", "-q", "-c", &branch]);
+    let done = ann.run("git", "mesh", &["push", "-q", "origin", &branch]);
+    assert!(done.err.contains("<name of a branch or tag>:1:16: error: a GitHub token\n"), "{}", done.err);
+    assert!(ann.refused("mesh", &["share"]).contains("<name of a branch or tag>:1:5: error: a GitHub token\n"));
+    ann.git("mesh", &["tag", "-a", "tree", "-m", "x", "HEAD^{tree}"]);
+    let done = ann.run("git", "mesh", &["push", "-q", "origin", "tree"]);
+    assert!(done.err.contains("a tag leads to a tree, which is not looked through"), "{}", done.err);
+    assert_eq!(ann.git("", &["--git-dir", &url, "for-each-ref", "--format=%(refname)"]), "refs/heads/main");
+}
+
+#[test]
 fn who_is_behind_is_told_to_update_and_loses_nothing() {
     let place = Place::new();
     let (ann, bob) = (place.person("ann"), place.person("bob"));
@@ -238,7 +291,12 @@ fn a_place_that_is_not_there_leaves_no_remote() {
     let ann = place.person("ann");
     ann.small_mesh();
     let said = ann.refused("mesh", &["share", "../nowhere.git"]);
-    assert!(said.starts_with("error: `../nowhere.git` does not take the mesh: "), "{said}");
+    assert!(said.starts_with("error: `../nowhere.git` does not take the mesh:\n  "), "{said}");
+    ann.must("mesh", &["configure", "edr-1", "-c", "retention=90d"]);
+    let said = ann.refused("mesh", &["share", "../nowhere.git"]);
+    let id = &ann.git("mesh", &["rev-parse", "HEAD"])[..10];
+    let told = format!("error: committed as {id}, not pushed: `../nowhere.git` does not take the mesh:\n  ");
+    assert!(said.starts_with(&told), "{said}");
     assert_eq!(ann.git("mesh", &["remote"]), "");
     assert_snapshot!(ann.refused("mesh", &["share", "upstream"]), @"
     error: there is no remote `upstream`

@@ -158,6 +158,12 @@ fn the_same_thing_changed_twice_is_named_and_left_to_settle() {
       tags:
       - x
     "#);
+    let said = bob.refused("mesh", &["configure", "edr-1", "-c", "region=eu1"]);
+    assert_snapshot!(said, @"
+    instances/edr/edr-1/config.yaml:8:1: error: two people's changes are in conflict here, and git has marked both
+      hint: keep what is right of what stands between `<<<<<<<` and `>>>>>>>`, take out these marks, then `resilmesh share`; `resilmesh update --abort` goes back to before the update
+    error: instance `edr-1` cannot be read
+    ");
     // The three sides of the secret are in the index, for `secret edit`.
     let stages = bob.git("mesh", &["ls-files", "-u", "--", "secrets/edr/token.gpg"]);
     assert_eq!(stages.lines().count(), 3, "{stages}");
@@ -194,6 +200,7 @@ fn the_same_thing_changed_twice_is_named_and_left_to_settle() {
     sides::settle(&repository, token).expect("writable");
     assert_eq!(sides::of(&repository, token).expect("readable"), None);
     bob.must("mesh", &["share"]);
+    assert_eq!(bob.git("mesh", &["log", "-1", "--format=%s"]), "Join what others shared, settled by hand");
     ann.must("mesh", &["update"]);
     assert!(ann.read(CONFIG).contains("90d") && !ann.has("mesh/instances/edr/edr-2/config.yaml"));
     assert_eq!(bob.git("mesh", &["status", "--porcelain"]), "");

@@ -89,10 +89,11 @@ fn without_secrets(
     content: &Content,
     message: &str,
 ) -> Result<(), Failure> {
-    let repository = Repository::must(&files.root)?;
-    let scanner = leaks::scanner(cx, &repository)?;
+    let repository = Repository::of(&files.root)?;
+    let repository = repository.as_ref();
+    let scanner = leaks::scanner_of_project(cx, &files.root, repository)?;
     let mut found = scanner.message(message.as_bytes());
-    found.extend(publish::secrets_in(&repository, &scanner, &files.root, &product.name, content)?);
+    found.extend(publish::secrets_in(repository, &scanner, &files.root, &product.name, content)?);
     leaks::refuse(&format!("`{}` is not published", product.name), found)
 }
 

@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::Context;
 use super::failure::Failure;
+use super::own_clone;
 use super::running::Running;
 use crate::mesh::compile::compile;
 use crate::project::names;
@@ -62,6 +63,7 @@ pub fn run(cx: &Context, args: StatusArgs) -> Result<(), Failure> {
     }));
     let report = Report::new(mesh, supervision, rows.into_values().collect());
     show(cx, &report);
+    own_clone::note(cx);
     match report.services.iter().find(|row| row.state != State::Ready) {
         Some(row) if args.exit_code => {
             Err(Failure::new(format!("`{}` is not ready", row.instance)).hint("`resilmesh status` shows why"))

@@ -66,7 +66,7 @@ impl Mirror {
         if said.done {
             return Ok(());
         }
-        let trouble = Trouble::new(format!("catalogue `{}` cannot be fetched: {}", self.url, said.complaint()));
+        let trouble = Trouble::new(format!("catalogue `{}` cannot be fetched{}", self.url, said.told()));
         Err(said.advice().into_iter().fold(trouble, Trouble::hint))
     }
 

@@ -25,7 +25,7 @@ pub struct Contribution<'m> {
 /// # Errors
 /// When a file cannot be read.
 pub fn secrets_in(
-    repository: &Repository,
+    repository: Option<&Repository>,
     scanner: &Scanner,
     project: &Path,
     product: &str,
@@ -34,7 +34,8 @@ pub fn secrets_in(
     let mut found = Vec::new();
     for (path, entry) in kept(project, product, content)? {
         let path = Path::new(PRODUCTS).join(product).join(path);
-        found.extend(scanner.file(&repository.from_project(&path), &bytes(&project.join(&path), entry)?));
+        let shown = repository.map_or_else(|| path.clone(), |repository| repository.from_project(&path));
+        found.extend(scanner.file(&shown, &bytes(&project.join(&path), entry)?));
     }
     found.sort();
     Ok(found)
@@ -156,7 +157,7 @@ impl Contribution<'_> {
         if said.done {
             Ok(format!("{}\n", said.out))
         } else {
-            Err(Trouble::new(format!("the patch cannot be made: {}", said.complaint())))
+            Err(Trouble::new(format!("the patch cannot be made{}", said.told())))
         }
     }
 
@@ -178,7 +179,7 @@ impl Contribution<'_> {
         if said.done {
             return Ok(());
         }
-        let trouble = Trouble::new(format!("branch `{branch}` cannot be pushed: {}", said.complaint()));
+        let trouble = Trouble::new(format!("branch `{branch}` cannot be pushed{}", said.told()));
         let trouble = said.advice().into_iter().fold(trouble, Trouble::hint);
         Err(trouble.hint("without the right to push, `--patch FILE` writes a patch to send"))
     }

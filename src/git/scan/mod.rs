@@ -6,6 +6,7 @@
 mod allow;
 mod guess;
 mod patterns;
+mod readings;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,12 @@ use super::trouble::Trouble;
 
 /// The most findings that are told of one file: a file full of keys has made its point.
 const MOST: usize = 20;
+/// What stands in a shown name for a secret.
+const MASK: &str = "***";
+/// What is said of a file that is no ciphertext and should be.
+const UNENCRYPTED: &str = "a file of the vault that is not encrypted";
+/// What is not looked for in bytes that may be no text at all.
+const NEEDS_TEXT: [&str; 2] = [guess::KIND, UNENCRYPTED];
 
 /// A secret that stands in clear. Its value is not part of this.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -68,15 +75,7 @@ impl Scanner {
     /// The secrets in a file at `path` with this content, and in its name.
     pub fn file(&self, path: &Path, content: &[u8]) -> Vec<Finding> {
         let mut found = self.text(path, content, true);
-        let name = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
-        found.extend(self.values.find(name).into_iter().map(|(_, of)| Finding {
-            // The name holds the value: only the folder can be told.
-            path: path.parent().unwrap_or(Path::new("")).to_owned(),
-            line: 1,
-            column: 1,
-            kind: format!("{of}, in the name of a file"),
-            commit: None,
-        }));
+        found.extend(self.name_of_file(path));
         found
     }
 
@@ -85,12 +84,58 @@ impl Scanner {
         self.text(Path::new("<message>"), text, false)
     }
 
+    /// The secrets in the message of a tag.
+    pub fn message_of_tag(&self, text: &[u8]) -> Vec<Finding> {
+        self.text(Path::new("<message of a tag>"), text, false)
+    }
+
+    /// The secrets in the name of a branch or tag.
+    pub fn name_of_reference(&self, name: &str) -> Vec<Finding> {
+        let mut found = self.text(Path::new("<name of a branch or tag>"), name.as_bytes(), false);
+        found.truncate(1);
+        found
+    }
+
+    /// The secrets in the name of a file. A place is told with the value taken out.
+    fn name_of_file(&self, path: &Path) -> Vec<Finding> {
+        let name = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
+        let mut spans = self.values.spans(name);
+        if !self.allowed.allows(path) {
+            let tokens = self.patterns.spans(name).into_iter().filter(|(_, kind)| *kind != guess::KIND);
+            spans.extend(tokens.map(|(span, kind)| (span, kind.to_owned())));
+        }
+        let masked = masked(name, spans.iter().map(|(span, _)| span.clone()));
+        let kinds: std::collections::BTreeSet<String> = spans.into_iter().map(|(_, kind)| kind).collect();
+        let found = kinds.into_iter().map(|kind| Finding {
+            path: masked.clone(),
+            line: 1,
+            column: 1,
+            kind: format!("{kind}, in the name of this file (there as {MASK})"),
+            commit: None,
+        });
+        found.collect()
+    }
+
     fn text(&self, path: &Path, content: &[u8], is_file: bool) -> Vec<Finding> {
+        let mut found = self.as_it_is(path, content, is_file);
+        for reading in readings::others(content) {
+            let more = self.as_it_is(path, &reading.text, is_file);
+            let told = |more: &Finding| found.iter().any(|found: &Finding| found.kind == more.kind);
+            // A guess at what is a password takes a text that is surely one.
+            let new = |more: &Finding| !told(more) && (reading.is_sure || !NEEDS_TEXT.contains(&more.kind.as_str()));
+            let more: Vec<Finding> = more.into_iter().filter(new).collect();
+            found.extend(more);
+        }
+        found.truncate(MOST);
+        found
+    }
+
+    fn as_it_is(&self, path: &Path, content: &[u8], is_file: bool) -> Vec<Finding> {
         let mut at: Vec<(usize, String)> = self.values.find(content);
         if is_file && is_vault_file(path) {
             // Ciphertext looks like anything; that it is some is what matters.
             if !is_encrypted(content) {
-                at.push((0, "a file of the vault that is not encrypted".to_owned()));
+                at.push((0, UNENCRYPTED.to_owned()));
             }
         } else if !(is_file && self.allowed.allows(path)) {
             at.extend(self.patterns.find(content).into_iter().map(|(at, kind)| (at, kind.to_owned())));
@@ -104,6 +149,21 @@ impl Scanner {
         });
         found.take(MOST).collect()
     }
+}
+
+/// A name with something else in place of these parts of it.
+fn masked(name: &[u8], parts: impl Iterator<Item = std::ops::Range<usize>>) -> PathBuf {
+    let mut hidden = vec![false; name.len()];
+    parts.for_each(|part| hidden[part].fill(true));
+    let mut shown = Vec::new();
+    for (index, byte) in name.iter().enumerate() {
+        match hidden[index] {
+            false => shown.push(*byte),
+            true if index == 0 || !hidden[index - 1] => shown.extend(MASK.as_bytes()),
+            true => {}
+        }
+    }
+    <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&shown).into()
 }
 
 fn is_vault_file(path: &Path) -> bool {

@@ -1,6 +1,8 @@
 //! Text that looks like a secret: the tokens of well-known vendors by their form, anything else by
 //! what it is assigned to.
 
+use std::ops::Range;
+
 use regex::bytes::{Regex, RegexSet};
 
 use super::guess;
@@ -46,15 +48,20 @@ impl Patterns {
         build().map_err(|error| error.to_string())
     }
 
-    /// Where something looks like a secret, and what it looks like.
+    /// Where something starts that looks like a secret, and what it looks like.
     pub(super) fn find(&self, text: &[u8]) -> Vec<(usize, &'static str)> {
+        self.spans(text).into_iter().map(|(span, kind)| (span.start, kind)).collect()
+    }
+
+    /// Where something looks like a secret, and what it looks like.
+    pub(super) fn spans(&self, text: &[u8]) -> Vec<(Range<usize>, &'static str)> {
         let mut found = Vec::new();
         for index in self.any.matches(text) {
             let (kind, pattern) = &self.each[index];
             for captures in pattern.captures_iter(text) {
                 let Some(token) = captures.name("value").or_else(|| captures.get(0)) else { continue };
                 if is_secret(kind, token.as_bytes(), captures.name("open").is_some()) {
-                    found.push((token.start(), *kind));
+                    found.push((token.range(), *kind));
                 }
             }
         }
@@ -71,8 +78,8 @@ fn is_secret(kind: &str, token: &[u8], quoted: bool) -> bool {
 }
 
 /// One finding for each place: that of a vendor's token says more than a guess.
-fn prefer_named(mut found: Vec<(usize, &'static str)>) -> Vec<(usize, &'static str)> {
-    found.sort_by_key(|(at, kind)| (*at, *kind == guess::KIND));
-    found.dedup_by_key(|(at, _)| *at);
+fn prefer_named(mut found: Vec<(Range<usize>, &'static str)>) -> Vec<(Range<usize>, &'static str)> {
+    found.sort_by_key(|(span, kind)| (span.start, *kind == guess::KIND));
+    found.dedup_by_key(|(span, _)| span.start);
     found
 }

@@ -112,12 +112,57 @@ fn known_secrets_are_found_in_contents_messages_and_names() {
     assert_eq!((found[0].line, found[0].column, found[0].kind.as_str()), (2, 6, "the secret edr/token"));
     assert_eq!(
         (found[1].path.as_path(), found[1].kind.as_str()),
-        (Path::new("d"), "the secret edr/token, in the name of a file")
+        (Path::new("d/***.txt"), "the secret edr/token, in the name of this file (there as ***)")
     );
     assert_eq!(
         scanner().message(b"use correct%20horse%20battery now")[0].kind,
         "the secret edr/token, as part of a URL"
     );
+}
+
+#[test]
+fn the_name_of_a_file_is_told_without_the_secret_in_it() {
+    let token = &tokens()[1].0;
+    let path = format!("docs/{token}/correct horse battery/x.txt");
+    let found = scanner().file(Path::new(&path), b"");
+    let kinds: Vec<&str> = found.iter().map(|found| found.kind.split(',').next().expect("a part")).collect();
+    assert_eq!(kinds, ["a GitHub token", "the secret edr/token"]);
+    assert!(found.iter().all(|found| found.path == Path::new("docs/***/***/x.txt")), "{found:?}");
+}
+
+#[test]
+fn the_names_of_branches_and_the_messages_of_tags_are_looked_through() {
+    for (token, kind) in tokens().into_iter().take(6) {
+        let found = scanner().name_of_reference(&format!("refs/heads/fix/{token}"));
+        assert_eq!((found.len(), found[0].kind.as_str()), (1, kind));
+        assert!(!format!("{found:?}").contains(&token));
+        assert_eq!(scanner().message_of_tag(format!("Release\n\nwith {token}\n").as_bytes())[0].line, 3);
+    }
+    assert_eq!(scanner().name_of_reference("refs/heads/fix-token-of-edr-1"), []);
+}
+
+#[test]
+fn secrets_are_found_in_text_of_two_bytes_for_a_letter() {
+    let token = &tokens()[1].0;
+    let text = format!("# \u{e9}\nuse {token}\npassword: hunter2hunter2\nand correct horse battery\n");
+    let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let found = |content: &[u8]| -> Vec<(usize, usize, String)> {
+        let found = scanner().file(Path::new("a.txt"), content).into_iter();
+        found.map(|found| (found.line, found.column, found.kind)).collect()
+    };
+    let all = [(2, 5, "a GitHub token"), (3, 11, guess::KIND), (4, 5, "the secret edr/token")];
+    let all = all.map(|(line, column, kind)| (line, column, kind.to_owned())).to_vec();
+    assert_eq!(found(&[&[0xFF, 0xFE], little.as_slice()].concat()), all);
+    assert_eq!(found(&[&[0xFE, 0xFF], big.as_slice()].concat()), all);
+    // Without a mark nothing is guessed: bytes with zeros may be anything.
+    let known = [all[0].clone(), all[2].clone()];
+    assert_eq!(found(&little), known);
+    assert_eq!(found(&big), known);
+    // In the middle of something else, wherever it starts.
+    for before in [b"\x7fELF\x01".as_slice(), b"\x7fELF\x01\x02"] {
+        assert_eq!(found(&[before, little.as_slice()].concat()).len(), 2);
+    }
 }
 
 #[test]

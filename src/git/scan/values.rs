@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
@@ -51,12 +52,15 @@ impl Values {
         Ok(Self { finder, called: found.into_values().collect() })
     }
 
-    /// Where values stand, and what each is called.
+    /// Where values start, and what each is called.
     pub(super) fn find(&self, text: &[u8]) -> Vec<(usize, String)> {
-        self.finder
-            .find_iter(text)
-            .map(|found| (found.start(), self.called[found.pattern().as_usize()].clone()))
-            .collect()
+        self.spans(text).into_iter().map(|(span, called)| (span.start, called)).collect()
+    }
+
+    /// Where values stand, and what each is called.
+    pub(super) fn spans(&self, text: &[u8]) -> Vec<(Range<usize>, String)> {
+        let called = |index: usize| self.called[index].clone();
+        self.finder.find_iter(text).map(|found| (found.range(), called(found.pattern().as_usize()))).collect()
     }
 }
 

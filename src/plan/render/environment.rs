@@ -11,18 +11,21 @@
 //! | `fail(why)` | the mesh cannot be rendered: a mistake, shown with its place |
 //! | `incomplete(why)` | the instance cannot run yet: it is left out, with a warning |
 //!
+//! The last three answer for the instance that the file is made for, and those that a plug connects it with.
+//!
 //! Filters `json` and `yaml` quote a value as JSON, which YAML and NATS read as well.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior, Value, escape_formatter};
+use parking_lot::Mutex;
 
+use super::limits::{self, Bounded, Limits};
 use crate::mesh::model::{Mesh, Render};
 use crate::plan::ports::{self, Ports};
 use crate::plan::secrets::Secrets;
 use crate::project::names;
-use crate::vault::Secret;
 
 /// Why a file is not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,32 +45,99 @@ pub(super) enum Stop {
 #[derive(Debug)]
 pub(super) struct Templates<'a> {
     products: BTreeMap<&'a str, Environment<'static>>,
+    limits: Limits,
+    asker: Asker,
+}
+
+/// For whom a file is rendered, which decides whose passwords its template gets. Kept beside the
+/// context, where no template can say that it is for somebody else.
+#[derive(Debug, Clone, Default)]
+struct Asker(Arc<Mutex<(String, BTreeSet<String>)>>);
+
+impl Asker {
+    fn is(&self, instance: &str, peers: BTreeSet<String>) {
+        *self.0.lock() = (instance.to_owned(), peers);
+    }
+
+    /// Refuses passwords of instances that the own one has no plug with, and keys that are no names
+    /// of files.
+    fn check(&self, instance: &str, key: &str) -> Result<(), Error> {
+        let (own, peers) = &*self.0.lock();
+        if instance != own && !peers.contains(instance) {
+            return Err(invalid(format!("a password of `{instance}` is not for `{own}`: no plug connects the two")));
+        }
+        plain(key)
+    }
 }
 
 impl<'a> Templates<'a> {
-    pub(super) fn new(mesh: &'a Mesh, ports: &Ports, secrets: &Arc<Secrets>) -> Self {
+    pub(super) fn new(mesh: &'a Mesh, ports: &Ports, secrets: &Arc<Secrets>, limits: Limits) -> Self {
         let answers = Arc::new(Answers::new(mesh, ports));
-        let environment = |texts| environment(texts, &answers, secrets);
-        Self { products: mesh.products.values().map(|p| (p.name.as_str(), environment(&p.templates))).collect() }
+        let asker = Asker::default();
+        let environment = |texts| {
+            let mut environment = environment(texts, &answers, secrets, &asker);
+            environment.set_fuel(Some(limits.steps));
+            // Said where it happens, with its line; what many small parts make is seen by the writer.
+            environment.set_formatter(move |out, state, value| match value.as_str() {
+                Some(text) if text.len() > limits.output => Err(invalid(limits::too_long(limits.output))),
+                _ => escape_formatter(out, state, value),
+            });
+            environment
+        };
+        let products = mesh.products.values().map(|p| (p.name.as_str(), environment(&p.templates))).collect();
+        Self { products, limits, asker }
     }
 
-    /// Path and content of a file; none when its `when` does not hold.
-    pub(super) fn render(&self, file: &Render, context: &Value) -> Result<Option<(String, String)>, Stop> {
+    /// Path and content of a file for an instance, whose plugs connect it with these others; none when
+    /// its `when` does not hold.
+    pub(super) fn render(
+        &self,
+        file: &Render,
+        context: &Value,
+        instance: &str,
+        peers: BTreeSet<String>,
+    ) -> Result<Option<(String, String)>, Stop> {
+        self.asker.is(instance, peers);
         let Some(environment) = self.products.get(file.product.as_str()) else {
             return Err(Stop::Broken("its product is not in use".to_owned()));
         };
         if let Some(when) = &file.when {
             let holds = environment.compile_expression(when).and_then(|when| when.eval(context));
-            if !holds.map_err(stopped)?.is_true() {
+            if !holds.map_err(|error| self.stopped(error))?.is_true() {
                 return Ok(None);
             }
         }
-        let path = environment.render_str(&file.to, context).map_err(stopped)?;
+        let path = environment.render_str(&file.to, context).map_err(|error| self.stopped(error))?;
         if path.is_empty() || path.split('/').any(|part| part.is_empty() || part == "." || part == "..") {
             return Err(Stop::Broken(format!("`to` gives `{path}`, which is no path below the rendered folder")));
         }
-        let content = environment.get_template(&file.template).and_then(|template| template.render(context));
-        Ok(Some((path, content.map_err(stopped)?)))
+        let mut content = Bounded::new(self.limits.output);
+        environment
+            .get_template(&file.template)
+            .and_then(|template| template.render_captured_to(context, &mut content).map(drop))
+            .map_err(|error| self.stopped(error))?;
+        Ok(Some((path, content.text())))
+    }
+
+    /// The reason below an error: what a template said on purpose, else the error with its line.
+    fn stopped(&self, error: Error) -> Stop {
+        let mut below: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+        let mut last = error.to_string();
+        while let Some(cause) = below {
+            if let Some(stop) = cause.downcast_ref::<Stop>() {
+                return stop.clone();
+            }
+            last = match cause.downcast_ref::<Error>() {
+                Some(error) if error.kind() == ErrorKind::OutOfFuel => {
+                    let at = error.name().zip(error.line()).map(|(name, line)| format!(" (in {name}:{line})"));
+                    let steps = self.limits.steps;
+                    format!("it takes more than {steps} steps, the limit of a file{}", at.unwrap_or_default())
+                }
+                _ => cause.to_string(),
+            };
+            below = cause.source();
+        }
+        Stop::Broken(last)
     }
 }
 
@@ -126,6 +196,7 @@ fn environment(
     texts: &BTreeMap<String, String>,
     answers: &Arc<Answers>,
     secrets: &Arc<Secrets>,
+    asker: &Asker,
 ) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -143,32 +214,30 @@ fn environment(
     environment.add_function("listen", move |state: &State<'_, '_>, name: &str| known.listen(state, name));
     let known = answers.clone();
     environment.add_function("port", move |state: &State<'_, '_>, name: &str| known.port(state, name));
-    let passwords = secrets.clone();
+    let (passwords, may) = (secrets.clone(), asker.clone());
     environment.add_function("generated", move |instance: &str, key: &str| {
-        let text = |password: Secret| password.expose_text().map(str::to_owned);
-        plain(key).map(|key| text(passwords.generated(instance, key)))
+        may.check(instance, key)?;
+        Ok(passwords.generated(instance, key).expose_text().map(str::to_owned))
     });
-    let passwords = secrets.clone();
+    let (passwords, may) = (secrets.clone(), asker.clone());
     environment.add_function("generated_file", move |instance: &str, key: &str| {
-        plain(key).map(|key| {
-            passwords.generated(instance, key);
-            format!("../../secrets/{}/{key}", names::id(instance))
-        })
+        may.check(instance, key)?;
+        passwords.generated(instance, key);
+        Ok(format!("../../secrets/{}/{key}", names::id(instance)))
     });
-    let passwords = secrets.clone();
+    let (passwords, may) = (secrets.clone(), asker.clone());
     environment.add_function("generated_key", move |instance: &str, key: &str| {
-        plain(key).map(|key| {
-            passwords.generated(instance, key);
-            key.to_owned()
-        })
+        may.check(instance, key)?;
+        passwords.generated(instance, key);
+        Ok(key.to_owned())
     });
     environment
 }
 
 /// A key is the name of a file: nothing in it may lead elsewhere.
-fn plain(key: &str) -> Result<&str, Error> {
+fn plain(key: &str) -> Result<(), Error> {
     if !key.is_empty() && names::id(key) == key {
-        return Ok(key);
+        return Ok(());
     }
     Err(invalid(format!("`{key}` cannot be the name of a secret: only letters, digits, `_` and `-` can")))
 }
@@ -183,18 +252,4 @@ fn invalid(why: String) -> Error {
 
 fn stop(stop: Stop) -> Error {
     Error::new(ErrorKind::InvalidOperation, stop.to_string()).with_source(stop)
-}
-
-/// The reason below an error: what a template said on purpose, else the error with its line.
-fn stopped(error: Error) -> Stop {
-    let mut below: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-    let mut last = error.to_string();
-    while let Some(cause) = below {
-        if let Some(stop) = cause.downcast_ref::<Stop>() {
-            return stop.clone();
-        }
-        last = cause.to_string();
-        below = cause.source();
-    }
-    Stop::Broken(last)
 }

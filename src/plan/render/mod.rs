@@ -3,8 +3,9 @@
 
 mod context;
 mod environment;
+pub mod limits;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -12,6 +13,7 @@ use sha2::{Digest, Sha256};
 use self::context::Contexts;
 pub(crate) use self::context::topics;
 use self::environment::{Stop, Templates};
+use self::limits::{Doing, Limits};
 use super::ports::Ports;
 use super::secrets::Secrets;
 use crate::mesh::model::{Instance, Into, Mesh, Plug, Render};
@@ -62,9 +64,35 @@ pub struct Rendered {
 /// # Errors
 /// All that is wrong with the templates, or that they find wrong with the mesh.
 pub fn render(mesh: &Mesh, ports: &Ports, secrets: &Arc<Secrets>) -> Result<Rendered, Vec<Diagnostic>> {
+    render_within(Limits::default(), mesh, ports, secrets)
+}
+
+/// As [`render`], within other limits.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_within(
+    limits: Limits,
+    mesh: &Mesh,
+    ports: &Ports,
+    secrets: &Arc<Secrets>,
+) -> Result<Rendered, Vec<Diagnostic>> {
+    let doing = Doing::default();
+    let (mesh, ports, secrets, noted) = (mesh.clone(), ports.clone(), secrets.clone(), doing.clone());
+    limits::within(limits, &doing, move || all(&mesh, &ports, &secrets, limits, noted))
+}
+
+fn all(
+    mesh: &Mesh,
+    ports: &Ports,
+    secrets: &Arc<Secrets>,
+    limits: Limits,
+    doing: Doing,
+) -> Result<Rendered, Vec<Diagnostic>> {
     let mut round = Round {
-        templates: Templates::new(mesh, ports, secrets),
+        templates: Templates::new(mesh, ports, secrets, limits),
         contexts: Contexts::new(mesh, ports),
+        doing,
         rendered: Rendered::default(),
         found: Vec::new(),
         refused: Vec::new(),
@@ -91,9 +119,21 @@ pub fn render(mesh: &Mesh, ports: &Ports, secrets: &Arc<Secrets>) -> Result<Rend
     if round.found.is_empty() { Ok(round.rendered) } else { Err(round.found) }
 }
 
+/// The instances that plugs connect an instance with.
+fn peers(mesh: &Mesh, instance: &Instance) -> BTreeSet<String> {
+    let ends = mesh.plugs.iter().map(|plug| (&plug.id.source, &plug.id.destination));
+    let peers = ends.filter_map(|(one, other)| match (*one == instance.name, *other == instance.name) {
+        (true, _) => Some(other),
+        (_, true) => Some(one),
+        _ => None,
+    });
+    peers.cloned().collect()
+}
+
 struct Round<'a> {
     templates: Templates<'a>,
     contexts: Contexts<'a>,
+    doing: Doing,
     rendered: Rendered,
     found: Vec<Diagnostic>,
     /// What templates refuse, by the instance that the file is for.
@@ -113,8 +153,10 @@ impl Round<'_> {
             self.found.push(Diagnostic::error(file.at.clone(), message));
             return;
         }
+        let what = format!("template `{}` of product `{}`", file.template, file.product);
+        self.doing.note(Diagnostic::error(file.at.clone(), what));
         let context = self.contexts.of(instance, plug);
-        let made = self.templates.render(file, &context);
+        let made = self.templates.render(file, &context, &instance.name, peers(mesh, instance));
         let Some((path, content)) = self.keep(made, target, instance, plug, file) else { return };
         let files = &mut self.rendered.instances.entry(target.clone()).or_default().files;
         match files.get(&path) {
