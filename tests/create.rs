@@ -343,3 +343,77 @@ fn an_integration_is_checked_before_anything_is_written() {
     -- exit 1
     ");
 }
+
+#[test]
+fn capabilities_are_listed_and_filtered() {
+    let project = project();
+    project.must(&["create", "capability", "other", "alerts", "consumer", "-f", "ocsf"]);
+    project.must(&["create", "capability", "other", "isolate", "executor", "-m", "pull"]);
+    assert_snapshot!(project.run(&["list", "capabilities", "other"]), @"
+    -- stdout
+    Product  Topic    Role      Mode  Format
+    other    alerts   consumer  push  ocsf
+    other    isolate  executor  pull  -
+    -- exit 0
+    ");
+    assert_snapshot!(project.run(&["list", "capabilities", "-t", "alerts", "--role", "producer", "-m", "push"]), @"
+    -- stdout
+    Product  Topic   Role      Mode  Format
+    acme     alerts  producer  push  -
+    -- exit 0
+    ");
+    assert_snapshot!(project.run(&["list", "capabilities", "nats", "--json", "-m", "pull"]), @r#"
+    -- stdout
+    {
+      "capabilities": [
+        {
+          "product": "nats",
+          "topic": "*",
+          "role": "producer",
+          "mode": "pull",
+          "format": null
+        }
+      ],
+      "schema": 1
+    }
+    -- exit 0
+    "#);
+    assert_snapshot!(project.refused(&["list", "capabilities", "natz"]), @"
+    -- stderr
+    error: there is no product `natz`
+    hint: did you mean `nats`?
+    hint: `resilmesh list products` shows them all
+    -- exit 1
+    ");
+}
+
+#[test]
+fn templates_are_listed_without_a_project() {
+    let project = TestProject::empty_folder();
+    assert_snapshot!(project.run(&["list", "templates", "intelligence"]), @"
+    -- stdout
+    Name      Description
+    cti_feed  Publishes indicators and reports about threats, each with its source, confidence and end of validity.
+    tip       Collects threat intelligence from feeds, partners and the organisation's own incidents, removes doubles, weighs sources, and lets each indicator expire.
+    -- exit 0
+    ");
+    assert_snapshot!(project.run(&["list", "templates", "orchestration", "--json"]), @r#"
+    -- stdout
+    {
+      "schema": 1,
+      "templates": [
+        {
+          "name": "soar",
+          "description": "Runs playbooks: gathers context for an alert, asks a person where one has to decide, gives commands to the products that carry them out, and writes down each step. Playbooks come in a standard form, and can be tried before they are trusted.",
+          "tags": [
+            "soar",
+            "orchestration",
+            "playbooks"
+          ]
+        }
+      ]
+    }
+    -- exit 0
+    "#);
+    assert_eq!(project.run(&["list", "templates"]).lines().count(), 33 + 3, "33 of them, a title, and how it ended");
+}
