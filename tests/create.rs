@@ -417,3 +417,78 @@ fn templates_are_listed_without_a_project() {
     "#);
     assert_eq!(project.run(&["list", "templates"]).lines().count(), 33 + 3, "33 of them, a title, and how it ended");
 }
+
+#[test]
+fn a_hook_goes_to_the_end_of_the_file() {
+    let project = project();
+    assert_snapshot!(project.run(&["create", "hook", "acme", "setup", "alerts", "producer", "-m", "push"]), @"
+    -- stderr
+    created `products/acme/hooks.py`
+    write what it does into the function `setup_alerts_producer_push` of `products/acme/hooks.py`
+    -- exit 0
+    ");
+    project.must(&["create", "hook", "acme", "teardown", "alerts", "producer", "--title", "take it away"]);
+    project.must(&["create", "hook", "acme", "watch", "*"]);
+    project.must(&["create", "hook", "acme", "pull"]);
+    assert_snapshot!(project.read("products/acme/hooks.py"), @r#"
+    """Hooks of acme."""
+
+    from resilmesh.decorators import setup_producer, teardown_producer, watch, pull
+
+
+    @setup_producer("alerts", mode="push")
+    def setup_alerts_producer_push(plug, integration, instance):
+        """Sets up acme's end of a plug: it produces alerts."""
+        raise NotImplementedError("setup_alerts_producer_push: say how to set it up")
+
+
+    @teardown_producer("alerts", title="take it away")
+    def teardown_alerts_producer(plug, integration, instance):
+        """Takes down acme's end of a plug: it produces alerts."""
+        raise NotImplementedError("teardown_alerts_producer: say how to take it down")
+
+
+    @watch()
+    def watch_any(instance):
+        """Yields what flows: `resilmesh watch TOPIC INSTANCE`."""
+        raise NotImplementedError("watch_any: say where to look")
+        yield
+
+
+    @pull()
+    def pull_code(path):
+        """Fetches acme's own code into the folder `path`."""
+        raise NotImplementedError("pull_code: say where it comes from")
+    "#);
+    let before = project.files();
+    assert_snapshot!(project.run(&["create", "hook", "acme", "pull"]), @"
+    -- stderr
+    `products/acme/hooks.py` has a function `pull_code` already
+    -- exit 0
+    ");
+    assert_eq!(project.files(), before);
+    assert_snapshot!(project.run(&["create", "hook", "other", "publish", "alerts", "consumer", "--dry-run"]), @"
+    -- stdout
+    create products/other/hooks.py
+    -- exit 0
+    ");
+}
+
+#[test]
+fn hooks_that_cannot_be_are_refused() {
+    let project = project();
+    for (words, why) in [
+        (&["setup"][..], "a `setup` hook needs a topic"),
+        (&["setup", "alerts"], "a `setup` hook needs a role"),
+        (&["watch", "alerts", "producer"], "a `watch` hook is for no role"),
+        (&["pull", "alerts"], "a `pull` hook is for no topic"),
+        (&["pull", "-m", "push"], "a `pull` hook is for no mode and no format"),
+        (&["watch", "alerts", "-t", "x"], "a `watch` hook has no title"),
+        (&["wait", "alerts"], "invalid value 'wait'"),
+    ] {
+        let refused = project.refused(&[&["create", "hook", "acme"], words].concat());
+        assert!(refused.contains(why) && refused.ends_with("-- exit 2"), "{refused}");
+    }
+    assert!(project.refused(&["create", "hook", "acme", "watch", "a b"]).ends_with("-- exit 1"));
+    assert!(project.refused(&["create", "hook", "nats", "watch", "alerts"]).contains("comes from a catalogue"));
+}

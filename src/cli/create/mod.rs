@@ -9,6 +9,7 @@ use crate::mesh::model::Role;
 
 mod capability;
 mod definition;
+mod hook;
 mod integration;
 mod product;
 mod write;
@@ -25,6 +26,7 @@ enum What {
     Product(product::ProductArgs),
     Capability(capability::CapabilityArgs),
     Integration(integration::IntegrationArgs),
+    Hook(hook::HookArgs),
 }
 
 /// A part on the command line.
@@ -60,5 +62,6 @@ pub fn run(cx: &Context, args: CreateArgs) -> Result<(), Failure> {
         What::Product(args) => product::run(cx, &args),
         What::Capability(args) => capability::run(cx, &args),
         What::Integration(args) => integration::run(cx, &args),
+        What::Hook(args) => hook::run(cx, &args),
     }
 }
