@@ -10,6 +10,7 @@ use std::{env, fs, io};
 fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=products");
     println!("cargo:rerun-if-changed=examples");
+    println!("cargo:rerun-if-changed=templates");
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or(io::ErrorKind::NotFound)?);
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
     fs::write(out.join("builtin_hooks.rs"), table(&products_with_hooks(&root.join("products"))?))

@@ -6,9 +6,10 @@ use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 
 use super::Context;
 use super::failure::Failure;
+use crate::project::catalogue;
 use crate::project::load::{self, ProjectFiles};
 use crate::project::locate;
-use crate::project::{catalogue, scaffold};
+use crate::project::scaffold::{product, project};
 use crate::vault;
 
 /// Print the completion script for a shell
@@ -78,7 +79,12 @@ pub(super) fn topics() -> ArgValueCompleter {
 
 /// Completes the examples of `init --from`.
 pub(super) fn examples() -> ArgValueCompleter {
-    completer(|_| scaffold::examples().into_iter().map(str::to_owned).collect())
+    completer(|_| project::examples().into_iter().map(str::to_owned).collect())
+}
+
+/// Completes the templates of products.
+pub(super) fn templates() -> ArgValueCompleter {
+    completer(|_| product::names().into_iter().map(str::to_owned).collect())
 }
 
 /// Completes the names of secrets.

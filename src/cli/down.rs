@@ -10,16 +10,21 @@ use clap::Args;
 use super::failure::Failure;
 use super::part::PartArgs;
 use super::steps::{self, Reporter};
+use super::up::note_status;
 use super::{Context, plan, trust};
 use crate::mesh::model::PlugId;
 use crate::plan::apply::Executor;
+use crate::plan::desired;
 use crate::plan::hook_runner::HookRunner;
 use crate::plan::journal::Journal;
 use crate::plan::lock::Lock;
+use crate::plan::meshroom;
 use crate::plan::paths::StateFolder;
+use crate::plan::ports::Ports;
 use crate::plan::reconcile::{self, Observed};
 use crate::plan::secrets::Secrets;
 use crate::plan::trouble::Trouble;
+use crate::project::project_file::FILE_NAME;
 use crate::runtime::Runtime;
 use crate::runtime::embedded::Embedded;
 
@@ -56,15 +61,24 @@ fn state_without_project(cx: &Context) -> Option<std::path::PathBuf> {
 
 async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs) -> Result<(), Failure> {
     let state = StateFolder::of(project);
-    if !state.root().is_dir() && runtime.observe().await?.is_empty() {
+    let is_meshrooms = !project.join(FILE_NAME).is_file();
+    if !is_meshrooms && !state.root().is_dir() && runtime.observe().await?.is_empty() {
         cx.ui.progress("nothing to do");
         return Ok(());
+    }
+    if !args.plan {
+        state.make().map_err(|error| Trouble::io(state.root(), &error))?;
     }
     let _lock = match args.plan {
         true => None,
         false => Some(Lock::take(&state.lock(), "down").map_err(Trouble::from)?),
     };
-    let journal = Journal::load(&state.journal()).map_err(Trouble::from)?;
+    let mut journal = Journal::load(&state.journal()).map_err(Trouble::from)?;
+    // Its files may be broken: what the journal knows can be taken down all the same.
+    let mesh = cx.compiled().ok().map(|(_, mesh, _)| mesh).filter(|mesh| mesh.is_meshrooms);
+    if let Some(mesh) = &mesh {
+        meshroom::adopt(mesh, &desired::of_hooks(mesh, &Ports::default()), &mut journal);
+    }
     let services: BTreeMap<_, _> =
         runtime.observe().await?.into_iter().map(|status| (status.spec.instance.clone(), status)).collect();
     let seen = Observed { journal, services, ..Observed::default() };
@@ -101,6 +115,9 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
     };
     let report = executor.apply(&plan, seen.journal.clone()).await;
     hosts.end().await;
+    if let Some(mesh) = &mesh {
+        note_status(cx, project, mesh, &report.journal);
+    }
     steps::verdict(&plan, &report, "down")?;
     let data = &report.journal.data;
     if !data.is_empty() && !cx.ui.json {

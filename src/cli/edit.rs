@@ -51,7 +51,7 @@ impl Context {
 }
 
 /// What is found wrong after, and was not before; lines may have moved.
-fn new_findings(before: &ProjectFiles, after: &ProjectFiles) -> Vec<Diagnostic> {
+pub(super) fn new_findings(before: &ProjectFiles, after: &ProjectFiles) -> Vec<Diagnostic> {
     let key = |found: &Diagnostic| (found.at.as_ref().map(|at| at.file.clone()), found.message.clone());
     let known: HashSet<_> = findings(before).iter().map(key).collect();
     findings(after).into_iter().filter(|found| !known.contains(&key(found))).collect()

@@ -1,12 +1,14 @@
 //! Hooks in files, called for an instance or a plug: `produce`, `watch`, `trigger`, `execute`.
 
+use std::path::Path;
+
 use resilmesh_hook_api::HookKind;
 use serde_json::Value;
 
 use super::failure::Failure;
 use super::plug::ModeArg;
 use super::running::Running;
-use super::{Context, trust};
+use super::{Context, block_on, trust};
 use crate::hooks::host::Hosts;
 use crate::hooks::{Call, Given, HostedHook};
 use crate::mesh::model::{Mode, Plug, Product, Role};
@@ -72,7 +74,11 @@ impl Running {
                 && hook.topic.as_deref().is_none_or(|topic| topic == target.topic)
                 && (hook.mode.is_none() || mode.is_none() || hook.mode == mode)
         };
-        let found = product.hooks.iter().filter(serves).find_map(|hook| Some((HostedHook::of(product, hook)?, hook)));
+        let served = product.hooks.iter().filter(serves);
+        // A hook of this topic goes before one of every topic.
+        let found = served
+            .filter_map(|hook| Some((HostedHook::of(product, hook)?, hook)))
+            .min_by_key(|(_, hook)| hook.topic.is_none());
         let Some((hosted, declared)) = found else { return Ok(None) };
         let role = if kind == HookKind::Trigger { Role::Trigger } else { Role::Consumer };
         let mut call = self.at_instance(instance, Some(target.topic), Some(role))?.call;
@@ -112,6 +118,36 @@ pub(super) async fn with_hosts<T>(
     };
     hosts.end().await;
     result
+}
+
+/// Calls hooks one after the other, each announced by its number and title.
+///
+/// # Errors
+/// When one fails: those after it are not called.
+pub(super) fn call_in_order(
+    cx: &Context,
+    project: &Path,
+    call: &Call,
+    hooks: &[(String, HostedHook)],
+    given: &Given,
+) -> Result<(), Failure> {
+    block_on(async {
+        let hosts = cx.hosts(project)?;
+        let work = async {
+            for (number, (title, hook)) in hooks.iter().enumerate() {
+                cx.ui.progress(format!("{}) {title}", number + 1));
+                let called = hosts.call(hook.call(project, call, given.clone())).await;
+                called.map_err(|error| Failure::from(error).of(title))?;
+            }
+            Ok(())
+        };
+        let result = tokio::select! {
+            result = work => result,
+            _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
+        };
+        hosts.end().await;
+        result
+    })
 }
 
 /// Says that no product has such a hook.

@@ -164,9 +164,15 @@ impl Secrets for VaultOf {
 
     fn set(&self, key: &str, value: &str) -> Result<(), ApiFailure> {
         self.known.learn(key, value);
-        let opened = self.opened.lock();
+        let mut opened = self.opened.lock();
+        let is_new = !opened.vault.exists().map_err(wrong)?;
         let vault = opened.vault_or_new(&self.cx).map_err(wrong)?;
-        vault.set(&name(key)?, &Secret::new(value.to_owned())).map_err(wrong).map(drop)
+        vault.set(&name(key)?, &Secret::new(value.to_owned())).map_err(wrong)?;
+        if is_new {
+            // Its key was made with it, and opens what was just written.
+            *opened = secret::open(&self.cx, &opened.project).map_err(wrong)?;
+        }
+        Ok(())
     }
 
     fn delete(&self, key: &str) -> Result<(), ApiFailure> {

@@ -15,7 +15,7 @@ use crate::git::setup;
 use crate::project::load::PRODUCTS;
 use crate::project::names;
 use crate::project::project_file::FILE_NAME;
-use crate::project::scaffold;
+use crate::project::scaffold::project as scaffold;
 
 /// Make a project in a new or empty folder
 #[derive(Debug, Args)]

@@ -12,6 +12,7 @@ pub mod clone;
 mod command_hook;
 pub mod completion;
 pub mod configure;
+pub mod create;
 pub mod demo;
 pub mod diff;
 pub mod down;
@@ -125,6 +126,7 @@ enum Command {
     Clone(clone::CloneArgs),
     Completion(completion::CompletionArgs),
     Configure(configure::ConfigureArgs),
+    Create(create::CreateArgs),
     Demo(demo::DemoArgs),
     Diff(diff::DiffArgs),
     Down(down::DownArgs),
@@ -196,6 +198,7 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Clone(args) => clone::run(cx, args),
         Command::Completion(args) => completion::run(cx, args),
         Command::Configure(args) => configure::run(cx, args),
+        Command::Create(args) => create::run(cx, args),
         Command::Demo(args) => demo::run(cx, &args),
         Command::Diff(args) => diff::run(cx, args),
         Command::Down(args) => down::run(cx, args),

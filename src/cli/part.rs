@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 
+use super::Context;
 use super::completion;
 use super::failure::Failure;
 use super::plug::ModeArg;
@@ -52,8 +53,8 @@ impl PartArgs {
     /// The part of a mesh; none = all of it.
     ///
     /// # Errors
-    /// When there is no such instance or plug.
-    pub(super) fn of_mesh(&self, mesh: &Mesh) -> Result<Option<Part>, Failure> {
+    /// When there is no such instance.
+    pub(super) fn of_mesh(&self, cx: &Context, mesh: &Mesh) -> Result<Option<Part>, Failure> {
         if self.is_all() {
             return Ok(None);
         }
@@ -69,7 +70,7 @@ impl PartArgs {
         let services: BTreeSet<String> =
             alone.filter(|name| mesh.services().any(|(own, _)| own.name == **name)).cloned().collect();
         if plugs.is_empty() && services.is_empty() {
-            return Err(Failure::new("there is no such plug").hint("`resilmesh list plugs` shows them all"));
+            cx.ui.progress("there is no such plug; `resilmesh list plugs` shows them all");
         }
         Ok(Some(Part { plugs, services }))
     }

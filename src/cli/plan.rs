@@ -31,7 +31,7 @@ pub struct PlanArgs {
 /// When there is no plan; with `--detailed-exitcode`, when there is something to do.
 pub fn run(cx: &Context, args: PlanArgs) -> Result<(), Failure> {
     let (project, mesh) = cx.mesh()?;
-    let part = args.part.of_mesh(&mesh)?;
+    let part = args.part.of_mesh(cx, &mesh)?;
     let runtime = Embedded::new(&project)?;
     let opened = cx.secrets()?;
     let session = super::block_on(async {

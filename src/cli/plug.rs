@@ -88,8 +88,12 @@ pub fn run(cx: &Context, args: PlugArgs) -> Result<(), Failure> {
         source: (&args.source, &files.products[&product]),
         destination: (&args.destination, &files.products[&target]),
     };
-    let choice = matching::resolve(&request)
-        .map_err(|mismatch| mismatch.hint.into_iter().fold(Failure::new(mismatch.message), Failure::hint))?;
+    let resolved = matching::resolve(&request);
+    if resolved.is_err() && files.is_meshrooms && matching::would_fit_swapped(&request) {
+        return plug_swapped(cx, &files, &request, product);
+    }
+    let choice =
+        resolved.map_err(|mismatch| mismatch.hint.into_iter().fold(Failure::new(mismatch.message), Failure::hint))?;
     let id = PlugId {
         source: args.source.clone(),
         destination: args.destination.clone(),
@@ -114,6 +118,23 @@ pub fn run(cx: &Context, args: PlugArgs) -> Result<(), Failure> {
     secrets.keep(cx, &opened)?;
     cx.ui.progress(done);
     Ok(())
+}
+
+/// Writes a plug whose ends are swapped, as Meshroom does: it stands there, is warned of, and connects
+/// nothing.
+fn plug_swapped(cx: &Context, files: &ProjectFiles, request: &Request<'_>, product: String) -> Result<(), Failure> {
+    let other = Request { source: request.destination, destination: request.source, ..*request };
+    let choice = matching::resolve(&other)
+        .map_err(|mismatch| mismatch.hint.into_iter().fold(Failure::new(mismatch.message), Failure::hint))?;
+    let id = PlugId {
+        source: request.source.0.to_owned(),
+        destination: request.destination.0.to_owned(),
+        topic: request.topic.to_owned(),
+        mode: choice.mode,
+    };
+    let trigger = choice.source.capability.role == Role::Trigger;
+    let text = plug_text(&id, choice.format.as_deref(), trigger, BTreeMap::new());
+    cx.change(files, &[Change::WritePlug { product, id, text }], NewMistakes::Refuse)
 }
 
 /// The plug that is asked for, if it is there; in any mode if none is asked for.

@@ -1,11 +1,10 @@
 //! `resilmesh pull`: let a product fetch what it needs from its vendor.
 
-use std::path::Path;
-
 use clap::Args;
 
 use super::failure::Failure;
-use super::{Context, block_on, completion, edit, trust};
+use super::file_hooks::call_in_order;
+use super::{Context, completion, edit, trust};
 use crate::hooks::{Call, Given, HostedHook};
 use crate::mesh::model::HookKind;
 
@@ -43,32 +42,8 @@ pub fn run(cx: &Context, args: &PullArgs) -> Result<(), Failure> {
         return Ok(());
     }
     trust::permit(cx, [name.clone()].into())?;
-    block_on(call(cx, &project, &name, &folder, &hooks))?;
+    let given = Given { path: Some(folder), ..Given::default() };
+    call_in_order(cx, &project, &Call::of_product(&name, None), &hooks, &given)?;
     cx.ui.progress(format!("pulled `{name}`"));
     Ok(())
-}
-
-async fn call(
-    cx: &Context,
-    project: &Path,
-    product: &str,
-    folder: &Path,
-    hooks: &[(String, HostedHook)],
-) -> Result<(), Failure> {
-    let hosts = cx.hosts(project)?;
-    let work = async {
-        for (number, (title, hook)) in hooks.iter().enumerate() {
-            cx.ui.progress(format!("{}) {title}", number + 1));
-            let given = Given { path: Some(folder.to_owned()), ..Given::default() };
-            let called = hosts.call(hook.call(project, &Call::of_product(product, None), given)).await;
-            called.map_err(|error| Failure::from(error).of(title))?;
-        }
-        Ok(())
-    };
-    let result = tokio::select! {
-        result = work => result,
-        _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
-    };
-    hosts.end().await;
-    result
 }

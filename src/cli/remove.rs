@@ -61,7 +61,8 @@ pub fn run(cx: &Context, args: RemoveArgs) -> Result<(), Failure> {
         .map(|plug| Change::DeletePlug { product: plug.source_product.clone(), id: plug.id.clone() })
         .collect();
     changes.push(Change::DeleteInstance { product, name: args.instance.clone() });
-    let new = if args.force { NewMistakes::Allow } else { NewMistakes::Refuse };
+    // With one of two of a name gone, what was wrong with their plugs changes: nothing is lost by that.
+    let new = if args.force || !unique { NewMistakes::Allow } else { NewMistakes::Refuse };
     cx.change(&files, &changes, new).map_err(|failure| edit::suggest_force(failure, args.force))?;
     let journal = cx.journal(&files.root);
     if journal.services.contains_key(&args.instance) {

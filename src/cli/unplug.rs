@@ -4,12 +4,18 @@ use clap::Args;
 
 use super::Context;
 use super::completion;
+use super::down;
 use super::edit::{self, NewMistakes};
 use super::failure::Failure;
+use super::part::PartArgs;
 use super::plug::ModeArg;
-use crate::mesh::model::Mode;
-use crate::plan::journal::PlugState;
+use crate::mesh::model::{Mode, PlugId};
+use crate::plan::journal::{Journal, PlugState};
+use crate::plan::lock::Lock;
+use crate::plan::paths::StateFolder;
+use crate::plan::trouble::Trouble;
 use crate::project::change::Change;
+use crate::project::load::ProjectFiles;
 use crate::project::names;
 
 /// Take the connection of two instances over a topic out of the project
@@ -27,6 +33,9 @@ pub struct UnplugArgs {
     /// Only the plug in this mode
     #[arg(short, long)]
     pub mode: Option<ModeArg>,
+    /// Take it down first: call its teardown hooks
+    #[arg(long)]
+    pub down: bool,
     /// Do it even if the project has mistakes then
     #[arg(long)]
     pub force: bool,
@@ -63,16 +72,52 @@ pub fn run(cx: &Context, args: UnplugArgs) -> Result<(), Failure> {
         };
         return Err(failure.hint(hint));
     }
+    if args.down {
+        take_down(cx, &args)?;
+    }
     let new = if args.force { NewMistakes::Allow } else { NewMistakes::Refuse };
     cx.change(&files, &changes, new).map_err(|failure| edit::suggest_force(failure, args.force))?;
-    let journal = cx.journal(&files.root);
-    let is_up = |change: &Change| match change {
-        Change::DeletePlug { id, .. } => journal.plug_state(id) != PlugState::Down,
-        _ => false,
-    };
-    if changes.iter().any(is_up) {
-        cx.ui.warning("the plug is still up: the next `resilmesh up` or `resilmesh down` takes it down");
-    }
+    let ids = changes.iter().filter_map(|change| match change {
+        Change::DeletePlug { id, .. } => Some(id),
+        _ => None,
+    });
+    forget(cx, &files, ids)?;
     cx.ui.progress(format!("unplugged `{}` -> `{}`: {}", args.source, args.destination, args.topic));
+    Ok(())
+}
+
+/// Calls the teardown hooks of what is to be unplugged.
+fn take_down(cx: &Context, args: &UnplugArgs) -> Result<(), Failure> {
+    let part = PartArgs {
+        source: Some(args.source.clone()),
+        destination: Some(args.destination.clone()),
+        topic: Some(args.topic.clone()),
+        mode: args.mode,
+    };
+    down::run(cx, down::DownArgs { volumes: false, plan: false, part })
+}
+
+/// Of a plug that is up, says what becomes of it. Hooks in files are not called any more: without the plug's
+/// file, they would be called for something that is no longer declared.
+fn forget<'a>(cx: &Context, files: &ProjectFiles, plugs: impl Iterator<Item = &'a PlugId>) -> Result<(), Failure> {
+    let state = StateFolder::of(&files.root);
+    let up_in_file = |id: &PlugId| files.is_meshrooms && files.plugs.iter().any(|plug| plug.id == *id && plug.up);
+    let mut journal = cx.journal(&files.root);
+    for id in plugs {
+        let up = journal.plug_state(id) != PlugState::Down;
+        if journal.undo.contains_key(&id.to_string()) {
+            let _lock = Lock::take(&state.lock(), "unplug").map_err(Trouble::from)?;
+            journal = Journal::load(&state.journal()).map_err(Trouble::from)?;
+            journal.forget(id);
+            journal.save(&state.journal()).map_err(Trouble::from)?;
+        }
+        if journal.plug_state(id) != PlugState::Down {
+            cx.ui.warning("the plug is still up: the next `resilmesh up` or `resilmesh down` takes it down");
+        } else if up || up_in_file(id) {
+            cx.ui.warning(&format!(
+                "plug `{id}` was up: what its setup hooks made stays; `resilmesh unplug --down` would have called the teardown hooks first"
+            ));
+        }
+    }
     Ok(())
 }

@@ -13,7 +13,9 @@ use super::{Context, plan, trust};
 use crate::mesh::model::Mesh;
 use crate::plan::apply::Executor;
 use crate::plan::hook_runner::HookRunner;
+use crate::plan::journal::Journal;
 use crate::plan::lock::Lock;
+use crate::plan::meshroom;
 use crate::plan::paths::StateFolder;
 use crate::plan::ports::probe::ThisMachine;
 use crate::plan::programs::OnThisMachine;
@@ -51,7 +53,7 @@ pub fn run(cx: &Context, args: UpArgs) -> Result<(), Failure> {
         return plan::run(cx, plan::PlanArgs { detailed_exitcode: false, part: args.part });
     }
     let (project, mesh) = cx.mesh()?;
-    let part = args.part.of_mesh(&mesh)?;
+    let part = args.part.of_mesh(cx, &mesh)?;
     let trusted = trust::permit(cx, trust::used_by(&mesh))?;
     let ui = cx.ui.clone();
     let runtime = Embedded::new(&project)?.with_notice(move |text| ui.progress(text));
@@ -109,9 +111,17 @@ async fn up(cx: &Context, project: &Path, mesh: &Mesh, way: &Way<'_>) -> Result<
     };
     let report = executor.apply(&session.plan, session.observed.journal.clone()).await;
     hosts.end().await;
+    note_status(cx, project, mesh, &report.journal);
     steps::verdict(&session.plan, &report, "up")?;
     ways_in(cx, mesh, &session, since.elapsed());
     Ok(())
+}
+
+/// In a project of Meshroom, notes in the files of plugs whether they are up.
+pub(super) fn note_status(cx: &Context, project: &Path, mesh: &Mesh, journal: &Journal) {
+    if let Err(error) = meshroom::note_status(project, mesh, journal) {
+        cx.ui.warning(&format!("`status` of a plug cannot be noted in its file: {error}"));
+    }
 }
 
 /// What takes secrets out of what is printed; warns of those that it cannot hide.

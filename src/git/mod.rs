@@ -19,6 +19,7 @@ pub mod secrets;
 pub mod setup;
 pub mod share;
 pub mod sides;
+pub mod template;
 pub mod tree;
 pub mod trouble;
 pub mod update;

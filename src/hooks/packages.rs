@@ -9,7 +9,7 @@ use tokio::process::Command;
 use tokio::sync::Mutex;
 
 use super::HookError;
-use super::host::{Packages, runtime_version};
+use super::host::{Interpreter, Packages, interpreter};
 
 /// What a product's packages are listed in.
 pub const REQUIREMENTS: &str = "requirements.txt";
@@ -31,14 +31,19 @@ impl Environments {
         Self { folder, notice, making: Mutex::default() }
     }
 
-    async fn make(&self, product: &str, requirements: &Path, version: &str, target: &Path) -> Result<(), HookError> {
+    async fn make(
+        &self,
+        product: &str,
+        requirements: &Path,
+        python: &Interpreter,
+        target: &Path,
+    ) -> Result<(), HookError> {
         (self.notice)(&format!("installing what the hooks of `{product}` need"));
         let work = target.with_extension("new");
         let _ = std::fs::remove_dir_all(&work);
         let io = |error: std::io::Error| HookError::new(format!("`{}` cannot be made: {error}", work.display()));
         std::fs::create_dir_all(&self.folder).map_err(io)?;
-        let python = format!("python{version}");
-        let uv = run(Command::new("uv").args(["venv", "--quiet", "--python", version]).arg(&work)).await;
+        let uv = run(Command::new("uv").args(["venv", "--quiet", "--python"]).arg(&python.program).arg(&work)).await;
         let installed = match uv {
             Ok(()) => {
                 let mut install = Command::new("uv");
@@ -47,8 +52,9 @@ impl Environments {
             }
             Err(_) => {
                 let _ = std::fs::remove_dir_all(&work);
-                run(Command::new(&python).args(["-m", "venv"]).arg(&work)).await.map_err(|error| {
-                    error.hint(format!("`{python}` with its `venv` module makes it (Debian: python3-venv)"))
+                run(Command::new(&python.program).args(["-m", "venv"]).arg(&work)).await.map_err(|error| {
+                    let program = python.program.display();
+                    error.hint(format!("`{program}` with its `venv` module makes it (Debian: python3-venv)"))
                 })?;
                 let mut install = Command::new(work.join("bin/python"));
                 install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
@@ -77,14 +83,15 @@ impl Packages for Environments {
         if asks.into_iter().all(|line| line.is_empty() || line.starts_with(b"#")) {
             return Ok(None);
         }
-        let version = runtime_version().await?;
-        let digest = Sha256::new().chain_update(&version).chain_update(b"\n").chain_update(&text).finalize();
+        let python = interpreter().await?;
+        let version = &python.version;
+        let digest = Sha256::new().chain_update(version).chain_update(b"\n").chain_update(&text).finalize();
         let short: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
         let target = self.folder.join(format!("{product}-{short}"));
         let packages = target.join(format!("lib/python{version}/site-packages"));
         let _one = self.making.lock().await;
         if !packages.is_dir() {
-            self.make(product, &requirements, &version, &target).await?;
+            self.make(product, &requirements, &python, &target).await?;
         }
         Ok(Some(packages))
     }

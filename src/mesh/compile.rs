@@ -39,7 +39,7 @@ pub fn compile(files: &ProjectFiles) -> Result<(Mesh, Vec<Diagnostic>), Vec<Diag
     let used: BTreeSet<&str> = instances.values().map(|instance| instance.product.as_str()).collect();
     let products =
         used.iter().filter_map(|name| Some(((*name).to_owned(), files.products.get(*name)?.clone()))).collect();
-    let mesh = Mesh { name, products, instances, plugs };
+    let mesh = Mesh { name, is_meshrooms: files.is_meshrooms, products, instances, plugs };
     clashes::check(&mesh, &mut found);
     secrets::check(&mesh, &mut found);
     topology::check(&mesh, &mut found);
@@ -161,6 +161,10 @@ impl<'a> Compiler<'a> {
         let choice = match matching::resolve(&request) {
             Ok(choice) => choice,
             Err(mismatch) => {
+                if let Some(swapped) = self.swapped(&request, written) {
+                    self.found.push(swapped);
+                    return None;
+                }
                 self.found.push(
                     Diagnostic::error(written.place(mismatch.about), mismatch.message).with_hint_if(mismatch.hint),
                 );
@@ -195,8 +199,26 @@ impl<'a> Compiler<'a> {
             destination: end(&written.id.destination, destination, choice.destination),
             owner,
             settings,
+            up: written.up,
             at: written.at.clone(),
         })
+    }
+
+    /// Says of a plug of Meshroom's that its ends are swapped, if that is what is wrong with it: Meshroom
+    /// lets one write it, and the rest of the mesh is none the worse.
+    fn swapped(&self, request: &Request<'_>, written: &PlugFile) -> Option<Diagnostic> {
+        if !self.files.is_meshrooms || !matching::would_fit_swapped(request) {
+            return None;
+        }
+        let (topic, source, destination) = (&written.id.topic, &written.id.source, &written.id.destination);
+        let warning = format!(
+            "the ends of plug `{}` are swapped: `{destination}` gives `{topic}`, `{source}` takes it; it is left out",
+            written.id
+        );
+        let hint = format!(
+            "`resilmesh plug {topic} {destination} {source}`, and `resilmesh unplug {topic} {source} {destination}`"
+        );
+        Some(Diagnostic::warning(written.at.clone(), warning).with_hint(hint))
     }
 
     /// Whether a plug carries commands: `kind: trigger` in Meshroom's files.

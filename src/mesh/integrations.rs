@@ -87,7 +87,7 @@ pub fn between(product: &Product, target: &Product, rows: &mut BTreeSet<Row>) {
 }
 
 /// The topics that a product names, and `*`.
-fn topics(product: &Product) -> BTreeSet<&str> {
+pub fn topics(product: &Product) -> BTreeSet<&str> {
     let named = product.capabilities.iter().filter_map(|own| own.topic.as_deref());
     let hooks = product.hooks.iter().filter_map(|hook| hook.topic.as_deref());
     named.chain(hooks).chain(["*"]).collect()

@@ -105,6 +105,11 @@ pub fn resolve<'a>(request: &Request<'a>) -> Result<Choice<'a>, Mismatch> {
     Ok(Choice { mode: source.capability.mode, format, ownership, source, destination })
 }
 
+/// Whether the ends would fit the other way round.
+pub fn would_fit_swapped(request: &Request<'_>) -> bool {
+    resolve(&Request { source: request.destination, destination: request.source, owner: None, ..*request }).is_ok()
+}
+
 /// The parts that a source can play.
 pub(super) fn roles(trigger: Option<bool>) -> &'static [Role] {
     match trigger {

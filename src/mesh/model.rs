@@ -507,6 +507,8 @@ pub struct Plug {
     pub owner: Option<String>,
     /// The plug's own settings.
     pub settings: BTreeMap<String, Value>,
+    /// Its file says that Meshroom brought it up.
+    pub up: bool,
     /// Where it is declared.
     pub at: Position,
 }
@@ -534,6 +536,8 @@ impl Plug {
 pub struct Mesh {
     /// Its name.
     pub name: String,
+    /// It is one of Meshroom: the files of its plugs say whether they are up.
+    pub is_meshrooms: bool,
     /// The products in use, by name.
     pub products: BTreeMap<String, Product>,
     /// The instances, by name.

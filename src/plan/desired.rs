@@ -80,6 +80,22 @@ pub struct Desired {
 }
 
 impl Desired {
+    /// Adds plugs with their setups.
+    fn plugs<'a>(&mut self, mesh: &Mesh, ports: &Ports, plugs: impl IntoIterator<Item = &'a Plug>) {
+        for plug in plugs {
+            self.plugs.insert(plug.id.clone(), digest_of(&(&plug.format, &plug.settings)));
+            let undo = undo(mesh, ports, plug);
+            for end in [plug.passive(), plug.active()] {
+                let found = setups(mesh, ports, plug, end, &undo);
+                self.of_plug.entry(plug.id.clone()).or_default().extend(found.iter().map(|(key, _)| key.clone()));
+                self.setups.extend(found);
+            }
+            if !undo.is_empty() {
+                self.undo.insert(plug.id.clone(), undo);
+            }
+        }
+    }
+
     /// The setups of a plug with their keys, those of the passive end first.
     pub fn setups_of<'a>(&'a self, plug: &PlugId) -> impl Iterator<Item = (&'a String, &'a DesiredSetup)> + use<'a> {
         let keys = self.of_plug.get(plug).map_or(&[][..], Vec::as_slice);
@@ -129,19 +145,15 @@ pub fn desired(mesh: &Mesh, machine: &Machine<'_>, rendered: Rendered) -> Result
         !desired.left_out.contains_key(&plug.id.source) && !desired.left_out.contains_key(&plug.id.destination)
     };
     let plugs: Vec<&Plug> = mesh.plugs.iter().filter(works).collect();
-    for plug in plugs {
-        desired.plugs.insert(plug.id.clone(), digest_of(&(&plug.format, &plug.settings)));
-        let undo = undo(mesh, machine.ports, plug);
-        for end in [plug.passive(), plug.active()] {
-            let found = setups(mesh, machine.ports, plug, end, &undo);
-            desired.of_plug.entry(plug.id.clone()).or_default().extend(found.iter().map(|(key, _)| key.clone()));
-            desired.setups.extend(found);
-        }
-        if !undo.is_empty() {
-            desired.undo.insert(plug.id.clone(), undo);
-        }
-    }
+    desired.plugs(mesh, machine.ports, plugs);
     if found.is_empty() { Ok(desired) } else { Err(found) }
+}
+
+/// What the mesh wants of hooks alone: no services.
+pub fn of_hooks(mesh: &Mesh, ports: &Ports) -> Desired {
+    let mut desired = Desired::default();
+    desired.plugs(mesh, ports, mesh.plugs.iter());
+    desired
 }
 
 /// The setups of one end of a plug, in the order in which they are done.

@@ -177,6 +177,18 @@ impl Journal {
             .map_err(|source| JournalError::Io { path: path.to_owned(), source })
     }
 
+    /// Forgets a plug whose ends were set up by hooks in files: they are not called to take it down. Whether
+    /// there was something to forget.
+    pub fn forget(&mut self, plug: &PlugId) -> bool {
+        let name = plug.to_string();
+        let known = self.undo.remove(&name).is_some();
+        if known {
+            self.plugs.remove(&name);
+            self.setups.retain(|_, done| done.hosted.is_none() || done.call.plug.as_ref() != Some(plug));
+        }
+        known
+    }
+
     /// How far a plug is, in the mesh or not.
     pub fn plug_state(&self, plug: &PlugId) -> PlugState {
         let running = |instance: &String| self.services.contains_key(instance);

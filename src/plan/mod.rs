@@ -17,6 +17,7 @@ pub mod desired;
 pub mod hook_runner;
 pub mod journal;
 pub mod lock;
+pub mod meshroom;
 pub mod observe;
 pub mod paths;
 pub mod ports;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::desired::{self, Desired, Machine, Program};
 use super::journal::Journal;
+use super::meshroom;
 use super::observe::observe;
 use super::paths::StateFolder;
 use super::ports::probe;
@@ -78,7 +79,7 @@ pub async fn plan(
     part: Option<&Part>,
 ) -> Result<Session, Trouble> {
     let state = StateFolder::of(project);
-    let journal = Journal::load(&state.journal())?;
+    let mut journal = Journal::load(&state.journal())?;
     let services = runtime.observe().await?;
     let supervised = runtime.supervision().await? != Supervision::Gone;
     let ports = ports(&state, mesh, &services, machine)?;
@@ -91,6 +92,7 @@ pub async fn plan(
     let programs = programs.find(mesh).await?;
     let machine = Machine { state: &state, ports: &ports, programs: &programs, secrets: &secrets };
     let desired = desired::desired(mesh, &machine, rendered)?;
+    meshroom::adopt(mesh, &desired, &mut journal);
     let observed = observe(&state, journal, services, &desired).await;
     let plan = match part {
         Some(part) => reconcile::up_part(&desired, &observed, part)?,

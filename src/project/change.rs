@@ -130,7 +130,7 @@ impl Change {
 }
 
 /// What is there of the way to `path` must not lead out of `root`.
-fn stays_inside(root: &Path, path: &Path) -> io::Result<()> {
+pub(super) fn stays_inside(root: &Path, path: &Path) -> io::Result<()> {
     let there = path.ancestors().find_map(|part| part.canonicalize().ok());
     match there {
         Some(real) if real.starts_with(root.canonicalize()?) => Ok(()),

@@ -12,11 +12,48 @@ use super::yaml::{self, Key, Node, Value};
 /// = the document itself. A file that is too odd to be edited line by line is written anew.
 pub fn set_key(text: &str, section: Option<&str>, key: &str, value: Option<&Json>) -> String {
     let wanted = expected(text, section, key, value);
-    let edited = edit(text, section, key, value);
-    match edited {
-        Some(edited) if read(&edited) == wanted => edited,
-        _ => write::to_yaml(&wanted.into_iter().collect::<BTreeMap<_, _>>()),
+    let whole_section = || {
+        let section = section?;
+        edit(text, None, section, wanted.get(section))
+    };
+    let says_it = |edited: &String| read(edited) == wanted;
+    if let Some(edited) = edit(text, section, key, value).filter(says_it).or_else(|| whole_section().filter(says_it)) {
+        return edited;
     }
+    write::to_yaml(&wanted.into_iter().collect::<BTreeMap<_, _>>())
+}
+
+/// The text with `item` at the end of the list at `key` of `section`, both made if they are missing.
+pub fn append_item(text: &str, section: &str, key: &str, item: &Json) -> String {
+    let there = read(text).get(section).and_then(|section| section.get(key)).cloned();
+    let mut items = there.as_ref().and_then(Json::as_array).cloned().unwrap_or_default();
+    items.push(item.clone());
+    let all = Json::Array(items);
+    let wanted = expected(text, Some(section), key, Some(&all));
+    match append(text, section, key, item) {
+        Some(edited) if read(&edited) == wanted => edited,
+        _ => set_key(text, Some(section), key, Some(&all)),
+    }
+}
+
+/// Adds lines behind the last item of a list that has a line for each item.
+fn append(text: &str, section: &str, key: &str, item: &Json) -> Option<String> {
+    let document = root(text)?;
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let top = entries(&document, 0..lines.len(), &lines)?;
+    let around = top.iter().find(|entry| entry.key.text == section)?;
+    let inner = entries(around.node, around.lines.start + 1..around.lines.end, &lines)?;
+    let list = inner.iter().find(|entry| entry.key.text == key)?;
+    let Value::Sequence(items) = &list.node.value else { return None };
+    let first = &lines[items.first()?.at.line as usize - 1];
+    let indent = first.len() - first.trim_start_matches(' ').len();
+    if !first[indent..].starts_with("- ") {
+        return None;
+    }
+    let block = write::to_yaml(&BTreeMap::from([(key.to_owned(), Json::Array(vec![item.clone()]))]));
+    let new: Vec<String> = block.lines().skip(1).map(|line| format!("{}{line}", " ".repeat(indent))).collect();
+    lines.splice(list.lines.end..list.lines.end, new);
+    Some(finish(&lines))
 }
 
 fn root(text: &str) -> Option<Node> {
@@ -191,7 +228,62 @@ mod tests {
         assert_eq!(text, "name: bus\nsettings:\n  max: 8\n");
     }
 
+    #[test]
+    fn an_item_goes_behind_the_others() {
+        let text = "# what it can do\nproduces:\n  alerts:\n  # to any\n  - {}\n  # of two lines\n  - format: cef\n    mode: pull\n  logs: [{}]\n";
+        insta::assert_snapshot!(append_item(text, "produces", "alerts", &json!({"format": "ocsf"})), @"
+        # what it can do
+        produces:
+          alerts:
+          # to any
+          - {}
+          # of two lines
+          - format: cef
+            mode: pull
+          - format: ocsf
+          logs: [{}]
+        ");
+        insta::assert_snapshot!(append_item(text, "produces", "logs", &json!({"mode": "pull"})), @"
+        # what it can do
+        produces:
+          alerts:
+          # to any
+          - {}
+          # of two lines
+          - format: cef
+            mode: pull
+          logs:
+          - {}
+          - mode: pull
+        ");
+        insta::assert_snapshot!(append_item("# x\nproduces: {a: [{}]}\n# y\n", "produces", "a", &json!({})), @"
+        # x
+        produces:
+          a:
+          - {}
+          - {}
+        # y
+        ");
+        assert_eq!(append_item("", "consumes", "a", &json!({})), "consumes:\n  a:\n  - {}\n");
+    }
+
     proptest! {
+        #[test]
+        fn an_item_is_always_appended(
+            items in prop::collection::vec(prop::option::of("[a-z]{1,3}"), 0..3),
+            flow in any::<bool>(),
+            remark in "( *#[a-z ]*\n)?",
+        ) {
+            let items: Vec<Json> = items.into_iter().map(|format| format.map_or(json!({}), |own| json!({"format": own}))).collect();
+            let document = json!({"a": {"x": items}, "z": 1});
+            let block = || write::to_yaml(&document.as_object().cloned().unwrap_or_default().into_iter().collect());
+            let text = if flow { format!("{document}\n") } else { format!("{remark}{}{remark}", block()) };
+            let mut all = items.clone();
+            all.push(json!({"format": "new"}));
+            let edited = append_item(&text, "a", "x", &json!({"format": "new"}));
+            prop_assert_eq!(Json::Object(read(&edited)), json!({"a": {"x": all}, "z": 1}), "{}", edited);
+        }
+
         #[test]
         fn the_result_always_says_what_was_asked(
             values in prop::collection::btree_map("[a-c]", "[a-z #:'\"\\n-]{0,6}", 0..3),

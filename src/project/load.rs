@@ -32,6 +32,8 @@ pub struct ProjectFiles {
     pub folder_name: String,
     /// `resilmesh.yaml`.
     pub project: ProjectFile,
+    /// It has no `resilmesh.yaml`: a project of Meshroom.
+    pub is_meshrooms: bool,
     /// `resilmesh.lock`.
     pub lock: LockFile,
     /// The project's products, and those of catalogues that its instances use.
@@ -93,10 +95,12 @@ pub fn load(root: &Path) -> std::io::Result<ProjectFiles> {
 /// Reads the project in `source`, which stands for the folder `root`.
 pub fn load_from(root: &Path, source: &dyn Source) -> ProjectFiles {
     let mut loader = Loader { found: Vec::new(), source };
+    let (project, is_meshrooms) = loader.project();
     let mut files = ProjectFiles {
         root: root.to_owned(),
         folder_name: source.name(),
-        project: loader.project(),
+        project,
+        is_meshrooms,
         lock: loader.lock(),
         products: loader.products(),
         instances: Vec::new(),
@@ -134,15 +138,19 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    fn project(&mut self) -> ProjectFile {
+    /// The project's own document, and whether there is none.
+    fn project(&mut self) -> (ProjectFile, bool) {
         let mut project = ProjectFile::default();
         let path = Path::new(project_file::FILE_NAME);
-        if let Some(text) = self.text(path) {
+        let mistakes = self.found.len();
+        let text = self.text(path);
+        let is_missing = text.is_none() && self.found.len() == mistakes;
+        if let Some(text) = text {
             product_folder::read(path, &text, &mut self.found, |node, report| {
                 project = ProjectFile::decode(node, report);
             });
         }
-        project
+        (project, is_missing)
     }
 
     fn lock(&mut self) -> LockFile {

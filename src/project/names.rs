@@ -11,6 +11,19 @@ pub fn check_product(name: &str) -> Result<(), String> {
     check("product", name)
 }
 
+/// Checks the name of a product that is about to be made. Python takes the folder for a package, so
+/// that it can have no dash.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_new_product(name: &str) -> Result<(), String> {
+    check_product(name)?;
+    if name.contains('-') {
+        return Err(format!("product name `{name}` has `-` in it, which Python cannot import"));
+    }
+    Ok(())
+}
+
 /// Checks the name of an instance.
 ///
 /// # Errors
@@ -56,6 +69,11 @@ pub const NAME_HINT: &str = "names have letters, digits, `_`, `-` and `.`, and s
 /// A name as a part of component, file and user names: characters outside `[A-Za-z0-9_-]` become `_`.
 pub fn id(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' }).collect()
+}
+
+/// A name as a part of a name in Python: letters and digits of ASCII, and `_`.
+pub fn python(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
 }
 
 /// The known name that `name` most likely meant, if one is near.

@@ -22,6 +22,8 @@ pub struct PlugFile {
     pub kind: Option<Located<String>>,
     /// The instance that is to set up both ends.
     pub owner: Option<Located<String>>,
+    /// Meshroom brought it up.
+    pub up: bool,
     /// Settings as written, by name.
     pub settings: BTreeMap<String, Located<Node>>,
     /// Where it is declared.
@@ -43,6 +45,7 @@ impl PlugFile {
             format: None,
             kind: None,
             owner: None,
+            up: false,
             settings: BTreeMap::new(),
             at,
             places: BTreeMap::new(),
@@ -70,9 +73,10 @@ impl PlugFile {
             file.places.extend(said.iter().map(|said| (key, said.at)));
         }
         file.settings = instance_file::settings(&mut fields, report);
-        // What Meshroom keeps there: `status` is read by nobody, the journal has it; the others are
-        // notes of its hooks.
-        fields.tolerate(&["status", "src_config", "dst_config"]);
+        file.up =
+            fields.get("status").is_some() && fields.text("status", report).is_some_and(|said| said.value == "up");
+        // Notes of Meshroom's hooks.
+        fields.tolerate(&["src_config", "dst_config"]);
         fields.finish(UnknownKeys::Warn, report);
         file
     }

@@ -35,7 +35,7 @@ fn below(value: &Value, indent: usize, out: &mut String) {
             for item in items {
                 out.push_str(&" ".repeat(indent));
                 out.push('-');
-                below(item, indent + 2, out);
+                self::item(item, indent, out);
             }
         }
         Value::Object(entries) if !entries.is_empty() => {
@@ -50,6 +50,20 @@ fn below(value: &Value, indent: usize, out: &mut String) {
             out.push('\n');
         }
     }
+}
+
+/// An item behind its `-`: a map begins on the same line.
+fn item(value: &Value, indent: usize, out: &mut String) {
+    let Value::Object(entries) = value else { return below(value, indent + 2, out) };
+    if entries.is_empty() {
+        return below(value, indent + 2, out);
+    }
+    let mut block = String::new();
+    for (key, value) in entries.iter().collect::<BTreeMap<_, _>>() {
+        entry(key, value, indent + 2, &mut block);
+    }
+    out.push(' ');
+    out.push_str(block.trim_start_matches(' '));
 }
 
 /// A value on one line.
@@ -109,7 +123,7 @@ mod tests {
         let entries = BTreeMap::from([
             (
                 "settings".to_owned(),
-                json!({"b": [1, "x"], "a": {"empty": [], "word": "yes", "path": "/var/log/a.log"}}),
+                json!({"b": [1, "x", {"y": 2, "z": [3]}, {}], "a": {"empty": [], "word": "yes", "path": "/var/log/a.log"}}),
             ),
             ("name".to_owned(), json!("bus")),
         ]);
@@ -123,6 +137,10 @@ mod tests {
           b:
           - 1
           - x
+          - y: 2
+            z:
+            - 3
+          - {}
         "#);
     }
 

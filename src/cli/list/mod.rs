@@ -8,13 +8,17 @@ use serde::Serialize;
 
 use super::Context;
 use super::failure::Failure;
+use crate::project::catalogue;
 use crate::project::load::ProjectFiles;
 use crate::project::position::Severity;
+use crate::project::project_file::FILE_NAME;
 
+mod capabilities;
 mod instances;
 mod integrations;
 mod plugs;
 mod products;
+mod templates;
 
 /// Show what the project holds and what it could hold
 #[derive(Debug, Args)]
@@ -29,6 +33,8 @@ enum What {
     Integrations(integrations::IntegrationsArgs),
     Instances(instances::InstancesArgs),
     Plugs(plugs::PlugsArgs),
+    Capabilities(capabilities::CapabilitiesArgs),
+    Templates(templates::TemplatesArgs),
 }
 
 /// Lists.
@@ -36,6 +42,10 @@ enum What {
 /// # Errors
 /// When there is no project, or a filter names a product that does not exist.
 pub fn run(cx: &Context, args: ListArgs) -> Result<(), Failure> {
+    // What is built in is there without a project, too.
+    if let What::Templates(args) = &args.what {
+        return templates::run(cx, args);
+    }
     let files = cx.project()?;
     for found in &files.found {
         let mut found = found.clone();
@@ -47,6 +57,17 @@ pub fn run(cx: &Context, args: ListArgs) -> Result<(), Failure> {
         What::Integrations(args) => integrations::run(cx, files, &args),
         What::Instances(args) => instances::run(cx, &files, &args),
         What::Plugs(args) => plugs::run(cx, &files, &args),
+        What::Capabilities(args) => capabilities::run(cx, files, &args),
+        What::Templates(args) => templates::run(cx, &args),
+    }
+}
+
+/// Adds the built-in products, unless the project is one of Meshroom's, which knows none.
+fn need_catalogue(files: &mut ProjectFiles) {
+    if files.root.join(FILE_NAME).is_file() {
+        for name in catalogue::names() {
+            files.need_product(name);
+        }
     }
 }
 

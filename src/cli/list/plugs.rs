@@ -55,7 +55,10 @@ pub(super) fn run(cx: &Context, files: &ProjectFiles, args: &PlugsArgs) -> Resul
             topic: &plug.id.topic,
             mode: plug.id.mode,
             format: plug.format.as_ref().map(|format| format.value.as_str()),
-            state: journal.plug_state(&plug.id),
+            state: match journal.plug_state(&plug.id) {
+                PlugState::Down if files.is_meshrooms && plug.up => PlugState::Up,
+                state => state,
+            },
         })
         .collect();
     if cx.ui.json {

@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use self::process::Host;
 use super::HookError;
-pub use program::runtime_version;
+pub use program::{Interpreter, interpreter};
 
 /// How long a host may take to end a call that is no longer wanted, before it is killed.
 const GRACE: Duration = Duration::from_secs(2);

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use resilmesh_hook_api::FromHost;
+
 use super::super::HookError;
 
 const NAME: &str = "resilmesh-python-host";
@@ -25,18 +27,29 @@ pub(super) fn find() -> Result<PathBuf, HookError> {
     })
 }
 
-/// The version of Python that hooks run in, such as `3.11`.
+/// The Python that hooks run in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interpreter {
+    /// Its version, such as `3.11`.
+    pub version: String,
+    /// A program of that version.
+    pub program: PathBuf,
+}
+
+/// The Python that hooks run in.
 ///
 /// # Errors
 /// When the host is not there or does not start.
-pub async fn runtime_version() -> Result<String, HookError> {
-    let program = find()?;
-    let output = tokio::process::Command::new(&program).arg("--runtime").output().await;
-    let said = output.map_err(|error| HookError::new(format!("`{}` cannot be started: {error}", program.display())))?;
-    let version = String::from_utf8_lossy(&said.stdout).trim().to_owned();
-    let mut parts = version.split('.');
-    match (parts.next(), parts.next()) {
-        (Some(major), Some(minor)) if said.status.success() => Ok(format!("{major}.{minor}")),
-        _ => Err(HookError::new(format!("`{}` does not tell its version of Python", program.display()))),
+pub async fn interpreter() -> Result<Interpreter, HookError> {
+    let host = find()?;
+    let output = tokio::process::Command::new(&host).arg("--runtime").output().await;
+    let said = output.map_err(|error| HookError::new(format!("`{}` cannot be started: {error}", host.display())))?;
+    match serde_json::from_slice(&said.stdout) {
+        Ok(FromHost::Hello { runtime, program, .. }) => {
+            let version = runtime.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
+            let program = program.unwrap_or_else(|| format!("python{version}")).into();
+            Ok(Interpreter { version, program })
+        }
+        _ => Err(HookError::new(format!("`{}` does not tell its version of Python", host.display()))),
     }
 }

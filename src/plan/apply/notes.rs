@@ -60,10 +60,8 @@ pub(super) fn after(journal: &mut Journal, action: &Action) -> bool {
             journal.plugs.insert(plug.to_string(), UpPlug { plug: plug.clone(), digest: digest.clone() });
         }
         Action::PlugDown(plug) => {
+            journal.forget(plug);
             journal.plugs.remove(&plug.to_string());
-            if journal.undo.remove(&plug.to_string()).is_some() {
-                journal.setups.retain(|_, done| done.hosted.is_none() || done.call.plug.as_ref() != Some(plug));
-            }
         }
         Action::DeleteData(instance) => {
             journal.data.remove(instance);

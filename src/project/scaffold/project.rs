@@ -6,37 +6,11 @@ use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
-use super::load::{INSTANCES, PRODUCTS};
-use super::project_file::FILE_NAME;
-use super::write;
+use crate::project::load::{INSTANCES, PRODUCTS};
+use crate::project::project_file::FILE_NAME;
+use crate::project::write;
 
 static EXAMPLES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/examples");
-
-const GITIGNORE: &str = "\
-# This machine only: what is running, rendered configuration, logs, data, generated passwords
-/.resilmesh/
-# Secrets, except those of the vault, which are encrypted
-*.gpg
-!/secrets/**/*.gpg
-# What is being written, or was when the machine went off
-/secrets/**/.resilmesh-*
-/mirrors/
-*.pyc
-__pycache__/
-# What editors leave behind
-*~
-*.swp
-.DS_Store
-";
-
-const GITATTRIBUTES: &str = "\
-# Two people's changes of different keys merge; `resilmesh init` tells git how
-/resilmesh.yaml merge=resilmesh
-/instances/**/*.yaml merge=resilmesh
-/products/**/*.yaml merge=resilmesh
-/products/**/*.yml merge=resilmesh
-*.gpg binary merge=resilmesh-secret
-";
 
 /// The names of the examples, sorted.
 pub fn examples() -> Vec<&'static str> {
@@ -68,15 +42,7 @@ fn collect(dir: &Dir<'static>, name: &str, files: &mut BTreeMap<PathBuf, String>
 /// The files of a project with nothing in it.
 pub fn empty(name: &str) -> BTreeMap<PathBuf, String> {
     let quoted = write::inline(&name.into());
-    let readme = format!(
-        "# {name}\nA mesh of security products, made with resilmesh.\n\n\
-         | to | run |\n| --- | --- |\n\
-         | see what there is | `resilmesh list products` |\n\
-         | put a product into use | `resilmesh add PRODUCT NAME` |\n\
-         | connect two instances | `resilmesh plug TOPIC SOURCE DESTINATION` |\n\
-         | bring it up, see it, take it down | `resilmesh up`, `resilmesh status`, `resilmesh down` |\n\
-         | share it, join it, get what others shared | `resilmesh share URL`, `resilmesh clone URL`, `resilmesh update` |\n"
-    );
+    let readme = include_str!("../../../templates/project/README.md").replace("{{ name }}", name);
     let mut files = BTreeMap::from([
         (PathBuf::from(FILE_NAME), format!("name: {quoted}\nversion: 1\n")),
         (PathBuf::from("README.md"), readme),
@@ -87,7 +53,11 @@ pub fn empty(name: &str) -> BTreeMap<PathBuf, String> {
 
 /// What git is told about the files of every project.
 fn git_files() -> [(PathBuf, String); 2] {
-    [(".gitignore", GITIGNORE), (".gitattributes", GITATTRIBUTES)].map(|(name, text)| (name.into(), text.to_owned()))
+    [
+        (".gitignore", include_str!("../../../templates/project/gitignore")),
+        (".gitattributes", include_str!("../../../templates/project/gitattributes")),
+    ]
+    .map(|(name, text)| (name.into(), text.to_owned()))
 }
 
 /// Writes the files into `root`, with the folders that make it a project.

@@ -1,0 +1,150 @@
+//! `resilmesh create hook`.
+
+use clap::{Args, ValueEnum};
+
+use super::write::{self, WriteArgs};
+use super::{RoleArg, definition};
+use crate::cli::Context;
+use crate::cli::completion;
+use crate::cli::failure::Failure;
+use crate::cli::plug::ModeArg;
+use crate::mesh::model::{Mode, Role};
+use crate::project::files::{Folder, Source};
+use crate::project::names;
+use crate::project::scaffold::draft::Draft;
+use crate::project::scaffold::hook::{Kind, NewHook};
+use crate::project::scaffold::product::place;
+
+/// The file that new hooks go into.
+const FILE: &str = "hooks.py";
+
+/// Start a hook: a function in Python that is called at a moment
+///
+/// It goes to the end of the product's hooks.py. A function that is there already is left alone.
+#[derive(Debug, Args)]
+pub(super) struct HookArgs {
+    /// The product
+    #[arg(add = completion::products())]
+    product: String,
+    /// When it is called
+    kind: KindArg,
+    /// For which topic; `*` for every one. Not for `pull`
+    #[arg(add = completion::topics())]
+    topic: Option<String>,
+    /// For which part the product plays; needed by `setup`, `teardown` and `scaffold`
+    role: Option<RoleArg>,
+    /// In which mode only
+    #[arg(short, long)]
+    mode: Option<ModeArg>,
+    /// For which format only
+    #[arg(short, long)]
+    format: Option<String>,
+    /// What it is called when it runs
+    #[arg(short, long)]
+    title: Option<String>,
+    /// Only list what would be written
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// A moment on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum KindArg {
+    /// A plug is brought up
+    Setup,
+    /// A plug is taken down
+    Teardown,
+    /// An integration is made
+    Scaffold,
+    /// `produce`: records are sent
+    Produce,
+    /// `watch`: records are looked at
+    Watch,
+    /// `trigger`: a command is given
+    Trigger,
+    /// `execute`: a command is carried out
+    Execute,
+    /// `publish`: an integration is brought to its users
+    Publish,
+    /// `pull`: the product's own code is fetched
+    Pull,
+}
+
+impl From<KindArg> for Kind {
+    fn from(kind: KindArg) -> Self {
+        match kind {
+            KindArg::Setup => Self::Setup,
+            KindArg::Teardown => Self::Teardown,
+            KindArg::Scaffold => Self::Scaffold,
+            KindArg::Produce => Self::Produce,
+            KindArg::Watch => Self::Watch,
+            KindArg::Trigger => Self::Trigger,
+            KindArg::Execute => Self::Execute,
+            KindArg::Publish => Self::Publish,
+            KindArg::Pull => Self::Pull,
+        }
+    }
+}
+
+pub(super) fn run(cx: &Context, args: &HookArgs) -> Result<(), Failure> {
+    let mut files = cx.project()?;
+    definition::own(&mut files, &args.product)?;
+    let hook = wanted(args)?;
+    let path = place(&args.product, FILE);
+    let there = Folder::open(&files.root)
+        .map_err(|error| Failure::new(format!("the project cannot be opened: {error}")))?
+        .text(&path)
+        .map_err(|wrong| Failure::new(format!("`{}` cannot be read", path.display())).found(vec![wrong]))?;
+    let (file, function) = (path.display().to_string(), hook.function());
+    let Some(text) = hook.add_to(there.as_deref(), &args.product).map_err(Failure::new)? else {
+        cx.ui.progress(format!("`{file}` has a function `{function}` already"));
+        return Ok(());
+    };
+    let mut draft = Draft::default();
+    draft.build_on(path, text);
+    if write::write(cx, &files, &draft, WriteArgs { dry_run: args.dry_run, force: false })? {
+        cx.ui.progress(format!("write what it does into the function `{function}` of `{file}`"));
+    }
+    Ok(())
+}
+
+fn wanted(args: &HookArgs) -> Result<NewHook, Failure> {
+    let kind = Kind::from(args.kind);
+    let word = kind.word();
+    match (&args.topic, args.role) {
+        (None, _) if kind.takes_topic() => {
+            return Err(Failure::usage(format!("a `{word}` hook needs a topic")).hint("`*` stands for every one"));
+        }
+        (Some(_), _) if !kind.takes_topic() => {
+            return Err(Failure::usage(format!("a `{word}` hook is for no topic")));
+        }
+        (_, None) if kind.needs_role() => {
+            return Err(Failure::usage(format!("a `{word}` hook needs a role"))
+                .hint("`consumer`, `producer`, `trigger` or `executor`, behind the topic"));
+        }
+        (_, Some(_)) if !kind.takes_role() => {
+            return Err(Failure::usage(format!("a `{word}` hook is for no role")));
+        }
+        _ => {}
+    }
+    if args.title.is_some() && !kind.takes_title() {
+        return Err(
+            Failure::usage(format!("a `{word}` hook has no title")).hint("`setup`, `teardown` and `pull` have one")
+        );
+    }
+    if kind == Kind::Pull && (args.mode.is_some() || args.format.is_some()) {
+        return Err(Failure::usage("a `pull` hook is for no mode and no format"));
+    }
+    let topic = args.topic.clone().filter(|topic| topic != "*" && topic != "any");
+    if let Some(topic) = &topic {
+        names::check_topic(topic).map_err(|wrong| Failure::new(wrong).hint(names::NAME_HINT))?;
+    }
+    Ok(NewHook {
+        kind,
+        role: args.role.map(Role::from),
+        topic,
+        mode: args.mode.map(Mode::from),
+        format: args.format.clone(),
+        title: args.title.clone(),
+    })
+}

@@ -1,0 +1,132 @@
+//! `resilmesh create integration`.
+
+use clap::Args;
+
+use super::write::{self, WriteArgs};
+use super::{RoleArg, definition};
+use crate::cli::completion;
+use crate::cli::edit;
+use crate::cli::failure::Failure;
+use crate::cli::file_hooks::call_in_order;
+use crate::cli::plug::ModeArg;
+use crate::cli::{Context, trust};
+use crate::hooks::{Call, Given, HostedHook};
+use crate::mesh::hooks::{Part, in_force};
+use crate::mesh::matching::{general, meets};
+use crate::mesh::model::{HookKind, Mode, Product, ProductSource};
+use crate::project::load::ProjectFiles;
+use crate::project::names;
+use crate::project::scaffold::capability::Wanted;
+use crate::project::scaffold::draft::Draft;
+use crate::project::scaffold::integration;
+
+/// Connect two products by an integration of their own
+///
+/// The product gets a file for it, and both get the capability that it takes, where they lack it.
+/// Nothing is written to a product of a catalogue.
+#[derive(Debug, Args)]
+pub(super) struct IntegrationArgs {
+    /// The product that gets the integration
+    #[arg(add = completion::products())]
+    product: String,
+    /// The product at the other end
+    #[arg(add = completion::products())]
+    target: String,
+    /// The topic; `*` for every one
+    #[arg(add = completion::topics())]
+    topic: String,
+    /// The part that the product plays
+    role: RoleArg,
+    /// Which end is active
+    #[arg(short, long, default_value = "push")]
+    mode: ModeArg,
+    /// The format [default: any]
+    #[arg(short, long)]
+    format: Option<String>,
+    /// Only list what would be written
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) fn run(cx: &Context, args: &IntegrationArgs) -> Result<(), Failure> {
+    let mut files = cx.project()?;
+    let wanted = Wanted::new(&args.topic, args.role.into(), Mode::from(args.mode), args.format.as_deref())
+        .map_err(|wrong| Failure::new(wrong).hint(names::NAME_HINT))?;
+    definition::own(&mut files, &args.product)?;
+    edit::product(&mut files, &args.target)?;
+    let path = integration::path(&args.product, &args.target, &wanted);
+    let other = integration::other_path(&args.product, &args.target, &wanted);
+    if let Some(there) = [&path, &other].into_iter().find(|path| files.root.join(path).exists()) {
+        cx.ui.progress(format!("integration `{}` is there already", there.display()));
+        return Ok(());
+    }
+    let mut draft = Draft::default();
+    complement(cx, &files, args, &wanted, &mut draft)?;
+    let text = integration::text(&args.product, &args.target, &wanted).map_err(Failure::new)?;
+    draft.put(path, text);
+    if write::write(cx, &files, &draft, WriteArgs { dry_run: args.dry_run, force: false })? {
+        created(cx, args, &wanted)?;
+    }
+    Ok(())
+}
+
+/// Adds the capability to both products, where they lack it.
+fn complement(
+    cx: &Context,
+    files: &ProjectFiles,
+    args: &IntegrationArgs,
+    wanted: &Wanted,
+    draft: &mut Draft,
+) -> Result<(), Failure> {
+    for (name, wanted) in [(&args.product, wanted.clone()), (&args.target, wanted.counterpart())] {
+        let product = &files.products[name];
+        if can(product, &wanted) {
+            continue;
+        }
+        if product.source == ProductSource::Project {
+            // Towards itself, a product gets both.
+            definition::add(files, name, &wanted, draft)?;
+        } else {
+            cx.ui.warning(&format!(
+                "`{name}` comes from a catalogue and cannot do `{wanted}`: the integration is of use only if it owns both ends"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn can(product: &Product, wanted: &Wanted) -> bool {
+    let Some(topic) = &wanted.topic else { return wanted.is_declared_by(product) };
+    general(product, wanted.role, topic)
+        .iter()
+        .any(|(own, _)| own.mode == wanted.mode && meets(own.format.as_deref(), wanted.format.as_deref()))
+}
+
+/// What follows once the integration is written: the scaffold hooks of the product, in their order.
+///
+/// # Errors
+/// When one fails: the integration stays.
+fn created(cx: &Context, args: &IntegrationArgs, wanted: &Wanted) -> Result<(), Failure> {
+    cx.ui.progress(format!("made the integration of `{}` with `{}`: `{wanted}`", args.product, args.target));
+    let files = cx.project()?;
+    let Some(product) = files.products.get(&args.product) else { return Ok(()) };
+    let topic = wanted.topic.as_deref().unwrap_or("*");
+    let part = Part { role: wanted.role, topic, mode: wanted.mode, format: wanted.format.as_deref() };
+    let hooks: Vec<(String, HostedHook)> = in_force(product, None, HookKind::Scaffold, part)
+        .into_iter()
+        .filter_map(|hook| Some((hook.title.clone(), HostedHook::of(product, hook)?)))
+        .collect();
+    if hooks.is_empty() {
+        return Ok(());
+    }
+    trust::permit(cx, [args.product.clone()].into())?;
+    let call = Call {
+        role: Some(wanted.role),
+        topic: Some(topic.to_owned()),
+        mode: Some(wanted.mode),
+        format: wanted.format.clone(),
+        ..Call::of_product(&args.product, Some(&args.target))
+    };
+    let project = files.root.canonicalize().unwrap_or_else(|_| files.root.clone());
+    call_in_order(cx, &project, &call, &hooks, &Given::default())
+}

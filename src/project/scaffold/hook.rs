@@ -1,0 +1,350 @@
+//! Functions in Python that resilmesh calls: the text of a new one, and its place in a file.
+
+use serde_json::Value as Json;
+
+use super::render;
+use crate::mesh::model::{Mode, Role};
+use crate::project::names;
+
+/// When a hook is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A plug is brought up.
+    Setup,
+    /// A plug is taken down.
+    Teardown,
+    /// An integration is made.
+    Scaffold,
+    /// Records are sent.
+    Produce,
+    /// Records are looked at.
+    Watch,
+    /// A command is given.
+    Trigger,
+    /// A command is carried out.
+    Execute,
+    /// An integration is brought to its users.
+    Publish,
+    /// The product's own code is fetched.
+    Pull,
+}
+
+/// A hook as asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewHook {
+    /// When it is called.
+    pub kind: Kind,
+    /// For which part its product plays; none = any, or it does not matter.
+    pub role: Option<Role>,
+    /// For which topic; none = any.
+    pub topic: Option<String>,
+    /// In which mode; none = any.
+    pub mode: Option<Mode>,
+    /// For which format; none = any.
+    pub format: Option<String>,
+    /// For people.
+    pub title: Option<String>,
+}
+
+impl Kind {
+    /// Its word on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Setup => "setup",
+            Self::Teardown => "teardown",
+            Self::Scaffold => "scaffold",
+            Self::Produce => "produce",
+            Self::Watch => "watch",
+            Self::Trigger => "trigger",
+            Self::Execute => "execute",
+            Self::Publish => "publish",
+            Self::Pull => "pull",
+        }
+    }
+
+    /// Whether its decorator is named after a role.
+    pub fn needs_role(self) -> bool {
+        matches!(self, Self::Setup | Self::Teardown | Self::Scaffold)
+    }
+
+    /// Whether it can be for one role.
+    pub fn takes_role(self) -> bool {
+        self.needs_role() || self == Self::Publish
+    }
+
+    /// Whether it can be for one topic.
+    pub fn takes_topic(self) -> bool {
+        self != Self::Pull
+    }
+
+    /// Whether it can have a title.
+    pub fn takes_title(self) -> bool {
+        matches!(self, Self::Setup | Self::Teardown | Self::Pull)
+    }
+
+    fn parameters(self) -> &'static str {
+        match self {
+            Self::Setup | Self::Teardown => "plug, integration, instance",
+            Self::Scaffold | Self::Publish => "integration",
+            Self::Watch => "instance",
+            Self::Produce | Self::Trigger | Self::Execute => "instance, data",
+            Self::Pull => "path",
+        }
+    }
+}
+
+impl NewHook {
+    /// The name of its decorator.
+    pub fn decorator(&self) -> String {
+        match self.role.filter(|_| self.kind.needs_role()) {
+            Some(role) => format!("{}_{}", self.kind.word(), role.word()),
+            None => self.kind.word().to_owned(),
+        }
+    }
+
+    /// The name of its function.
+    pub fn function(&self) -> String {
+        let topic = match (&self.topic, self.kind) {
+            (_, Kind::Pull) => "code".to_owned(),
+            (Some(topic), _) => names::python(topic),
+            (None, _) => "any".to_owned(),
+        };
+        let role = self.role.map(|role| format!("_{}", role.word())).unwrap_or_default();
+        let mode = self.mode.map(|mode| format!("_{}", mode.word())).unwrap_or_default();
+        let format = self.format.as_ref().map(|format| format!("_{}", names::python(format))).unwrap_or_default();
+        format!("{}_{topic}{role}{mode}{format}", self.kind.word())
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let quoted = |text: &str| Json::from(text).to_string();
+        let role = self.role.filter(|_| !self.kind.needs_role()).map(Role::word);
+        let named = [
+            ("role", role),
+            ("mode", self.mode.map(Mode::word)),
+            ("format", self.format.as_deref()),
+            ("title", self.title.as_deref()),
+        ];
+        let named = named.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", quoted(value?))));
+        self.topic.as_deref().map(quoted).into_iter().chain(named).collect()
+    }
+
+    /// The text of its function.
+    ///
+    /// # Errors
+    /// When the template that is built in does not work; a test sees to it that it does.
+    pub fn text(&self, product: &str) -> Result<String, String> {
+        let topic = self.topic.as_deref().unwrap_or("any topic");
+        let word = self.topic.as_deref().unwrap_or("TOPIC");
+        let verb = self.role.map_or("has to do with", Role::verb);
+        let (says, missing) = match self.kind {
+            Kind::Setup => (format!("Sets up {product}'s end of a plug: it {verb} {topic}."), "how to set it up"),
+            Kind::Teardown => {
+                (format!("Takes down {product}'s end of a plug: it {verb} {topic}."), "how to take it down")
+            }
+            Kind::Scaffold => {
+                (format!("Completes a new integration by which {product} {verb} {topic}."), "what it gets")
+            }
+            Kind::Produce => (format!("Sends a record: `resilmesh produce {word} INSTANCE`."), "how to send it"),
+            Kind::Watch => (format!("Yields what flows: `resilmesh watch {word} INSTANCE`."), "where to look"),
+            Kind::Trigger => (format!("Gives a command: `resilmesh trigger {word} INSTANCE`."), "how to give it"),
+            Kind::Execute => {
+                (format!("Carries a command out: `resilmesh execute {word} INSTANCE`."), "how to carry it out")
+            }
+            Kind::Publish => (format!("Brings an integration to {product}'s users."), "where it goes"),
+            Kind::Pull => (format!("Fetches {product}'s own code into the folder `path`."), "where it comes from"),
+        };
+        let values = minijinja::context! {
+            decorator => self.decorator(),
+            arguments => self.arguments(),
+            function => self.function(),
+            parameters => self.kind.parameters(),
+            says,
+            missing => format!("{}: say {missing}", self.function()),
+            is_generator => self.kind == Kind::Watch,
+        };
+        render::builtin("hook/hook.py", &values)
+    }
+
+    /// The file with the hook at its end and what it imports on top; none if there is a function of
+    /// that name already.
+    ///
+    /// # Errors
+    /// As [`NewHook::text`].
+    pub fn add_to(&self, file: Option<&str>, product: &str) -> Result<Option<String>, String> {
+        let new = self.text(product)?;
+        let Some(file) = file.filter(|file| !file.trim().is_empty()) else {
+            let import = format!("from resilmesh.decorators import {}", self.decorator());
+            return Ok(Some(format!("\"\"\"Hooks of {product}.\"\"\"\n\n{import}\n\n\n{new}")));
+        };
+        let function = self.function();
+        let is_there = |line: &str| {
+            let line = line.strip_prefix("async ").unwrap_or(line);
+            line.strip_prefix("def ")
+                .and_then(|rest| rest.trim_start().strip_prefix(function.as_str()))
+                .is_some_and(|rest| rest.trim_start().starts_with('('))
+        };
+        if file.lines().any(is_there) {
+            return Ok(None);
+        }
+        let imported = import(file, &self.decorator());
+        Ok(Some(format!("{}\n\n\n{new}", imported.trim_end())))
+    }
+}
+
+/// The text of a file that imports the decorator.
+fn import(file: &str, decorator: &str) -> String {
+    let mut lines: Vec<String> = file.lines().map(str::to_owned).collect();
+    let top = top_level(&lines);
+    let names = |line: &str| {
+        let (module, names) = line.strip_prefix("from ")?.split_once(" import ")?;
+        let known = matches!(module.trim(), "resilmesh.decorators" | "meshroom.decorators");
+        known.then(|| names.split('#').next().unwrap_or_default().trim().to_owned())
+    };
+    let there: Vec<(usize, String)> = top.iter().filter_map(|at| Some((*at, names(&lines[*at])?))).collect();
+    if there
+        .iter()
+        .any(|(_, names)| names.split(',').any(|name| matches!(name.trim(), "*") || name.trim() == decorator))
+    {
+        return file.to_owned();
+    }
+    let extensible = |line: &str| !line.contains(['(', '\\', '#']);
+    if let Some((at, _)) = there.iter().find(|(at, _)| extensible(&lines[*at])) {
+        let longer = format!("{}, {decorator}", lines[*at].trim_end());
+        lines[*at] = longer;
+    } else {
+        let is_import = |line: &str| line.starts_with("import ") || line.starts_with("from ");
+        let future = |line: &str| line.starts_with("from __future__ ");
+        let first = top.iter().copied().find(|at| is_import(&lines[*at]) && !future(&lines[*at]));
+        let after_future = || top.iter().copied().filter(|at| future(&lines[*at])).map(|at| at + 1).max();
+        let first_code = || top.iter().copied().find(|at| !lines[*at].starts_with('#'));
+        let at = first.or_else(after_future).or_else(first_code).unwrap_or(lines.len());
+        let is_alone = !lines.get(at).is_some_and(|line| is_import(line));
+        let new = format!("from resilmesh.decorators import {decorator}");
+        lines.splice(at..at, std::iter::once(new).chain(is_alone.then(String::new)));
+    }
+    lines.join("\n")
+}
+
+/// The lines at which statements begin, outside of texts of several lines. Statements that only look
+/// like texts (a docstring) are left out.
+fn top_level(lines: &[String]) -> Vec<usize> {
+    let mut inside: Option<&str> = None;
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let was_inside = inside.is_some();
+        let mut rest = line.as_str();
+        loop {
+            match inside {
+                Some(quote) => match rest.split_once(quote) {
+                    Some((_, after)) => (inside, rest) = (None, after),
+                    None => break,
+                },
+                None => {
+                    let code = rest.find('#').unwrap_or(rest.len());
+                    let opens =
+                        ["\"\"\"", "'''"].into_iter().filter_map(|quote| Some((rest.find(quote)?, quote))).min();
+                    match opens.filter(|(start, _)| *start < code) {
+                        Some((start, quote)) => (inside, rest) = (Some(quote), &rest[start + 3..]),
+                        None => break,
+                    }
+                }
+            }
+        }
+        let begins = line.starts_with(|c: char| !c.is_whitespace());
+        if begins && !was_inside && !line.starts_with(['"', '\'', ')', ']', '}']) {
+            found.push(at);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hook(kind: Kind, role: Option<Role>) -> NewHook {
+        NewHook { kind, role, topic: Some("alerts".to_owned()), mode: None, format: None, title: None }
+    }
+
+    #[test]
+    fn a_hook_is_a_function_with_a_decorator() {
+        let mut setup = hook(Kind::Setup, Some(Role::Producer));
+        setup.mode = Some(Mode::Pull);
+        setup.title = Some("say \"hello\"".to_owned());
+        insta::assert_snapshot!(setup.add_to(None, "edr").expect("a text").expect("it is new"), @r#"
+        """Hooks of edr."""
+
+        from resilmesh.decorators import setup_producer
+
+
+        @setup_producer("alerts", mode="pull", title="say \"hello\"")
+        def setup_alerts_producer_pull(plug, integration, instance):
+            """Sets up edr's end of a plug: it produces alerts."""
+            raise NotImplementedError("setup_alerts_producer_pull: say how to set it up")
+        "#);
+        let publish = NewHook { topic: None, ..hook(Kind::Publish, Some(Role::Consumer)) };
+        insta::assert_snapshot!(publish.text("edr").expect("a text"), @r#"
+        @publish(role="consumer")
+        def publish_any_consumer(integration):
+            """Brings an integration to edr's users."""
+            raise NotImplementedError("publish_any_consumer: say where it goes")
+        "#);
+        insta::assert_snapshot!(hook(Kind::Watch, None).text("edr").expect("a text"), @r#"
+        @watch("alerts")
+        def watch_alerts(instance):
+            """Yields what flows: `resilmesh watch alerts INSTANCE`."""
+            raise NotImplementedError("watch_alerts: say where to look")
+            yield
+        "#);
+    }
+
+    #[test]
+    fn what_is_there_stays() {
+        let file = "#!/usr/bin/env python3\n\"\"\"Ours.\n\nfrom x import y\n\"\"\"\nfrom __future__ import annotations\n\nimport os  # for the path\n\n\ndef produce_alerts():\n    return os.sep";
+        let watch = hook(Kind::Watch, None);
+        let once = watch.add_to(Some(file), "edr").expect("a text").expect("it is new");
+        insta::assert_snapshot!(once, @r#"
+        #!/usr/bin/env python3
+        """Ours.
+
+        from x import y
+        """
+        from __future__ import annotations
+
+        from resilmesh.decorators import watch
+        import os  # for the path
+
+
+        def produce_alerts():
+            return os.sep
+
+
+        @watch("alerts")
+        def watch_alerts(instance):
+            """Yields what flows: `resilmesh watch alerts INSTANCE`."""
+            raise NotImplementedError("watch_alerts: say where to look")
+            yield
+        "#);
+        assert_eq!(watch.add_to(Some(&once), "edr"), Ok(None), "it is there now");
+        assert_eq!(hook(Kind::Produce, None).add_to(Some(&once), "edr"), Ok(None), "the name is taken");
+        let twice = hook(Kind::Setup, Some(Role::Consumer)).add_to(Some(&once), "edr").expect("a text").expect("new");
+        assert!(twice.contains("\nfrom resilmesh.decorators import watch, setup_consumer\nimport os"), "{twice}");
+    }
+
+    #[test]
+    fn the_import_finds_its_place() {
+        let imported = |file: &str| import(file, "watch");
+        assert_eq!(imported("from meshroom.decorators import *\n"), "from meshroom.decorators import *\n");
+        assert_eq!(imported("from meshroom.decorators import setup"), "from meshroom.decorators import setup, watch");
+        assert_eq!(
+            imported("from resilmesh.decorators import (\n    setup,\n)"),
+            "from resilmesh.decorators import watch\nfrom resilmesh.decorators import (\n    setup,\n)"
+        );
+        assert_eq!(imported("# x\n'''y'''\nz = 1"), "# x\n'''y'''\nfrom resilmesh.decorators import watch\n\nz = 1");
+        assert_eq!(
+            imported("from __future__ import annotations\nz = 1"),
+            "from __future__ import annotations\nfrom resilmesh.decorators import watch\n\nz = 1"
+        );
+        assert_eq!(imported("# only a remark"), "# only a remark\nfrom resilmesh.decorators import watch\n");
+    }
+}
