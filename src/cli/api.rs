@@ -9,6 +9,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use super::failure::Failure;
 use super::hosts::Known;
 use super::{Context, block_on};
+use crate::hooks::desk::Scope;
 
 /// Answer questions about the project: a JSON object a line in, one out
 #[derive(Debug, Args)]
@@ -32,7 +33,7 @@ pub fn run(cx: &Context, _: &ApiArgs) -> Result<(), Failure> {
             else {
                 continue;
             };
-            let answer = match desk.answer_anything(request).await {
+            let answer = match desk.answer_in(Scope::Anything, request).await {
                 Ok(value) => ToHost::Answer { ask, value, error: None },
                 Err(error) => ToHost::Answer { ask, value: serde_json::Value::Null, error: Some(error) },
             };

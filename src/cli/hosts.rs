@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
-use resilmesh_hook_api::{Failure as ApiFailure, HookKind, HookRef, Level, Request};
+use resilmesh_hook_api::{Failure as ApiFailure, HookKind, HookRef, Level, PlugFilter, Request};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 
@@ -14,7 +14,7 @@ use super::Context;
 use super::failure::Failure;
 use super::secret::{self, Opened};
 use super::ui::Ui;
-use crate::hooks::desk::{Commands, DeskOf, Person, ProjectDesk, Secrets};
+use crate::hooks::desk::{Commands, DeskOf, Person, ProjectDesk, Scope, Secrets};
 use crate::hooks::host::{Hosts, Voice};
 use crate::hooks::packages::Environments;
 use crate::plan::paths::StateFolder;
@@ -40,6 +40,16 @@ impl Known {
         values.push((name.to_owned(), value.to_owned()));
         let all = values.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         *self.redactor.write() = Arc::new(Redactor::new(all));
+    }
+
+    /// Every text in a value.
+    fn learn_all(&self, name: &str, value: &Value) {
+        match value {
+            Value::String(text) => self.learn(name, text),
+            Value::Array(items) => items.iter().for_each(|item| self.learn_all(name, item)),
+            Value::Object(entries) => entries.values().for_each(|entry| self.learn_all(name, entry)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
     }
 
     fn clean(&self, text: &str) -> String {
@@ -148,7 +158,7 @@ fn name(name: &str) -> Result<SecretName, ApiFailure> {
 }
 
 impl Secrets for VaultOf {
-    fn get(&self, key: &str) -> Result<Option<String>, ApiFailure> {
+    fn get(&self, key: &str) -> Result<Option<Value>, ApiFailure> {
         let name = name(key)?;
         let secret = match self.opened.lock().get(&name) {
             Ok(secret) => secret,
@@ -158,16 +168,20 @@ impl Secrets for VaultOf {
         let text = secret
             .expose_text()
             .ok_or_else(|| ApiFailure { message: format!("secret `{key}` is no text"), ..ApiFailure::default() })?;
-        self.known.learn(key, text);
-        Ok(Some(text.to_owned()))
+        self.known.learn_all(key, &value);
+        Ok(Some(value))
     }
 
-    fn set(&self, key: &str, value: &str) -> Result<(), ApiFailure> {
-        self.known.learn(key, value);
+    fn set(&self, key: &str, value: &Value) -> Result<(), ApiFailure> {
+        self.known.learn_all(key, value);
+        let secret = match value {
+            Value::String(text) => Secret::new(text.as_str()),
+            other => Secret::of_json(other),
+        };
         let mut opened = self.opened.lock();
         let is_new = !opened.vault.exists().map_err(wrong)?;
         let vault = opened.vault_or_new(&self.cx).map_err(wrong)?;
-        vault.set(&name(key)?, &Secret::new(value.to_owned())).map_err(wrong)?;
+        vault.set(&name(key)?, &secret).map_err(wrong)?;
         if is_new {
             // Its key was made with it, and opens what was just written.
             *opened = secret::open(&self.cx, &opened.project).map_err(wrong)?;
@@ -193,9 +207,9 @@ struct OwnCommands {
 
 #[async_trait::async_trait]
 impl Commands for OwnCommands {
-    async fn run(&self, request: Request) -> Result<Value, ApiFailure> {
+    async fn run(&self, scope: &Scope, request: Request) -> Result<Value, ApiFailure> {
         let failed = |message: String| ApiFailure { message, ..ApiFailure::default() };
-        let Some((words, input)) = words(request) else {
+        let Some((words, input)) = words(scope, request) else {
             return Err(failed("plugs are not brought up or taken down from within a hook".to_owned()));
         };
         let own = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
@@ -225,7 +239,7 @@ impl Commands for OwnCommands {
 }
 
 /// The command line for a request, and its standard input; none for what a hook may not do.
-fn words(request: Request) -> Option<(Vec<String>, String)> {
+fn words(scope: &Scope, request: Request) -> Option<(Vec<String>, String)> {
     let flag = |flag: &str, value: Option<String>| value.map(|value| [flag.to_owned(), value]).into_iter().flatten();
     let some = |values: [Option<String>; 4]| values.into_iter().map_while(|value| value);
     let strings = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<String>>();
@@ -271,8 +285,18 @@ fn words(request: Request) -> Option<(Vec<String>, String)> {
             }
             words
         }
+        Request::BringUp(part) if *scope == Scope::Anything => {
+            strings(&["up"]).into_iter().chain(filter(part)).collect()
+        }
+        Request::TakeDown(part) if *scope == Scope::Anything => {
+            strings(&["down"]).into_iter().chain(filter(part)).collect()
+        }
         Request::InitProject { path } => strings(&["init", &path]),
         _ => return None,
     };
     Some((words, input))
+}
+
+fn filter(part: PlugFilter) -> impl Iterator<Item = String> {
+    [part.src_instance, part.dst_instance, part.topic, part.mode].into_iter().map_while(|word| word)
 }

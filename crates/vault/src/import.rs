@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Map, Value};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
 use crate::error::VaultError;
 use crate::{Keyring, Prompting, Result, Secret};
@@ -15,7 +15,7 @@ pub const LARGEST: u64 = 64 * 1024 * 1024;
 const SCHEMA: u64 = 1;
 
 /// Reads Meshroom's vault: one message, `secrets.gpg`, that holds a JSON object of all secrets, by
-/// their keys as Meshroom has them. Values that are no text come as their JSON.
+/// their keys as Meshroom has them. Values that are no text stay what they are: [`Secret::to_json`].
 ///
 /// # Errors
 /// When it cannot be read or decrypted, or holds something else.
@@ -69,9 +69,9 @@ fn secret(value: Value) -> Secret {
     match value {
         Value::String(text) => Secret::new(text),
         mut other => {
-            let text = Zeroizing::new(other.to_string());
+            let secret = Secret::of_json(&other);
             wipe(&mut other);
-            Secret::new(text.as_bytes())
+            secret
         }
     }
 }

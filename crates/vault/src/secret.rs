@@ -4,6 +4,10 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+/// What stands below a value that is JSON rather than text: a line of `key: value`, as `pass` has them
+/// below the first. Without it, text that looks like JSON is text.
+const STRUCTURED: &str = "\nresilmesh: json";
+
 /// Bytes that are wiped from memory when they are dropped, and that no format string shows. The only
 /// way to them is [`Secret::expose`].
 #[derive(Clone)]
@@ -13,6 +17,19 @@ impl Secret {
     /// Takes a value.
     pub fn new(value: impl Into<Vec<u8>>) -> Self {
         Self(Zeroizing::new(value.into()))
+    }
+
+    /// A value that is no text but structured: a list, a map, a number.
+    pub fn of_json(value: &serde_json::Value) -> Self {
+        let text = Zeroizing::new(format!("{value}{STRUCTURED}"));
+        Self::new(text.as_bytes())
+    }
+
+    /// The value as JSON: what [`Secret::of_json`] was given, or a text; none if it is neither.
+    pub fn to_json(&self) -> Option<serde_json::Value> {
+        let text = self.expose_text()?;
+        let structured = text.strip_suffix(STRUCTURED).and_then(|json| serde_json::from_str(json).ok());
+        Some(structured.unwrap_or_else(|| text.into()))
     }
 
     /// The value itself. Keep what is made of it out of messages, logs, arguments and environments.

@@ -17,7 +17,7 @@ pub struct ExportArgs {}
 #[derive(Serialize)]
 struct Document<'a> {
     schema: u8,
-    secrets: BTreeMap<&'a str, &'a str>,
+    secrets: BTreeMap<&'a str, serde_json::Value>,
 }
 
 /// Prints `{"schema": 1, "secrets": {name: value}}`.
@@ -33,11 +33,11 @@ pub(super) fn run(cx: &Context, _: &ExportArgs) -> Result<(), Failure> {
     let values = vault::values(&opened.vault, Prompting::Allowed)?;
     let mut secrets = BTreeMap::new();
     for (name, value) in &values {
-        let text = value.expose_text().ok_or_else(|| {
+        let value = value.to_json().ok_or_else(|| {
             Failure::new(format!("`{name}` is no text, which JSON needs"))
                 .hint(format!("`resilmesh secret get {name}` prints it as it is"))
         })?;
-        secrets.insert(name.as_str(), text);
+        secrets.insert(name.as_str(), value);
     }
     cx.ui.document(&Document { schema: 1, secrets });
     Ok(())

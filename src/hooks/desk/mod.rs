@@ -39,12 +39,12 @@ pub trait Secrets: Send + Sync {
     ///
     /// # Errors
     /// When it cannot be read.
-    fn get(&self, name: &str) -> Result<Option<String>, Failure>;
+    fn get(&self, name: &str) -> Result<Option<Value>, Failure>;
     /// Keeps a value.
     ///
     /// # Errors
     /// When it cannot be written.
-    fn set(&self, name: &str, value: &str) -> Result<(), Failure>;
+    fn set(&self, name: &str, value: &Value) -> Result<(), Failure>;
     /// Deletes a value; nothing happens if there is none.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ pub trait Commands: Send + Sync {
     ///
     /// # Errors
     /// Why it was not done.
-    async fn run(&self, request: Request) -> Result<Value, Failure>;
+    async fn run(&self, scope: &Scope, request: Request) -> Result<Value, Failure>;
 }
 
 /// Answers from the files of a project.
@@ -155,10 +155,25 @@ impl ProjectDesk {
     }
 }
 
+/// A desk that hosts can share.
+#[derive(Clone)]
+pub struct DeskOf(pub Arc<ProjectDesk>);
+
 #[async_trait::async_trait]
 impl Desk for DeskOf {
     async fn answer(&self, call: &Call, request: Request) -> Answer {
-        let commands = matches!(
+        self.answer_in(Scope::of(call), request).await
+    }
+}
+
+impl DeskOf {
+    /// Answers a question of this scope: a hook's, or with [`Scope::Anything`] that of a program of the
+    /// user's own.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn answer_in(&self, scope: Scope, request: Request) -> Answer {
+        let is_command = matches!(
             request,
             Request::BringUp(_)
                 | Request::TakeDown(_)
@@ -169,28 +184,25 @@ impl Desk for DeskOf {
                 | Request::ScaffoldIntegration { .. }
                 | Request::InitProject { .. }
         );
-        if commands {
-            return self.0.commands.run(request).await;
+        if !is_command {
+            return self.ask(scope, request).await;
         }
-        let (desk, scope) = (Arc::clone(&self.0), Scope::of(call));
-        tokio::task::spawn_blocking(move || desk.answer_now(&scope, request))
-            .await
-            .unwrap_or_else(|_| Err(failure("the question could not be answered")))
+        // What was made is answered, rather than what making it has printed.
+        let made = match &request {
+            Request::ScaffoldProduct { name, .. } => Some(Request::GetProduct { name: name.clone() }),
+            Request::ScaffoldIntegration { integration, .. } => Some(Request::GetIntegration(integration.clone())),
+            _ => None,
+        };
+        let said = self.0.commands.run(&scope, request).await?;
+        match made {
+            Some(made) => self.ask(scope, made).await,
+            None => Ok(said),
+        }
     }
-}
 
-/// A desk that hosts can share.
-#[derive(Clone)]
-pub struct DeskOf(pub Arc<ProjectDesk>);
-
-impl DeskOf {
-    /// Answers a question of a program that is no hook: everything may be asked.
-    ///
-    /// # Errors
-    /// Why there is no answer.
-    pub async fn answer_anything(&self, request: Request) -> Answer {
+    async fn ask(&self, scope: Scope, request: Request) -> Answer {
         let desk = Arc::clone(&self.0);
-        tokio::task::spawn_blocking(move || desk.answer_now(&Scope::Anything, request))
+        tokio::task::spawn_blocking(move || desk.answer_now(&scope, request))
             .await
             .unwrap_or_else(|_| Err(failure("the question could not be answered")))
     }

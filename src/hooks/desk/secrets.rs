@@ -10,20 +10,17 @@ impl ProjectDesk {
     pub(super) fn get_secret(&self, scope: &Scope, owner: &SecretOwner, key: &str, prompt: Option<&str>) -> Answer {
         let name = self.name(scope, owner, key)?;
         if let Some(kept) = self.secrets.get(&name)? {
-            return Ok(value(kept));
+            return Ok(kept);
         }
         let Some(question) = prompt else { return Ok(Value::Null) };
-        let typed = self.prompt(question, true)?;
+        let typed = Value::from(self.prompt(question, true)?);
         self.secrets.set(&name, &typed)?;
-        Ok(typed.into())
+        Ok(typed)
     }
 
     pub(super) fn set_secret(&self, scope: &Scope, owner: &SecretOwner, key: &str, value: &Value) -> Answer {
         let name = self.name(scope, owner, key)?;
-        match value {
-            Value::String(text) => self.secrets.set(&name, text)?,
-            other => self.secrets.set(&name, &other.to_string())?,
-        }
+        self.secrets.set(&name, value)?;
         Ok(Value::Null)
     }
 
@@ -59,14 +56,6 @@ impl ProjectDesk {
                 Ok(name_of_plug(&plugs::id(&plug)?, key))
             }
         }
-    }
-}
-
-/// What is kept as JSON comes back as that; text that only looks like JSON stays text.
-fn value(kept: String) -> Value {
-    match serde_json::from_str(&kept) {
-        Ok(structured @ (Value::Object(_) | Value::Array(_))) => structured,
-        _ => Value::String(kept),
     }
 }
 
