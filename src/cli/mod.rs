@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub mod add;
+mod ask;
 pub mod catalog;
 pub mod clone;
 pub mod completion;
@@ -35,6 +36,7 @@ mod running;
 pub mod search;
 pub mod secret;
 pub mod secret_settings;
+mod setting_input;
 pub mod share;
 pub mod show;
 pub mod status;
