@@ -14,7 +14,7 @@ use resilmesh::project::position::{Mark, Position};
 /// Products in Meshroom's style, as a vendor would write them.
 const EDR: (&str, &str) = (
     "products/edr/definition.yaml",
-    "settings:\n- name: region\n  default: eu1\n- name: port\n  type: integer\n- name: token\n  secret: true\n- name: tenant\n  required: true\n  description: Name of your tenant\nproduces:\n  alerts:\n  - format: cef\n    owns_both: true\n    renders: [{template: a.txt, to: a.txt}]\n  - mode: pull\n",
+    "settings:\n- name: region\n  default: eu1\n- name: port\n  type: integer\n- name: token\n  secret: true\n  required: false\n- name: tenant\n  required: true\n  description: Name of your tenant\nproduces:\n  alerts:\n  - format: cef\n    owns_both: true\n    renders: [{template: a.txt, to: a.txt}]\n  - mode: pull\n",
 );
 const SIEM: (&str, &str) = ("products/siem/definition.yaml", "consumes:\n  alerts:\n  - {}\n  - mode: pull\n");
 const TEMPLATE: (&str, &str) = ("products/edr/templates/a.txt", "{{ instance.name }}\n");
@@ -184,7 +184,7 @@ fn add_refuses_what_does_not_fit_and_leaves_nothing_behind() {
     hint: also: product `edr` has no setting `regoin`
     hint: did you mean `region`?
     hint: also: setting `token` is secret and must not stand on a command line or in the project
-    hint: other users of this machine can see command lines
+    hint: `-s token` asks for it, or reads it from standard input
     -- exit 1
     ");
     assert_snapshot!(project.refused(&["add", "edr"]), @"

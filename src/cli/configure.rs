@@ -1,16 +1,17 @@
 //! `resilmesh configure`: change the settings of an instance.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 
 use clap::Args;
 use serde_json::Value;
 
 use super::Context;
+use super::ask::{Questions, Which};
 use super::completion;
 use super::edit::{self, NewMistakes};
 use super::failure::Failure;
-use super::secret_settings::{self, Declared, SecretArgs};
+use super::secret_settings::{self, Declared, Need, SecretArgs};
+use super::setting_input;
 use crate::mesh::model::{Product, Setting};
 use crate::mesh::secrets::name_of_instance;
 use crate::project::assign;
@@ -22,7 +23,8 @@ use crate::project::yaml;
 
 /// Change the settings of an instance
 ///
-/// On a terminal, required settings that have no value are asked for.
+/// On a terminal, all settings are asked for if none is given, else those that are required and have no
+/// value.
 #[derive(Debug, Args)]
 pub struct ConfigureArgs {
     /// The instance
@@ -36,8 +38,10 @@ pub struct ConfigureArgs {
 /// What an instance is told on the command line.
 #[derive(Debug, Default, Args)]
 pub struct Given {
-    /// A setting; give it again for each item of a list; `KEY=` goes back to the default
-    #[arg(short, long, value_name = "KEY=VALUE")]
+    /// A setting. Give it again for each item of a list; `KEY=` goes back to the default; `MAP.KEY=VALUE`
+    /// sets an entry; `KEY=@FILE` takes it from a file, `@FILE` several from a YAML file, and `@-` from
+    /// standard input
+    #[arg(short, long, value_name = "KEY=VALUE|@FILE")]
     pub config: Vec<String>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "a comment here would become the help of the command")]
@@ -74,15 +78,37 @@ pub(super) fn write(
     name: &str,
     given: &Given,
 ) -> Result<bool, Failure> {
-    let (text, exists) = configured(cx, files, product, name, given)?;
-    let settings: Vec<&Setting> = edit::product(files, product)?.settings.iter().collect();
-    let declared: Vec<Declared<'_>> = settings
+    let root = files.root.clone();
+    let old = read(&root, product, name)?;
+    let exists = old.is_some();
+    let current = current(files, product, name);
+    let declared = edit::product(files, product)?;
+    let settings: Vec<&Setting> = declared.settings.iter().collect();
+    let of = format!("`{name}`");
+    secret_settings::check(&of, &settings, &given.secrets.secrets)?;
+    let secrets: Vec<Declared<'_>> = settings
         .iter()
         .filter(|setting| setting.secret)
         .map(|setting| Declared { setting, name: name_of_instance(product, name, &setting.name) })
         .collect();
+    let assigned = setting_input::read(&given.config, &given.secrets.secrets)?;
+    let values =
+        assign::parse(&assigned, &settings, &format!("product `{product}`"), &current).map_err(edit::all_wrong)?;
     let opened = cx.secrets()?;
-    let secrets = secret_settings::take(cx, &opened, &format!("`{name}`"), &settings, &declared, &given.secrets)?;
+    let questions = Questions {
+        of: &of,
+        settings: &settings,
+        secrets: &secrets,
+        current: &current,
+        given: &values,
+        named: &given.secrets.secrets,
+        which: which(declared, given, exists),
+    };
+    let answers = questions.ask(cx, &opened)?;
+    let need = if exists { Need::Required } else { Need::Expected };
+    let text = old.unwrap_or_else(|| format!("name: {}\nproduct: {}\n", word(name), word(product)));
+    let text = configured(text, &settings, values, answers.values, given);
+    let secrets = secret_settings::take(cx, &opened, &of, &secrets, &given.secrets, answers.secrets, need)?;
     secrets.prepare(cx, &opened)?;
     let change = Change::WriteInstance { product: product.to_owned(), name: name.to_owned(), text };
     cx.change(files, &[change], NewMistakes::Refuse)?;
@@ -90,34 +116,38 @@ pub(super) fn write(
     Ok(exists)
 }
 
-/// The text of the instance's file with what is given, and whether the file is there already.
-fn configured(
-    cx: &Context,
-    files: &mut ProjectFiles,
-    product: &str,
-    name: &str,
-    given: &Given,
-) -> Result<(String, bool), Failure> {
-    let root = files.root.clone();
+/// What is asked on a terminal: of a new tenant everything, since its settings say where it is; what we
+/// run ourselves has defaults that do. One who says what to change is asked for nothing else.
+fn which(product: &Product, given: &Given, exists: bool) -> Which {
+    let says_nothing =
+        given.config.is_empty() && given.secrets.secrets.is_empty() && given.runtime.is_none() && given.zone.is_none();
+    let all = if exists { says_nothing } else { product.service.is_none() };
+    if all { Which::All } else { Which::Missing }
+}
+
+/// The settings that stand in the instance's file.
+fn current(files: &ProjectFiles, product: &str, name: &str) -> BTreeMap<String, Value> {
     let written = files.instances.iter().find(|own| own.product == product && own.name == name);
-    let present: Vec<String> = written.iter().flat_map(|own| own.settings.keys().cloned()).collect();
-    let declared = edit::product(files, product)?;
-    let settings: Vec<&Setting> = declared.settings.iter().collect();
-    let mut values =
-        assign::parse(&given.config, &settings, &format!("product `{product}`")).map_err(edit::all_wrong)?;
-    ask(cx, declared, &present, &mut values)?;
-    let old = read(&root, product, name)?;
-    let exists = old.is_some();
-    if let Some(text) = &old {
-        // A file that cannot be understood must not be written over.
-        yaml::parse(text, &instance_folder(product, name).join(CONFIG))
-            .map_err(|found| Failure::new(format!("instance `{name}` cannot be read")).found(found))?;
-    }
-    let mut text = old.unwrap_or_else(|| format!("name: {}\nproduct: {}\n", word(name), word(product)));
+    let settings = written.into_iter().flat_map(|own| &own.settings);
+    settings.map(|(key, given)| (key.clone(), given.value.to_json())).collect()
+}
+
+/// The text of the instance's file with what is given and answered. A default is not written, unless
+/// somebody has answered with it.
+fn configured(
+    mut text: String,
+    settings: &[&Setting],
+    values: BTreeMap<String, Value>,
+    answers: BTreeMap<String, Value>,
+    given: &Given,
+) -> String {
     for (key, value) in values {
         let setting = settings.iter().find(|setting| setting.name == key);
         let is_default = value.is_null() || setting.is_some_and(|setting| setting.default == value);
         text = set_key(&text, Some("settings"), &key, (!is_default).then_some(&value));
+    }
+    for (key, value) in answers {
+        text = set_key(&text, Some("settings"), &key, Some(&value));
     }
     for (key, value) in [("runtime", &given.runtime), ("zone", &given.zone)] {
         if let Some(value) = value {
@@ -125,47 +155,22 @@ fn configured(
             text = set_key(&text, None, key, (value != "").then_some(&value));
         }
     }
-    Ok((text, exists))
+    text
 }
 
 fn word(name: &str) -> String {
     crate::project::write::inline(&Value::from(name))
 }
 
+/// The text of the instance's file, if there is one. One that cannot be understood must not be written
+/// over.
 fn read(root: &std::path::Path, product: &str, name: &str) -> Result<Option<String>, Failure> {
     let path = instance_folder(product, name).join(CONFIG);
+    let unreadable = |found| Failure::new(format!("instance `{name}` cannot be read")).found(found);
     let folder = Folder::open(root).map_err(|error| Failure::new(format!("the project cannot be opened: {error}")))?;
-    folder.text(&path).map_err(|wrong| Failure::new(format!("instance `{name}` cannot be read")).found(vec![wrong]))
-}
-
-/// Asks for required settings that have no value, on a terminal only.
-fn ask(
-    cx: &Context,
-    product: &Product,
-    present: &[String],
-    values: &mut BTreeMap<String, Value>,
-) -> Result<(), Failure> {
-    let lacking = product.settings.iter().filter(|own| own.required && !own.secret && own.default.is_null());
-    let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && !cx.yes;
-    if !terminal {
-        // The compiler names what is missing.
-        return Ok(());
+    let text = folder.text(&path).map_err(|wrong| unreadable(vec![wrong]))?;
+    if let Some(text) = &text {
+        yaml::parse(text, &path).map_err(unreadable)?;
     }
-    for setting in lacking {
-        let given = values.get(&setting.name).is_some_and(|value| !value.is_null());
-        if given || (present.contains(&setting.name) && !values.contains_key(&setting.name)) {
-            continue;
-        }
-        if let Some(description) = &setting.description {
-            cx.ui.progress(description);
-        }
-        let answer: String = dialoguer::Input::new()
-            .with_prompt(&setting.name)
-            .validate_with(|text: &String| assign::value(setting, &[text]).map(drop).map_err(|wrong| wrong.message))
-            .interact_text()
-            .map_err(|error| Failure::new(format!("no answer for setting `{}`: {error}", setting.name)))?;
-        let value = assign::value(setting, &[&answer]).map_err(|wrong| Failure::new(wrong.message))?;
-        values.insert(setting.name.clone(), value);
-    }
-    Ok(())
+    Ok(text)
 }

@@ -165,8 +165,8 @@ impl Secrets for VaultOf {
             Err(VaultError::NoSecret(_)) => return Ok(None),
             Err(error) => return Err(wrong(error)),
         };
-        let text = secret
-            .expose_text()
+        let value = secret
+            .to_json()
             .ok_or_else(|| ApiFailure { message: format!("secret `{key}` is no text"), ..ApiFailure::default() })?;
         self.known.learn_all(key, &value);
         Ok(Some(value))

@@ -7,6 +7,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub mod add;
 pub mod api;
+mod ask;
 pub mod catalog;
 pub mod clone;
 mod command_hook;
@@ -45,6 +46,7 @@ mod running;
 pub mod search;
 pub mod secret;
 pub mod secret_settings;
+mod setting_input;
 pub mod share;
 pub mod show;
 pub mod status;

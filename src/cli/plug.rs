@@ -1,21 +1,29 @@
 //! `resilmesh plug`: connect two instances.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use clap::{Args, ValueEnum};
+use serde_json::Value;
 
 use super::Context;
+use super::ask::{Questions, Which};
 use super::completion;
 use super::edit::{self, NewMistakes};
 use super::failure::Failure;
-use super::secret_settings::{self, Declared, SecretArgs};
+use super::secret::Opened;
+use super::secret_settings::{self, Declared, Given, Need, SecretArgs};
+use super::setting_input;
 use crate::mesh::matching::{self, Choice, Request};
-use crate::mesh::model::{Mode, PlugId, Product, Role, Setting};
+use crate::mesh::model::{Mode, PlugId, Role, Setting};
 use crate::mesh::secrets::name_of_plug;
 use crate::project::assign;
 use crate::project::change::{Change, plug_text};
+use crate::project::edit::set_key;
+use crate::project::files::{Folder, Source};
 use crate::project::load::ProjectFiles;
 use crate::project::names;
+use crate::project::plug_file::PlugFile;
 
 /// Connect two instances over one topic
 #[derive(Debug, Args)]
@@ -37,8 +45,9 @@ pub struct PlugArgs {
     /// The format [default: the most specific one that both have]
     #[arg(short, long)]
     pub format: Option<String>,
-    /// A setting of the plug
-    #[arg(short, long, value_name = "KEY=VALUE")]
+    /// A setting of the plug, given as those of an instance (`resilmesh configure --help`); on a terminal,
+    /// those that are not given are asked for
+    #[arg(short, long, value_name = "KEY=VALUE|@FILE")]
     pub config: Vec<String>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "a comment here would become the help of the command")]
@@ -75,14 +84,19 @@ pub fn run(cx: &Context, args: PlugArgs) -> Result<(), Failure> {
     edit::product(&mut files, &product)?;
     edit::product(&mut files, &target)?;
     let mode = args.mode.map(Mode::from);
-    if let Some(there) = existing(&files, &args, mode) {
-        cx.ui.progress(format!("plug `{there}` is there already"));
+    let there = existing(&files, &args, mode).cloned();
+    if let Some(there) = &there
+        && args.config.is_empty()
+        && args.secrets.secrets.is_empty()
+    {
+        cx.ui.progress(format!("plug `{}` is there already", there.id));
         return Ok(());
     }
+    let written = there.as_ref().and_then(|there| there.format.as_ref()).map(|format| format.value.as_str());
     let request = Request {
         topic: &args.topic,
-        mode,
-        format: args.format.as_deref(),
+        mode: there.as_ref().map(|there| there.id.mode).or(mode),
+        format: args.format.as_deref().or(written),
         trigger: None,
         owner: None,
         source: (&args.source, &files.products[&product]),
@@ -100,20 +114,18 @@ pub fn run(cx: &Context, args: PlugArgs) -> Result<(), Failure> {
         topic: args.topic.clone(),
         mode: choice.mode,
     };
-    let declared = declared(&choice);
-    let settings = settings(&declared, &id, &args.config, &files.products[&product])?;
-    let opened = cx.secrets()?;
-    let secrets: Vec<Declared<'_>> = declared
-        .iter()
-        .filter(|setting| setting.secret)
-        .map(|setting| Declared { setting, name: name_of_plug(&id, &setting.name) })
-        .collect();
-    let secrets = secret_settings::take(cx, &opened, &format!("plug `{id}`"), &declared, &secrets, &args.secrets)?;
+    let (values, secrets, opened) = settings(cx, &args, &choice, &id, there.as_ref())?;
     secrets.prepare(cx, &opened)?;
-    let trigger = choice.source.capability.role == Role::Trigger;
-    let text = plug_text(&id, choice.format.as_deref(), trigger, settings);
+    let text = match &there {
+        Some(there) => old_text(&files, &there.at.file)?,
+        None => plug_text(&id, choice.format.as_deref(), choice.source.capability.role == Role::Trigger),
+    };
+    let text = values
+        .iter()
+        .fold(text, |text, (key, value)| set_key(&text, Some("settings"), key, (!value.is_null()).then_some(value)));
     let format = choice.format.as_deref().map(|format| format!(", {format}")).unwrap_or_default();
-    let done = format!("plugged `{}` -> `{}`: {} ({}{format})", id.source, id.destination, id.topic, id.mode.word());
+    let verb = if there.is_some() { "changed plug" } else { "plugged" };
+    let done = format!("{verb} `{}` -> `{}`: {} ({}{format})", id.source, id.destination, id.topic, id.mode.word());
     cx.change(&files, &[Change::WritePlug { product, id, text }], NewMistakes::Refuse)?;
     secrets.keep(cx, &opened)?;
     cx.ui.progress(done);
@@ -133,40 +145,83 @@ fn plug_swapped(cx: &Context, files: &ProjectFiles, request: &Request<'_>, produ
         mode: choice.mode,
     };
     let trigger = choice.source.capability.role == Role::Trigger;
-    let text = plug_text(&id, choice.format.as_deref(), trigger, BTreeMap::new());
+    let text = plug_text(&id, choice.format.as_deref(), trigger);
     cx.change(files, &[Change::WritePlug { product, id, text }], NewMistakes::Refuse)
 }
 
 /// The plug that is asked for, if it is there; in any mode if none is asked for.
-fn existing<'a>(files: &'a ProjectFiles, args: &PlugArgs, mode: Option<Mode>) -> Option<&'a PlugId> {
-    let is_it = |id: &&PlugId| {
+fn existing<'a>(files: &'a ProjectFiles, args: &PlugArgs, mode: Option<Mode>) -> Option<&'a PlugFile> {
+    files.plugs.iter().find(|PlugFile { id, .. }| {
         id.source == args.source
             && id.destination == args.destination
             && id.topic == args.topic
             && mode.is_none_or(|mode| mode == id.mode)
-    };
-    if args.config.is_empty() && args.secrets.secrets.is_empty() {
-        files.plugs.iter().map(|plug| &plug.id).find(is_it)
-    } else {
-        None
-    }
+    })
 }
 
 /// What the integrations of both ends want to be told.
 fn declared<'a>(choice: &Choice<'a>) -> Vec<&'a Setting> {
     let explicit = [choice.source.explicit, choice.destination.explicit].into_iter().flatten();
-    explicit.flat_map(|integration| &integration.settings).collect()
+    let mut declared: Vec<&Setting> = Vec::new();
+    for setting in explicit.flat_map(|integration| &integration.settings) {
+        // Both ends may want to know the same.
+        if !declared.iter().any(|other| other.name == setting.name) {
+            declared.push(setting);
+        }
+    }
+    declared
 }
 
+/// The plug's own settings and secrets, as given or asked for. Nothing is written.
 fn settings(
-    declared: &[&Setting],
+    cx: &Context,
+    args: &PlugArgs,
+    choice: &Choice<'_>,
     id: &PlugId,
-    given: &[String],
-    source: &Product,
-) -> Result<BTreeMap<String, serde_json::Value>, Failure> {
-    let by = format!("plug `{id}` of `{}`", source.name);
-    let mut values = assign::parse(given, declared, &by).map_err(edit::all_wrong)?;
-    values
-        .retain(|key, value| !value.is_null() && !declared.iter().any(|own| own.name == *key && own.default == *value));
-    Ok(values)
+    there: Option<&PlugFile>,
+) -> Result<(BTreeMap<String, Value>, Given, Opened), Failure> {
+    let declared = declared(choice);
+    let of = format!("plug `{id}`");
+    let current: BTreeMap<String, Value> = there
+        .into_iter()
+        .flat_map(|there| &there.settings)
+        .map(|(key, given)| (key.clone(), given.value.to_json()))
+        .collect();
+    secret_settings::check(&of, &declared, &args.secrets.secrets)?;
+    let assigned = setting_input::read(&args.config, &args.secrets.secrets)?;
+    let mut values = assign::parse(&assigned, &declared, &of, &current).map_err(edit::all_wrong)?;
+    let opened = cx.secrets()?;
+    let secrets: Vec<Declared<'_>> = declared
+        .iter()
+        .filter(|setting| setting.secret)
+        .map(|setting| Declared { setting, name: name_of_plug(id, &setting.name) })
+        .collect();
+    let questions = Questions {
+        of: &of,
+        settings: &declared,
+        secrets: &secrets,
+        current: &current,
+        given: &values,
+        named: &args.secrets.secrets,
+        which: if there.is_some() { Which::Missing } else { Which::All },
+    };
+    let answers = questions.ask(cx, &opened)?;
+    let need = if there.is_some() { Need::Required } else { Need::Expected };
+    let secrets = secret_settings::take(cx, &opened, &of, &secrets, &args.secrets, answers.secrets, need)?;
+    // A default is not written, unless somebody has answered with it.
+    for (_, value) in
+        values.iter_mut().filter(|(key, value)| declared.iter().any(|own| own.name == **key && own.default == **value))
+    {
+        *value = Value::Null;
+    }
+    values.extend(answers.values);
+    Ok((values, secrets, opened))
+}
+
+fn old_text(files: &ProjectFiles, path: &Path) -> Result<String, Failure> {
+    let folder = Folder::open(&files.root)
+        .map_err(|error| Failure::new(format!("project `{}` cannot be opened: {error}", files.root.display())))?;
+    let text = folder.text(path);
+    let text = text.map_err(|wrong| Failure::new("the plug cannot be read").found(vec![wrong]))?;
+    Ok(text.unwrap_or_default())
 }

@@ -32,20 +32,49 @@ pub(super) struct Declared<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Given(Vec<(SecretName, Secret)>);
 
-/// Takes what is given, and asks for what is required and not in the vault. Nothing is written.
+/// Which secrets a command goes without if nobody gives them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    /// None that are expected: what is new must be of use.
+    Expected,
+    /// None that are required.
+    Required,
+}
+
+/// Secrets that somebody was asked for on a terminal.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    keys: BTreeSet<String>,
+    given: Vec<(SecretName, Secret)>,
+}
+
+impl Asked {
+    /// An answer for the setting `key`.
+    pub(super) fn take(&mut self, key: &str, name: SecretName, value: Secret) {
+        self.skip(key);
+        self.given.push((name, value));
+    }
+
+    /// The setting `key` stays without an answer.
+    pub(super) fn skip(&mut self, key: &str) {
+        self.keys.insert(key.to_owned());
+    }
+}
+
+/// Takes what is given, and asks for what is needed and not in the vault. Nothing is written.
 ///
 /// # Errors
-/// When a secret is not declared, not given, or required and not to be had: all at once, if nobody
+/// When a secret is not declared, not given, or needed and not to be had: all at once, if nobody
 /// has to be asked first.
 pub(super) fn take(
     cx: &Context,
     opened: &Opened,
     of: &str,
-    settings: &[&Setting],
     declared: &[Declared<'_>],
     args: &SecretArgs,
+    asked: Asked,
+    need: Need,
 ) -> Result<Given, Failure> {
-    check(of, settings, &args.secrets)?;
     let mut given = Vec::new();
     let mut input = BufReader::new(std::io::stdin());
     for key in &args.secrets {
@@ -57,23 +86,46 @@ pub(super) fn take(
         return Err(Failure::new("standard input has more lines than there are options `-s`")
             .hint("each `-s` takes one line; `resilmesh secret set NAME -` takes all of it"));
     }
-    for one in declared.iter().filter(|one| one.setting.required && !args.secrets.contains(&one.setting.name)) {
+    let is_needed =
+        |own: &Setting| own.required || (need == Need::Expected && own.is_expected_secret() && !cx.ui.can_ask());
+    let is_open =
+        |one: &&Declared<'_>| !args.secrets.contains(&one.setting.name) && !asked.keys.contains(&one.setting.name);
+    let mut missing = Vec::new();
+    for one in declared.iter().filter(|one| is_needed(one.setting)).filter(is_open) {
         let name: SecretName = one.name.parse()?;
         if opened.vault.contains(&name)? {
             continue;
         }
-        let key = &one.setting.name;
-        if !cx.ui.can_ask() {
-            return Err(Failure::new(format!("{of} needs secret `{key}`")).hint(format!(
-                "`-s {key}` reads it from standard input; `resilmesh secret set {name}` sets it alone"
-            )));
+        if cx.ui.can_ask() {
+            given.push((name, value(cx, of, &one.setting.name, &mut input)?));
+        } else {
+            missing.push((one.setting, name));
         }
-        given.push((name, value(cx, of, key, &mut input)?));
     }
-    Ok(Given(given))
+    given.extend(asked.given);
+    if missing.is_empty() { Ok(Given(given)) } else { Err(needs(of, &missing)) }
 }
 
-fn check(of: &str, settings: &[&Setting], asked: &[String]) -> Result<(), Failure> {
+fn needs(of: &str, missing: &[(&Setting, SecretName)]) -> Failure {
+    let keys = names::list(missing.iter().map(|(setting, _)| setting.name.as_str()));
+    let word = if missing.len() == 1 { "secret" } else { "secrets" };
+    let mut failure = Failure::new(format!("{of} needs {word} {keys}"));
+    for (setting, name) in missing {
+        let key = &setting.name;
+        let hint = format!("`-s {key}` reads it from standard input; `resilmesh secret set {name}` sets it alone");
+        failure = failure.hint(hint);
+    }
+    if missing.iter().any(|(setting, _)| !setting.required) {
+        failure = failure.hint("a secret that one can do without says `required: false` where it is declared");
+    }
+    failure
+}
+
+/// Refuses options that name no secret, or one twice.
+///
+/// # Errors
+/// Everything wrong with them.
+pub(super) fn check(of: &str, settings: &[&Setting], asked: &[String]) -> Result<(), Failure> {
     let mut seen = BTreeSet::new();
     let mut wrong = Vec::new();
     let mut hints = Vec::new();

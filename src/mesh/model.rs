@@ -209,12 +209,43 @@ pub struct Setting {
     pub secret: bool,
     /// Must have a value.
     pub required: bool,
-    /// The allowed values; empty = any.
+    /// It says that it need not have one. Of a secret that says nothing, one is expected.
+    pub optional: bool,
+    /// What people call it; none = its name.
+    pub title: Option<String>,
+    /// The allowed values, of a list those of its items; empty = any.
     pub choices: Vec<Value>,
-    /// Type of the items of an array; none = any.
-    pub items: Option<SettingType>,
+    /// What the items of a list are; none = anything.
+    pub items: Option<Box<Setting>>,
+    /// The known entries of a map; it may have others.
+    pub properties: Vec<Setting>,
     /// What a text must be; none = any text.
     pub format: Option<TextFormat>,
+}
+
+impl Setting {
+    /// A text with nothing more to say.
+    pub fn new(name: impl std::convert::Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            kind: SettingType::default(),
+            default: Value::Null,
+            description: None,
+            secret: false,
+            required: false,
+            optional: false,
+            title: None,
+            choices: Vec::new(),
+            items: None,
+            properties: Vec::new(),
+            format: None,
+        }
+    }
+
+    /// Whether somebody has to give it as a secret before the product is of use.
+    pub fn is_expected_secret(&self) -> bool {
+        self.secret && !self.optional
+    }
 }
 
 /// What the text of a setting must be.

@@ -146,12 +146,7 @@ fn remove_if_empty(folder: Option<&Path>) {
 }
 
 /// The text of a new plug's file.
-pub fn plug_text(
-    id: &PlugId,
-    format: Option<&str>,
-    trigger: bool,
-    settings: std::collections::BTreeMap<String, serde_json::Value>,
-) -> String {
+pub fn plug_text(id: &PlugId, format: Option<&str>, trigger: bool) -> String {
     let mut entries = std::collections::BTreeMap::from([
         ("src_instance".to_owned(), id.source.as_str().into()),
         ("dst_instance".to_owned(), id.destination.as_str().into()),
@@ -163,9 +158,6 @@ pub fn plug_text(
     }
     if trigger {
         entries.insert("kind".to_owned(), "trigger".into());
-    }
-    if !settings.is_empty() {
-        entries.insert("settings".to_owned(), serde_json::Value::Object(settings.into_iter().collect()));
     }
     write::to_yaml(&entries)
 }

@@ -2,16 +2,31 @@
 
 use std::net::IpAddr;
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use super::decode::{self, Fields, Report, UnknownKeys};
-use super::yaml::{Node, Value};
+use super::yaml::{Key, Node, Value};
 use crate::mesh::model::{Setting, SettingType, TextFormat};
 
-/// Reads the list of settings at `key`.
+/// Reads the settings at `key`: a list of them, or a map as JSON Schema has it.
 pub(super) fn decode_list(fields: &mut Fields<'_>, key: &'static str, report: &mut Report) -> Vec<Setting> {
+    let Some(node) = fields.get(key) else { return Vec::new() };
+    match &node.value {
+        Value::Mapping(_) => {
+            let Some(mut schema) = Fields::of(node, fields.called(key), report) else { return Vec::new() };
+            let mut all = Setting::new(key);
+            all.kind = SettingType::Object;
+            describe(&mut schema, &mut all, report);
+            schema.finish(UnknownKeys::WarnIfClose, report);
+            all.properties
+        }
+        _ => settings(decode::list(node, &fields.called(key), report), report),
+    }
+}
+
+fn settings(nodes: &[Node], report: &mut Report) -> Vec<Setting> {
     let mut settings: Vec<Setting> = Vec::new();
-    for node in fields.items(key, report) {
+    for node in nodes {
         let Some(setting) = decode_one(node, report) else { continue };
         if settings.iter().any(|other| other.name == setting.name) {
             report.error(node.at, format!("setting `{}` is declared twice", setting.name));
@@ -25,26 +40,33 @@ pub(super) fn decode_list(fields: &mut Fields<'_>, key: &'static str, report: &m
 fn decode_one(node: &Node, report: &mut Report) -> Option<Setting> {
     let mut fields = Fields::of(node, "a setting", report)?;
     let name = fields.required_text("name", report);
-    let kind = fields.get("type").and_then(|node| kind(node, report)).unwrap_or_default();
-    let items = fields.get("items").and_then(|node| {
-        let mut items = Fields::of(node, "`items`", report)?;
-        let kind = items.get("type")?;
-        self::kind(kind, report)
-    });
-    let mut setting = Setting {
-        name: name?.value,
-        kind,
-        default: Json::Null,
-        description: fields.text("description", report).map(|text| text.value),
-        secret: fields.flag("secret", report),
-        required: fields.flag("required", report),
-        choices: Vec::new(),
-        items,
-        format: fields.get("format").and_then(|node| format(node, report)),
-    };
-    setting.choices = choices(&mut fields, &setting, report);
+    let mut setting = Setting::new(name?.value);
+    describe(&mut fields, &mut setting, report);
+    fields.finish(UnknownKeys::WarnIfClose, report);
+    Some(setting)
+}
+
+/// Reads everything about a setting but its name.
+fn describe(fields: &mut Fields<'_>, setting: &mut Setting, report: &mut Report) {
+    if let Some(items) = fields.get("items") {
+        setting.kind = SettingType::Array;
+        setting.items = item(items, &setting.name, report).map(Box::new);
+    }
+    if let Some(node) = fields.get("properties") {
+        setting.kind = SettingType::Object;
+        setting.properties = properties(node, report);
+    }
+    if let Some(kind) = fields.get("type").and_then(|node| kind(node, report)) {
+        setting.kind = kind;
+    }
+    setting.description = fields.text("description", report).map(|text| text.value);
+    setting.title = fields.text("title", report).map(|text| text.value);
+    setting.secret = fields.flag("secret", report);
+    required(fields, setting, report);
+    setting.format = fields.get("format").and_then(|node| format(node, report));
+    setting.choices = choices(fields, setting, report);
     if let Some(node) = fields.get("default") {
-        match value(&setting, node) {
+        match value(setting, node) {
             Ok(default) => setting.default = default,
             Err(wrong) => {
                 let found = report.warning(node.at, format!("the default does not fit: {wrong}"));
@@ -53,16 +75,68 @@ fn decode_one(node: &Node, report: &mut Report) -> Option<Setting> {
             }
         }
     }
-    fields.tolerate(&["properties", "title"]);
+    for inner in setting.properties.iter().filter(|inner| inner.secret) {
+        let (name, inner) = (&setting.name, &inner.name);
+        let message = format!("secret `{inner}` lies in setting `{name}`, and only settings themselves can be secret");
+        report.warning(fields.at, message).hint = Some(format!("make `{inner}` a setting of its own"));
+    }
+}
+
+/// What an item is: a type alone, or all that a setting says.
+fn item(node: &Node, name: &str, report: &mut Report) -> Option<Setting> {
+    let mut setting = Setting::new(name);
+    if let Value::Text { .. } = node.value {
+        setting.kind = kind(node, report)?;
+        return Some(setting);
+    }
+    let mut fields = Fields::of(node, "`items`", report)?;
+    fields.tolerate(&["name"]);
+    describe(&mut fields, &mut setting, report);
     fields.finish(UnknownKeys::WarnIfClose, report);
     Some(setting)
 }
 
-/// The allowed values; for a list, those of its items.
+/// The entries of a map: a list of settings, or their names with what each is.
+fn properties(node: &Node, report: &mut Report) -> Vec<Setting> {
+    let Value::Mapping(entries) = &node.value else {
+        return settings(decode::list(node, "`properties` of a setting", report), report);
+    };
+    let mut found = Vec::new();
+    for (key, node) in entries {
+        let Some(mut fields) = Fields::of(node, format!("property `{}`", key.text), report) else { continue };
+        let mut setting = Setting::new(key.text.clone());
+        fields.tolerate(&["name"]);
+        describe(&mut fields, &mut setting, report);
+        fields.finish(UnknownKeys::WarnIfClose, report);
+        found.push(setting);
+    }
+    found
+}
+
+/// `required`: whether the setting is, or, as in JSON Schema, which of its properties are.
+fn required(fields: &mut Fields<'_>, setting: &mut Setting, report: &mut Report) {
+    let Some(node) = fields.get("required") else { return };
+    if let Value::Sequence(names) = &node.value {
+        let names: Vec<_> =
+            names.iter().filter_map(|name| decode::text(name, "each item of `required`", report)).collect();
+        for property in &mut setting.properties {
+            property.required |= names.iter().any(|name| name.value == property.name);
+        }
+        return;
+    }
+    setting.required = fields.flag("required", report);
+    setting.optional = !setting.required;
+}
+
+/// The allowed values, which JSON Schema calls `enum`; for a list, those of its items.
 fn choices(fields: &mut Fields<'_>, setting: &Setting, report: &mut Report) -> Vec<Json> {
-    let kind = if setting.kind == SettingType::Array { setting.items.unwrap_or_default() } else { setting.kind };
+    let kind = match (setting.kind, &setting.items) {
+        (SettingType::Array, items) => items.as_ref().map_or(SettingType::String, |items| items.kind),
+        (kind, _) => kind,
+    };
     let mut choices = Vec::new();
-    for node in fields.items("choices", report) {
+    let nodes = [fields.items("choices", report), fields.items("enum", report)].concat();
+    for node in nodes.iter().filter(|node| node.value != Value::Null) {
         match typed(kind, node) {
             Ok(choice) => choices.push(choice),
             Err(expected) => {
@@ -115,39 +189,75 @@ fn is_null_type(node: &Node) -> bool {
     }
 }
 
-/// The value of `node` as `setting` wants it.
+/// The value of `node` as `setting` wants it; what a map does not say of its entries is filled in.
 ///
 /// # Errors
 /// What is wrong with it, naming the setting.
 pub fn value(setting: &Setting, node: &Node) -> Result<Json, String> {
-    let called = format!("setting `{}`", setting.name);
-    let value = typed(setting.kind, node)
-        .map_err(|expected| format!("{called} must be {expected}, but is {}", node.describe()))?;
-    if let (Some(items), Value::Sequence(nodes)) = (setting.items, &node.value) {
-        let typed: Result<Vec<Json>, String> = nodes
-            .iter()
-            .map(|node| {
-                typed(items, node).map_err(|expected| {
-                    format!("each item of {called} must be {expected}, but one is {}", node.describe())
-                })
-            })
-            .collect();
-        return check_choices(setting, typed?.into());
-    }
-    check_format(setting, &value)?;
-    check_choices(setting, value)
+    value_at(setting, &setting.name, node)
 }
 
-fn check_format(setting: &Setting, value: &Json) -> Result<(), String> {
+/// The value of `node`, which is called `path` in messages: `tls.versions`.
+fn value_at(setting: &Setting, path: &str, node: &Node) -> Result<Json, String> {
+    let value = typed(setting.kind, node)
+        .map_err(|expected| format!("setting `{path}` must be {expected}, but is {}", node.describe()))?;
+    let value = match (&node.value, &setting.items) {
+        (Value::Sequence(nodes), Some(items)) => {
+            let each = nodes.iter().enumerate().map(|(at, node)| item_at(items, path, at, node));
+            each.collect::<Result<Vec<Json>, String>>()?.into()
+        }
+        (Value::Mapping(entries), _) if setting.kind == SettingType::Object => {
+            entries_at(&setting.properties, path, entries)?
+        }
+        _ => value,
+    };
+    check_format(setting, path, &value)?;
+    check_choices(setting, path, value)
+}
+
+fn item_at(items: &Setting, path: &str, at: usize, node: &Node) -> Result<Json, String> {
+    typed(items.kind, node).map_err(|expected| {
+        format!("each item of setting `{path}` must be {expected}, but one is {}", node.describe())
+    })?;
+    value_at(items, &format!("{path}[{at}]"), node)
+}
+
+fn entries_at(properties: &[Setting], path: &str, entries: &[(Key, Node)]) -> Result<Json, String> {
+    let mut values = Map::new();
+    for (key, node) in entries {
+        let path = format!("{path}.{}", key.text);
+        match properties.iter().find(|own| own.name == key.text) {
+            Some(_) if node.value == Value::Null => {}
+            Some(own) if own.secret => {
+                return Err(format!("setting `{path}` is secret and must not stand in the project"));
+            }
+            Some(own) => drop(values.insert(key.text.clone(), value_at(own, &path, node)?)),
+            None => drop(values.insert(key.text.clone(), node.to_json())),
+        }
+    }
+    for own in properties.iter().filter(|own| !own.secret) {
+        if values.contains_key(&own.name) {
+            continue;
+        }
+        if !own.default.is_null() {
+            values.insert(own.name.clone(), own.default.clone());
+        } else if own.required {
+            return Err(format!("setting `{path}` lacks `{}`", own.name));
+        }
+    }
+    Ok(Json::Object(values))
+}
+
+fn check_format(setting: &Setting, path: &str, value: &Json) -> Result<(), String> {
     match (setting.format, value.as_str()) {
         (Some(TextFormat::Address), Some(text)) if text != "localhost" && text.parse::<IpAddr>().is_err() => {
-            Err(format!("setting `{}` must be an IP address or `localhost`, but is `{text}`", setting.name))
+            Err(format!("setting `{path}` must be an IP address or `localhost`, but is `{text}`"))
         }
         _ => Ok(()),
     }
 }
 
-fn check_choices(setting: &Setting, value: Json) -> Result<Json, String> {
+fn check_choices(setting: &Setting, path: &str, value: Json) -> Result<Json, String> {
     if setting.choices.is_empty() {
         return Ok(value);
     }
@@ -159,7 +269,7 @@ fn check_choices(setting: &Setting, value: Json) -> Result<Json, String> {
         None => Ok(value),
         Some(odd) => {
             let all: Vec<String> = setting.choices.iter().map(|choice| format!("`{}`", show(choice))).collect();
-            Err(format!("setting `{}` must be one of {}, but is `{}`", setting.name, all.join(", "), show(odd)))
+            Err(format!("setting `{path}` must be one of {}, but is `{}`", all.join(", "), show(odd)))
         }
     }
 }
@@ -203,3 +313,6 @@ fn typed(kind: SettingType, node: &Node) -> Result<Json, &'static str> {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,7 +123,7 @@ mod tests {
         let entries = BTreeMap::from([
             (
                 "settings".to_owned(),
-                json!({"b": [1, "x", {"y": 2, "z": [3]}, {}], "a": {"empty": [], "word": "yes", "path": "/var/log/a.log"}}),
+                json!({"b": [1, "x", {"one": 2, "two": [3]}, {}], "a": {"empty": [], "word": "yes", "path": "/var/log/a.log"}}),
             ),
             ("name".to_owned(), json!("bus")),
         ]);
@@ -137,8 +137,8 @@ mod tests {
           b:
           - 1
           - x
-          - y: 2
-            z:
+          - one: 2
+            two:
             - 3
           - {}
         "#);

@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -84,15 +85,25 @@ impl TestProject {
 
     /// Runs the program with these variables.
     pub fn output_with(&self, args: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
-        let output = Command::new(env!("CARGO_BIN_EXE_resilmesh"))
+        self.output_of(args, variables, "")
+    }
+
+    /// Runs the program with these variables and this standard input.
+    pub fn output_of(&self, args: &[&str], variables: &[(&str, &str)], input: &str) -> (i32, String, String) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_resilmesh"))
             .args(args)
             .current_dir(self.root())
             .env_clear()
             .env("HOME", self.place.path())
             .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .output()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .expect("the program can be started");
+        // A program that reads nothing may have ended already.
+        let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
+        let output = child.wait_with_output().expect("the program ends");
         let text = |bytes: Vec<u8>| {
             let text = String::from_utf8(bytes).expect("the program prints UTF-8");
             let real = self.place.path().canonicalize().expect("it is there");
@@ -104,7 +115,12 @@ impl TestProject {
 
     /// Runs the program: all it does as one text, for a snapshot.
     pub fn run(&self, args: &[&str]) -> String {
-        let (code, out, err) = self.output(args);
+        self.run_with(args, "")
+    }
+
+    /// Runs the program with this standard input: all it does as one text.
+    pub fn run_with(&self, args: &[&str], input: &str) -> String {
+        let (code, out, err) = self.output_of(args, &[], input);
         let part =
             |title: &str, text: &str| if text.is_empty() { String::new() } else { format!("-- {title}\n{text}") };
         format!("{}{}-- exit {code}", part("stdout", &out), part("stderr", &err))

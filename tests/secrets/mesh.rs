@@ -97,7 +97,8 @@ fn two_owners_of_one_name_are_a_mistake() {
     for product in ["a", "a_b"] {
         let folder = ann.path(&format!("products/{product}"));
         fs::create_dir_all(&folder).expect("writable");
-        fs::write(folder.join("definition.yaml"), "settings:\n- {name: key, secret: true}\n").expect("writable");
+        fs::write(folder.join("definition.yaml"), "settings:\n- {name: key, secret: true, required: false}\n")
+            .expect("writable");
     }
     ann.run(&["add", "a", "b_c"], b"").good();
     let clash = ann.run(&["add", "a_b", "c"], b"");

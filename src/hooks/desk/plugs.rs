@@ -99,7 +99,7 @@ pub(super) fn create(
     let choice = matching::resolve(&request).map_err(|wrong| Failure { hint: wrong.hint, ..failure(wrong.message) })?;
     let id = PlugId { mode: choice.mode, ..self::id(name)? };
     let trigger = choice.source.capability.role == Role::Trigger;
-    let mut text = plug_text(&id, choice.format.as_deref(), trigger, BTreeMap::new());
+    let mut text = plug_text(&id, choice.format.as_deref(), trigger);
     if let Some(owner) = owner {
         text.push_str(&format!("owner: {}\n", write::inline(&owner.into())));
     }

@@ -1,0 +1,87 @@
+use std::path::Path;
+
+use serde_json::json;
+
+use super::*;
+use crate::project::yaml;
+
+/// The settings that a text declares, and what is found wrong.
+fn declared(text: &str) -> (Vec<Setting>, Vec<String>) {
+    let node = yaml::parse(text, Path::new("x.yaml")).expect("YAML");
+    let mut report = Report::new(Path::new("x.yaml"));
+    let mut fields = Fields::of(&node, "the product", &mut report).expect("a map");
+    let settings = decode_list(&mut fields, "settings", &mut report);
+    (settings, report.found.into_iter().map(|found| found.message).collect())
+}
+
+fn take(setting: &Setting, text: &str) -> Result<Json, String> {
+    value(setting, &yaml::parse(text, Path::new("x.yaml")).expect("YAML"))
+}
+
+#[test]
+fn types_nest() {
+    let (settings, found) = declared(
+        "settings:\n- name: zones\n  type: array\n  items: string\n- name: deep\n  type: [object, 'null']\n  properties:\n  - {name: a, default: one}\n  - {name: b, type: integer, required: true}\n- name: rules\n  items: {type: object, properties: {port: {type: integer}, words: {items: {type: [string, 'null']}}}, required: [port]}\n",
+    );
+    assert_eq!(found, Vec::<String>::new());
+    let kinds: Vec<_> = settings.iter().map(|own| own.kind).collect();
+    assert_eq!(kinds, [SettingType::Array, SettingType::Object, SettingType::Array]);
+    assert_eq!(take(&settings[0], "[a, b]"), Ok(json!(["a", "b"])));
+    assert_eq!(
+        take(&settings[0], "[1]"),
+        Err("each item of setting `zones` must be a text (put it in quotes), but one is the number `1`".to_owned())
+    );
+    assert_eq!(take(&settings[1], "{b: 5, more: [1]}"), Ok(json!({"a": "one", "b": 5, "more": [1]})));
+    assert_eq!(take(&settings[1], "{a: x}"), Err("setting `deep` lacks `b`".to_owned()));
+    assert_eq!(take(&settings[2], "[{port: 1, words: [x]}]"), Ok(json!([{"port": 1, "words": ["x"]}])));
+    assert_eq!(take(&settings[2], "[{port: 1}, {}]"), Err("setting `rules[1]` lacks `port`".to_owned()));
+    assert_eq!(
+        take(&settings[2], "[{port: x}]"),
+        Err("setting `rules[0].port` must be a whole number, but is the text `x`".to_owned())
+    );
+}
+
+#[test]
+fn a_json_schema_will_do() {
+    let (settings, found) = declared(
+        "settings:\n  type: object\n  properties:\n    level: {enum: [low, high, null], description: How much}\n    share: {type: number}\n    tls: {type: object, properties: {verify: {type: boolean, default: true}}}\n  required: [level]\n",
+    );
+    assert_eq!(found, Vec::<String>::new());
+    let names: Vec<&str> = settings.iter().map(|own| own.name.as_str()).collect();
+    assert_eq!(names, ["level", "share", "tls"]);
+    assert!(settings[0].required && !settings[1].required);
+    assert_eq!(take(&settings[0], "high"), Ok(json!("high")));
+    assert_eq!(take(&settings[0], "mid"), Err("setting `level` must be one of `low`, `high`, but is `mid`".to_owned()));
+    assert_eq!(take(&settings[2], "{}"), Ok(json!({"verify": true})));
+}
+
+#[test]
+fn what_cannot_be_meant_is_named() {
+    let (settings, found) = declared(
+        "settings:\n- {name: a, type: strin}\n- {name: a}\n- {name: b, type: object, properties: [{name: key, secret: true}]}\n- {name: c, type: integer, enum: [x]}\n- {name: d, type: integer, default: x}\n",
+    );
+    assert_eq!(settings.len(), 4);
+    assert_eq!(
+        found,
+        [
+            "type `strin` is unknown",
+            "setting `a` is declared twice",
+            "secret `key` lies in setting `b`, and only settings themselves can be secret",
+            "a choice of setting `c` must be a whole number, but is the text `x`",
+            "the default does not fit: setting `d` must be a whole number, but is the text `x`",
+        ]
+    );
+    assert_eq!(
+        take(&settings[1], "{key: x}"),
+        Err("setting `b.key` is secret and must not stand in the project".to_owned())
+    );
+}
+
+#[test]
+fn a_secret_is_expected_unless_it_says_otherwise() {
+    let (settings, _) = declared(
+        "settings: [{name: a, secret: true}, {name: b, secret: true, required: false}, {name: c, secret: true, required: true}, {name: d}]\n",
+    );
+    let expected: Vec<bool> = settings.iter().map(Setting::is_expected_secret).collect();
+    assert_eq!(expected, [true, false, true, false]);
+}
