@@ -4,7 +4,7 @@ import os
 import sys
 from _thread import allocate_lock, get_ident
 
-from resilmesh_host import current, products, streams
+from resilmesh_host import current, streams
 from _resilmesh_host import channel
 
 _pid = os.getpid()
@@ -47,10 +47,10 @@ def run(number, call):
 
 
 def _call_hook(call):
-    from resilmesh import _hooks
+    from resilmesh import _hooks, _products
 
     hook = call["hook"]
-    module = products.import_file(hook["product"], hook["folder"], hook["file"])
+    module = _products.import_file(hook["product"], hook["folder"], hook["file"])
     function = _hooks.find(module, hook["function"], hook["line"])
     return function(**_hooks.arguments(function, call))
 

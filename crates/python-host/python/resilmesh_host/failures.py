@@ -44,7 +44,7 @@ def _text(error):
 
 
 def _missing(name, product):
-    from resilmesh_host.products import ROOT
+    from resilmesh._products import ROOT
 
     if name.startswith(ROOT + "."):
         wanted = name.split(".")[2:]

@@ -4,7 +4,8 @@ import os
 import sys
 import time
 
-from resilmesh_host import calls, current, products, streams
+from resilmesh import _products
+from resilmesh_host import calls, current, streams
 
 
 def start(last_words, private):
@@ -15,7 +16,7 @@ def start(last_words, private):
     _ignore_interrupts()
     _tell_last_words(last_words)
     streams.install()
-    products.install()
+    _products.install()
     _Afterwards.install()
     os.register_at_fork(after_in_child=lambda: _close(private))
     time.sleep = calls.interruptible(time.sleep)
