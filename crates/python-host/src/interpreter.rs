@@ -2,7 +2,9 @@
 
 use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::sync::Arc;
+use std::time::Duration;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyModule};
 use resilmesh_hook_api::{Call, CallId, Failure, FromHost, VERSION};
@@ -18,6 +20,16 @@ pub(crate) struct Interpreter {
     version: String,
     program: Option<String>,
     part: Py<PyModule>,
+}
+
+/// Why a call is interrupted.
+pub(crate) enum Interruption {
+    /// Nobody wants it any more.
+    Cancelled,
+    /// It took longer than this.
+    Late(Duration),
+    /// `resilmesh` is no longer there.
+    Abandoned,
 }
 
 /// Starts it.
@@ -79,7 +91,7 @@ impl Interpreter {
         Python::attach(|py| {
             let part = self.part.bind(py);
             let outcome = serde_json::to_value(call)
-                .map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))
+                .map_err(|error| PyValueError::new_err(error.to_string()))
                 .and_then(|call| to_python(py, &call))
                 .and_then(|call| part.call_method1("run", (id, call)))
                 .and_then(|value| from_python(&value));
@@ -88,9 +100,13 @@ impl Interpreter {
     }
 
     /// Interrupts a call.
-    pub(crate) fn interrupt(&self, id: CallId, why: &str) {
-        // What is there to be done if it fails? resilmesh ends a host that does not come to an end.
-        let _ = Python::attach(|py| self.part.bind(py).call_method1("interrupt", (id, why)).map(drop));
+    pub(crate) fn interrupt(&self, id: CallId, why: &Interruption) -> PyResult<()> {
+        let (text, class) = match why {
+            Interruption::Cancelled => ("it was cancelled".to_owned(), "KeyboardInterrupt"),
+            Interruption::Abandoned => ("resilmesh has ended".to_owned(), "KeyboardInterrupt"),
+            Interruption::Late(limit) => (format!("it took longer than {} s", limit.as_secs_f64()), "TimeoutError"),
+        };
+        Python::attach(|py| self.part.bind(py).call_method1("interrupt", (id, text, class)).map(drop))
     }
 
     /// Does what was left for the end.
@@ -104,11 +120,11 @@ fn describe(part: &Bound<'_, PyModule>, id: CallId, call: &Call, error: &PyErr) 
     let py = part.py();
     part.call_method1("describe", (id, error.value(py), &call.hook.folder, &call.hook.product))
         .and_then(|failure| from_python(&failure))
-        .ok()
-        .and_then(|failure| serde_json::from_value(failure).ok())
-        .unwrap_or_else(|| Failure {
+        .and_then(|failure| serde_json::from_value(failure).map_err(|error| PyValueError::new_err(error.to_string())))
+        .unwrap_or_else(|second: PyErr| Failure {
             message: error.to_string(),
             class: error.get_type(py).name().ok().map(|name| name.to_string()),
+            full: Some(format!("{error}\n(it cannot be described: {second})")),
             ..Failure::default()
         })
 }

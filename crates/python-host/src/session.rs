@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use resilmesh_hook_api::{Call, CallId, Failure, FromHost, LONGEST_LINE, Level, ToHost};
 
-use crate::interpreter::Interpreter;
+use crate::interpreter::{Interpreter, Interruption};
 use crate::outbox::Outbox;
 use crate::prints::Prints;
 use crate::questions::Questions;
@@ -74,7 +74,7 @@ pub(crate) fn serve(host: &Arc<Host>, python: &Arc<Interpreter>, mut input: BufR
             ToHost::Call { id, call } => begin(host, python, id, call),
             ToHost::Answer { ask, value, error } => host.questions.answer(ask, error.map_or(Ok(value), Err)),
             ToHost::Item { ask, value } => host.questions.item(ask, value),
-            ToHost::Cancel { id } => interrupt(host, python, id, "it was cancelled"),
+            ToHost::Cancel { id } => interrupt(host, python, id, Interruption::Cancelled),
         }
     }
     end(host, python);
@@ -142,8 +142,7 @@ fn watch(host: &Arc<Host>, python: &Arc<Interpreter>, id: CallId, deadline: Dura
     let (host, python) = (Arc::clone(host), Arc::clone(python));
     let watching = thread::Builder::new().name(format!("deadline {id}")).spawn(move || {
         if ended.recv_timeout(deadline) == Err(RecvTimeoutError::Timeout) {
-            let why = format!("it took longer than {} s", deadline.as_secs_f64());
-            interrupt(&host, &python, id, &why);
+            interrupt(&host, &python, id, Interruption::Late(deadline));
         }
     });
     // Without it `resilmesh` still ends a host that takes too long.
@@ -151,14 +150,19 @@ fn watch(host: &Arc<Host>, python: &Arc<Interpreter>, id: CallId, deadline: Dura
 }
 
 /// Interrupts a call, if it has not ended. In a thread of its own: a hook may hold the interpreter.
-fn interrupt(host: &Host, python: &Arc<Interpreter>, id: CallId, why: &str) {
+fn interrupt(host: &Arc<Host>, python: &Arc<Interpreter>, id: CallId, why: Interruption) {
     if !host.calls.lock().contains(&id) {
         return;
     }
-    let (python, why) = (Arc::clone(python), why.to_owned());
-    let made = thread::Builder::new().name(format!("interrupt {id}")).spawn(move || python.interrupt(id, &why));
+    let (teller, python) = (Arc::clone(host), Arc::clone(python));
+    let made = thread::Builder::new().name(format!("interrupt {id}")).spawn(move || {
+        // `resilmesh` ends a host that does not come to an end.
+        if let Err(error) = python.interrupt(id, &why) {
+            teller.warn(format!("a hook could not be interrupted: {error}"));
+        }
+    });
     if let Err(error) = made {
-        host.warn(format!("a call could not be interrupted: {error}"));
+        host.warn(format!("a hook could not be interrupted: {error}"));
     }
 }
 
@@ -168,7 +172,7 @@ fn end(host: &Arc<Host>, python: &Arc<Interpreter>) {
     let until = Instant::now() + GRACE;
     let running: Vec<_> = host.calls.lock().iter().copied().collect();
     for id in running {
-        interrupt(host, python, id, "resilmesh has ended");
+        interrupt(host, python, id, Interruption::Abandoned);
     }
     let mut calls = host.calls.lock();
     while !calls.is_empty() && !host.call_ended.wait_until(&mut calls, until).timed_out() {}

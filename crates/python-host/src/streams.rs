@@ -43,7 +43,7 @@ pub(crate) fn take() -> io::Result<Streams> {
     dup2_stdin(open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)?;
     dup2_stdout(&write)?;
     dup2_stderr(write)?;
-    let private = vec![input.as_raw_fd(), output.as_raw_fd(), read.as_raw_fd()];
+    let private = vec![input.as_raw_fd(), output.as_raw_fd(), last_words.as_raw_fd(), read.as_raw_fd()];
     Ok(Streams {
         private,
         input: BufReader::new(File::from(input)),

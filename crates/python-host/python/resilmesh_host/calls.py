@@ -4,14 +4,15 @@ import os
 import sys
 from _thread import allocate_lock, get_ident
 
-from resilmesh_host import current, products, streams
+from resilmesh_host import current, streams
 from _resilmesh_host import channel
 
 _pid = os.getpid()
 _lock = allocate_lock()
 _running = {}  # call -> its _Call
 _early = {}  # call -> why it is to be interrupted, told before it began
-reasons = {}  # call -> why it was interrupted
+_sleeping = {}  # call -> what it sleeps on
+reasons = {}  # call -> why it was interrupted, and the exception that this is
 
 
 class _Call:
@@ -46,10 +47,10 @@ def run(number, call):
 
 
 def _call_hook(call):
-    from resilmesh import _hooks
+    from resilmesh import _hooks, _products
 
     hook = call["hook"]
-    module = products.import_file(hook["product"], hook["folder"], hook["file"])
+    module = _products.import_file(hook["product"], hook["folder"], hook["file"])
     function = _hooks.find(module, hook["function"], hook["line"])
     return function(**_hooks.arguments(function, call))
 
@@ -77,16 +78,16 @@ def _items(number, iterator):
         channel.item(number, item)
 
 
-def interrupt(number, why):
-    """Raises KeyboardInterrupt in a call."""
+def interrupt(number, why, kind):
+    """Raises KeyboardInterrupt in a call; people are told of an exception `kind`."""
     from ctypes import c_ulong, py_object, pythonapi
 
     with _lock:
         state = _running.get(number)
         if state is None:
-            _early[number] = why
+            _early[number] = why, kind
             return
-        reasons[number] = why
+        reasons[number] = why, kind
         if state.cancel is not None:
             state.cancel()
         else:
@@ -95,9 +96,6 @@ def interrupt(number, why):
     sleep = _sleeping.get(number)
     if sleep is not None:
         sleep.set()
-
-
-_sleeping = {}  # call -> what it sleeps on
 
 
 def interruptible(sleep):
@@ -112,10 +110,7 @@ def interruptible(sleep):
 
         event = _sleeping[number] = Event()
         try:
-            if number not in reasons:
-                event.wait(min(seconds, 1 << 30))
-            else:
-                sleep(seconds)
+            event.wait(min(seconds, 1 << 30))
         finally:
             _sleeping.pop(number, None)
 

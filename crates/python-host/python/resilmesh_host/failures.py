@@ -2,8 +2,6 @@
 
 from resilmesh_host import calls
 
-_OWN = "<resilmesh>/"
-
 
 def describe(number, error, folder, product):
     """The exception as a map for `resilmesh`: see `Failure` in the protocol."""
@@ -12,11 +10,10 @@ def describe(number, error, folder, product):
     why = calls.reasons.pop(number, None)
     kind = type(error).__name__
     message, hint = _text(error), getattr(error, "hint", None)
-    lines = _lines(error, folder)
+    places = _places(error, folder)
+    lines = [f"{place}{function}: {source}" for place, function, source in places]
     if isinstance(error, KeyboardInterrupt) and why is not None:
-        message = why
-        if why.startswith("it took"):
-            kind = "TimeoutError"
+        message, kind = why
     elif isinstance(error, SystemExit):
         message = f"the hook called sys.exit({error.code!r})"
         hint = "return from the hook, or raise an exception that says what is wrong"
@@ -26,9 +23,9 @@ def describe(number, error, folder, product):
         lines.append(f"{place}: {(error.text or '').strip()}")
     elif isinstance(error, ModuleNotFoundError) and error.name:
         message, hint = _missing(error.name, product)
-        message = _placed(lines, message)
+        message = _placed(places, message)
     elif isinstance(error, ImportError):
-        message = _placed(lines, message)
+        message = _placed(places, message)
     return {
         "message": message,
         "hint": hint if isinstance(hint, str) else None,
@@ -47,7 +44,7 @@ def _text(error):
 
 
 def _missing(name, product):
-    from resilmesh_host.products import ROOT
+    from resilmesh._products import ROOT
 
     if name.startswith(ROOT + "."):
         wanted = name.split(".")[2:]
@@ -59,13 +56,13 @@ def _missing(name, product):
     )
 
 
-def _placed(lines, message):
+def _placed(places, message):
     """With the vendor's own line that was reached last."""
-    return f"{lines[-1].split(' ')[0]}: {message}" if lines else message
+    return f"{places[-1][0]}: {message}" if places else message
 
 
-def _lines(error, folder):
-    """The vendor's own lines of the traceback, outermost first."""
+def _places(error, folder):
+    """The vendor's own lines of the traceback, outermost first: place, function and text of each."""
     from linecache import getline
 
     found = []
@@ -75,8 +72,8 @@ def _lines(error, folder):
         file = _below(code.co_filename, folder)
         if file is not None:
             source = getline(code.co_filename, trace.tb_lineno).strip()
-            name = "" if code.co_name == "<module>" else f" in {code.co_name}"
-            found.append(f"{file}:{trace.tb_lineno}{name}: {source}")
+            function = "" if code.co_name == "<module>" else f" in {code.co_name}"
+            found.append((f"{file}:{trace.tb_lineno}", function, source))
         trace = trace.tb_next
     return found
 

@@ -4,7 +4,8 @@ import os
 import sys
 import time
 
-from resilmesh_host import calls, current, products, streams
+from resilmesh import _products
+from resilmesh_host import calls, current, streams
 
 
 def start(last_words, private):
@@ -15,8 +16,8 @@ def start(last_words, private):
     _ignore_interrupts()
     _tell_last_words(last_words)
     streams.install()
-    products.install()
-    sys.meta_path.insert(0, _Afterwards)
+    _products.install()
+    _Afterwards.install()
     os.register_at_fork(after_in_child=lambda: _close(private))
     time.sleep = calls.interruptible(time.sleep)
     version = ".".join(map(str, sys.version_info[:3]))
@@ -84,7 +85,14 @@ class _Afterwards:
     """Does something with modules right after somebody imports them, and costs nothing before."""
 
     @classmethod
-    def find_spec(cls, name, path=None, target=None):
+    def install(cls):
+        # What packages of this machine import when Python starts is there already.
+        for name in [name for name in _AFTERWARDS if name in sys.modules]:
+            _AFTERWARDS.pop(name)(sys.modules[name])
+        sys.meta_path.insert(0, cls)
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
         then = _AFTERWARDS.pop(name, None)
         if then is None:
             return None

@@ -19,14 +19,17 @@ class _Printed:
     def __init__(self):
         self.started = {}  # stream -> the line that has no end yet
         self.lines = self.characters = 0
+        self.is_too_much = False
 
     def tell(self, call, level, text):
+        if self.is_too_much:
+            return
         self.lines += 1
         self.characters += len(text)
-        if self.lines < MOST_LINES and self.characters < MOST_CHARACTERS:
+        self.is_too_much = self.lines > MOST_LINES or self.characters > MOST_CHARACTERS
+        if not self.is_too_much:
             channel.log(call, level, text)
-        elif self.lines >= 0:
-            self.lines = -(1 << 62)
+        else:
             channel.log(call, "warning", "… and more, which is left out: the hook printed too much")
 
 

@@ -69,7 +69,7 @@ def register(func: Callable[..., Any], type: str, **match: Any) -> None:
     original = _unwrapped(func)
     code = getattr(original, "__code__", None)
     inside = code is not None and code.co_filename == module.f_code.co_filename
-    line = code.co_firstlineno if inside else module.f_lineno
+    line = code.co_firstlineno if code is not None and inside else module.f_lineno
     _hooks.append(Hook(func, type, module.f_globals.get("__name__", ""), line, **match))
 
 
@@ -87,7 +87,7 @@ def find(module: Any, name: str, line: int) -> Callable[..., Any]:
     named = [hook for hook in hooks if _unwrapped(hook.func).__name__ == name]
     if named:
         return min(named, key=lambda hook: abs(hook.line - line)).func
-    function = getattr(module, name, None)
+    function: Callable[..., Any] | None = getattr(module, name, None)
     if not callable(function):
         raise LookupError(f"{module.__file__} has no function {name} in line {line}")
     return function

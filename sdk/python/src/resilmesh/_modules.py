@@ -1,8 +1,6 @@
-"""Importing the modules of products: by the host's own importer, or in a script by Python's."""
+"""The hooks in the modules of products and integrations."""
 
 from __future__ import annotations
-
-import sys
 
 from resilmesh import _hooks
 
@@ -55,28 +53,13 @@ def _serves(hook: Hook, integration: Integration, role: str | None) -> bool:
 
 def from_file(path: Path | str, package_dir: Path | str | None = None) -> ModuleType | None:
     """The module in a file, imported once; None if there is no such file."""
-    from importlib import import_module, util
     from os.path import abspath, basename, dirname, isfile, relpath
+
+    from resilmesh import _products
 
     file = abspath(str(path))
     if not isfile(file):
         return None
     folder = abspath(str(package_dir)) if package_dir else dirname(file)
-    inside = relpath(file, folder).replace("\\", "/")
-    try:
-        from resilmesh_host import products  # type: ignore[import-not-found]
-
-        return products.import_file(basename(folder), folder, inside)  # type: ignore[no-any-return]
-    except ImportError as error:
-        if error.name != "resilmesh_host":
-            raise
-    package = "resilmesh_products_" + "".join(c if c.isalnum() else f"_{ord(c):x}_" for c in folder)
-    parts = inside[: -len(".py")].split("/")
-    for depth in range(len(parts)):
-        name = ".".join([package, *parts[:depth]])
-        if name not in sys.modules:
-            spec = util.spec_from_loader(name, None, is_package=True)
-            assert spec is not None
-            spec.submodule_search_locations = ["/".join([folder, *parts[:depth]])]
-            sys.modules[name] = util.module_from_spec(spec)
-    return import_module(".".join([package, *parts]))
+    _products.install()
+    return _products.import_file(basename(folder), folder, relpath(file, folder).replace("\\", "/"))

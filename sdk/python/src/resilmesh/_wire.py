@@ -14,8 +14,8 @@ def value(name: str, given: Any) -> Any:
     if name in ("plug", "instance", "integration"):
         from resilmesh import model
 
-        kind = {"plug": model.Plug, "instance": model.Instance, "integration": model.Integration}[name]
-        return kind._from_wire(given)
+        kinds: dict[str, Any] = {"plug": model.Plug, "instance": model.Instance, "integration": model.Integration}
+        return kinds[name]._from_wire(given)
     if name == "path":
         from pathlib import Path
 

@@ -205,7 +205,9 @@ def _names_of(name: str) -> tuple[str, ...]:
 
 
 def _first_line(node: Any) -> int:
-    return min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", ()))])
+    lines: list[int] = [decorator.lineno for decorator in getattr(node, "decorator_list", ())]
+    lines.append(node.lineno)
+    return min(lines)
 
 
 def _source(func: Callable[..., Any]) -> str:

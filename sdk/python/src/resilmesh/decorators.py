@@ -14,13 +14,17 @@ from resilmesh._hooks import Hook, register
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Literal, TypeVar, Union
+    from typing import Any, Callable, Literal, Protocol, TypeVar, Union
 
     F = TypeVar("F", bound=Callable[..., Any])
     Mode = Literal["push", "pull"]
     Role = Literal["consumer", "producer", "trigger", "executor"]
     HookOrder = Union[int, Literal["first", "last"]]
-    Decorator = Callable[[F], F]
+
+    class Decorator(Protocol):
+        """Gives back the very function that it decorates."""
+
+        def __call__(self, func: F, /) -> F: ...
 
 __all__ = [
     "Hook",
@@ -52,7 +56,7 @@ __all__ = [
 ]
 
 
-def _decorator(type: str, title: Any = None, **match: Any) -> Callable[[F], F]:
+def _decorator(type: str, title: Any = None, **match: Any) -> Decorator:
     if callable(title) or callable(match.get("topic")):
         raise TypeError(f"write @{type}...() with parentheses: the decorator takes arguments")
 
@@ -71,7 +75,7 @@ def setup_consumer(
     keep_when_overloaded: bool = False,
     order: HookOrder | None = None,
     owns_both: bool = False,
-) -> Decorator[F]:
+) -> Decorator:
     """Sets up the consumer's end of a plug."""
     match = dict(topic=topic, mode=mode, format=format, order=order)
     return _decorator("setup", title, role="consumer", keep_when_overloaded=keep_when_overloaded, owns_both=owns_both, **match)
@@ -85,7 +89,7 @@ def setup_producer(
     keep_when_overloaded: bool = False,
     order: HookOrder | None = None,
     owns_both: bool = False,
-) -> Decorator[F]:
+) -> Decorator:
     """Sets up the producer's end of a plug."""
     match = dict(topic=topic, mode=mode, format=format, order=order)
     return _decorator("setup", title, role="producer", keep_when_overloaded=keep_when_overloaded, owns_both=owns_both, **match)
@@ -99,7 +103,7 @@ def setup_trigger(
     keep_when_overloaded: bool = False,
     order: HookOrder | None = None,
     owns_both: bool = False,
-) -> Decorator[F]:
+) -> Decorator:
     """Sets up the trigger's end of a plug."""
     match = dict(topic=topic, mode=mode, format=format, order=order)
     return _decorator("setup", title, role="trigger", keep_when_overloaded=keep_when_overloaded, owns_both=owns_both, **match)
@@ -113,7 +117,7 @@ def setup_executor(
     keep_when_overloaded: bool = False,
     order: HookOrder | None = None,
     owns_both: bool = False,
-) -> Decorator[F]:
+) -> Decorator:
     """Sets up the executor's end of a plug."""
     match = dict(topic=topic, mode=mode, format=format, order=order)
     return _decorator("setup", title, role="executor", keep_when_overloaded=keep_when_overloaded, owns_both=owns_both, **match)
@@ -127,7 +131,7 @@ def teardown_consumer(
     keep_when_overloaded: bool = False,
     order: HookOrder | None = None,
     owns_both: bool = False,
-) -> Decorator[F]:
+) -> Decorator:
     """Takes down the consumer's end of a plug."""
     match = dict(topic=topic, mode=mode, format=format, order=order)
     return _decorator("teardown", title, role="consumer", keep_when_overloaded=keep_when_overloaded, owns_both=owns_both, **match)
@@ -141,7 +145,7 @@ def teardown_producer(
     keep_when_overloaded: bool = False,
     order: HookOrder | None = None,
     owns_both: bool = False,
-) -> Decorator[F]:
+) -> Decorator:
     """Takes down the producer's end of a plug."""
     match = dict(topic=topic, mode=mode, format=format, order=order)
     return _decorator("teardown", title, role="producer", keep_when_overloaded=keep_when_overloaded, owns_both=owns_both, **match)
@@ -155,7 +159,7 @@ def teardown_trigger(
     keep_when_overloaded: bool = False,
     order: HookOrder | None = None,
     owns_both: bool = False,
-) -> Decorator[F]:
+) -> Decorator:
     """Takes down the trigger's end of a plug."""
     match = dict(topic=topic, mode=mode, format=format, order=order)
     return _decorator("teardown", title, role="trigger", keep_when_overloaded=keep_when_overloaded, owns_both=owns_both, **match)
@@ -169,7 +173,7 @@ def teardown_executor(
     keep_when_overloaded: bool = False,
     order: HookOrder | None = None,
     owns_both: bool = False,
-) -> Decorator[F]:
+) -> Decorator:
     """Takes down the executor's end of a plug."""
     match = dict(topic=topic, mode=mode, format=format, order=order)
     return _decorator("teardown", title, role="executor", keep_when_overloaded=keep_when_overloaded, owns_both=owns_both, **match)
@@ -182,7 +186,7 @@ def check_consumer(
     format: str | None = None,
     keep_when_overloaded: bool = False,
     order: HookOrder | None = None,
-) -> Decorator[F]:
+) -> Decorator:
     """Tells whether the consumer's end of a plug is as it was set up."""
     match = dict(topic=topic, mode=mode, format=format, order=order)
     return _decorator("check", title, role="consumer", keep_when_overloaded=keep_when_overloaded, **match)
@@ -195,7 +199,7 @@ def check_producer(
     format: str | None = None,
     keep_when_overloaded: bool = False,
     order: HookOrder | None = None,
-) -> Decorator[F]:
+) -> Decorator:
     """Tells whether the producer's end of a plug is as it was set up."""
     match = dict(topic=topic, mode=mode, format=format, order=order)
     return _decorator("check", title, role="producer", keep_when_overloaded=keep_when_overloaded, **match)
@@ -208,7 +212,7 @@ def check_trigger(
     format: str | None = None,
     keep_when_overloaded: bool = False,
     order: HookOrder | None = None,
-) -> Decorator[F]:
+) -> Decorator:
     """Tells whether the trigger's end of a plug is as it was set up."""
     match = dict(topic=topic, mode=mode, format=format, order=order)
     return _decorator("check", title, role="trigger", keep_when_overloaded=keep_when_overloaded, **match)
@@ -221,7 +225,7 @@ def check_executor(
     format: str | None = None,
     keep_when_overloaded: bool = False,
     order: HookOrder | None = None,
-) -> Decorator[F]:
+) -> Decorator:
     """Tells whether the executor's end of a plug is as it was set up."""
     match = dict(topic=topic, mode=mode, format=format, order=order)
     return _decorator("check", title, role="executor", keep_when_overloaded=keep_when_overloaded, **match)
@@ -232,7 +236,7 @@ def scaffold_consumer(
     mode: Mode | None = None,
     format: str | None = None,
     order: HookOrder | None = None,
-) -> Decorator[F]:
+) -> Decorator:
     """Writes the first files of an integration in which the product is a consumer."""
     return _decorator("scaffold", role="consumer", topic=topic, mode=mode, format=format, order=order)
 
@@ -242,7 +246,7 @@ def scaffold_producer(
     mode: Mode | None = None,
     format: str | None = None,
     order: HookOrder | None = None,
-) -> Decorator[F]:
+) -> Decorator:
     """Writes the first files of an integration in which the product is a producer."""
     return _decorator("scaffold", role="producer", topic=topic, mode=mode, format=format, order=order)
 
@@ -252,7 +256,7 @@ def scaffold_trigger(
     mode: Mode | None = None,
     format: str | None = None,
     order: HookOrder | None = None,
-) -> Decorator[F]:
+) -> Decorator:
     """Writes the first files of an integration in which the product is a trigger."""
     return _decorator("scaffold", role="trigger", topic=topic, mode=mode, format=format, order=order)
 
@@ -262,7 +266,7 @@ def scaffold_executor(
     mode: Mode | None = None,
     format: str | None = None,
     order: HookOrder | None = None,
-) -> Decorator[F]:
+) -> Decorator:
     """Writes the first files of an integration in which the product is an executor."""
     return _decorator("scaffold", role="executor", topic=topic, mode=mode, format=format, order=order)
 
@@ -272,7 +276,7 @@ def setup(
     format: str | None = None,
     order: HookOrder | None = None,
     owns_both: bool = False,
-) -> Decorator[F]:
+) -> Decorator:
     """Sets up the integration's end of a plug."""
     return _decorator("setup", title, format=format, order=order, owns_both=owns_both)
 
@@ -281,7 +285,7 @@ def teardown(
     title: str | None = None,
     order: HookOrder | None = None,
     owns_both: bool = False,
-) -> Decorator[F]:
+) -> Decorator:
     """Takes down the integration's end of a plug."""
     return _decorator("teardown", title, order=order, owns_both=owns_both)
 
@@ -289,7 +293,7 @@ def teardown(
 def check(
     title: str | None = None,
     order: HookOrder | None = None,
-) -> Decorator[F]:
+) -> Decorator:
     """Tells whether the integration's end of a plug is as it was set up."""
     return _decorator("check", title, order=order)
 
@@ -298,7 +302,7 @@ def watch(
     topic: str | None = None,
     mode: Mode | None = None,
     format: str | None = None,
-) -> Decorator[F]:
+) -> Decorator:
     """Yields data that flows."""
     return _decorator("watch", topic=topic, mode=mode, format=format)
 
@@ -307,7 +311,7 @@ def produce(
     topic: str | None = None,
     mode: Mode | None = None,
     format: str | None = None,
-) -> Decorator[F]:
+) -> Decorator:
     """Sends the text `data`."""
     return _decorator("produce", topic=topic, mode=mode, format=format)
 
@@ -316,7 +320,7 @@ def trigger(
     topic: str | None = None,
     mode: Mode | None = None,
     format: str | None = None,
-) -> Decorator[F]:
+) -> Decorator:
     """Gives a command with the map `data`."""
     return _decorator("trigger", topic=topic, mode=mode, format=format)
 
@@ -325,7 +329,7 @@ def execute(
     topic: str | None = None,
     mode: Mode | None = None,
     format: str | None = None,
-) -> Decorator[F]:
+) -> Decorator:
     """Carries a command out with the map `data`."""
     return _decorator("execute", topic=topic, mode=mode, format=format)
 
@@ -335,11 +339,11 @@ def publish(
     role: Role | None = None,
     mode: Mode | None = None,
     format: str | None = None,
-) -> Decorator[F]:
+) -> Decorator:
     """Sends an integration to its vendor."""
     return _decorator("publish", topic=topic, role=role, mode=mode, format=format)
 
 
-def pull(title: str | None = None, order: HookOrder | None = None) -> Decorator[F]:
+def pull(title: str | None = None, order: HookOrder | None = None) -> Decorator:
     """Fetches from the vendor into the folder `path`, and into the project."""
     return _decorator("pull", title, order=order)

@@ -5,27 +5,37 @@ may have any characters: a dot becomes `%2E` in the module's name. Code is alway
 text: compiled files that lie in a product's folder are neither read nor written.
 """
 
+from __future__ import annotations
+
 import sys
-from _frozen_importlib import ModuleSpec
-from _frozen_importlib_external import SourceFileLoader, spec_from_file_location
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from os.path import isdir, isfile
+
+# As `importlib.util` has it, which takes long to import.
+from _frozen_importlib_external import spec_from_file_location
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType, ModuleType
+    from typing import Any, Sequence
 
 ROOT = "resilmesh_products"
 
-_packages = {}  # name of a product's package -> its folder
+_packages: dict[str, str] = {}  # name of a product's package -> its folder
 
 
 class Loader(SourceFileLoader):
-    def get_code(self, fullname):
+    def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
-        return self.source_to_code(self.get_data(path), path)
+        code: CodeType = self.source_to_code(self.get_data(path), path)
+        return code
 
 
 class Finder:
     """Finds packages of products and what is in them."""
 
     @staticmethod
-    def find_spec(name, path=None, target=None):
+    def find_spec(name: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
         if name == ROOT:
             return ModuleSpec(name, None, is_package=True)
         if not name.startswith(ROOT + "."):
@@ -36,27 +46,35 @@ class Finder:
         for folder in path or ():
             file = f"{folder}/{tail}.py"
             if isfile(file):
-                return spec_from_file_location(name, file, loader=Loader(name, file))
+                return _at(name, file)
             if isdir(f"{folder}/{tail}"):
                 return _in_folder(name, f"{folder}/{tail}")
         return None  # a module in C, for instance: left to Python's own finder
 
 
-def _in_folder(name, folder):
+def _in_folder(name: str, folder: str) -> ModuleSpec:
     file = f"{folder}/__init__.py"
     if isfile(file):
-        loader = Loader(name, file)
-        return spec_from_file_location(name, file, loader=loader, submodule_search_locations=[folder])
+        return _at(name, file, [folder])
     spec = ModuleSpec(name, None, is_package=True)
     spec.submodule_search_locations = [folder]
     return spec
 
 
-def install():
-    sys.meta_path.insert(1, Finder)
+def _at(name: str, file: str, folders: list[str] | None = None) -> ModuleSpec:
+    loader = Loader(name, file)
+    spec = spec_from_file_location(name, file, loader=loader, submodule_search_locations=folders)
+    assert spec is not None  # it has a loader
+    return spec
 
 
-def import_file(product, folder, file):
+def install() -> None:
+    """Lets modules of products be imported."""
+    if Finder not in sys.meta_path:
+        sys.meta_path.insert(0, Finder)
+
+
+def import_file(product: str, folder: str, file: str) -> ModuleType:
     """The module of a file of a product."""
     from importlib import import_module
 
@@ -66,7 +84,7 @@ def import_file(product, folder, file):
     return import_module(".".join([package(product, folder), *map(_escaped, parts)]))
 
 
-def package(product, folder):
+def package(product: str, folder: str) -> str:
     """The name of a product's package."""
     base = name = f"{ROOT}.{_escaped(product)}"
     number = 1
@@ -77,9 +95,9 @@ def package(product, folder):
     return name
 
 
-def _escaped(text):
+def _escaped(text: str) -> str:
     return text.replace("%", "%25").replace(".", "%2E")
 
 
-def _unescaped(text):
+def _unescaped(text: str) -> str:
     return text.replace("%2E", ".").replace("%25", "%")
