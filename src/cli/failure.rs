@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::git::trouble::Trouble as GitTrouble;
+use crate::hooks::Trace;
 use crate::project::position::Diagnostic;
 use crate::runtime::RuntimeError;
 use crate::vault::VaultError;
@@ -33,23 +34,14 @@ pub struct Failure {
     pub hints: Vec<String>,
     /// What was found wrong with the project, all at once.
     pub diagnostics: Vec<Diagnostic>,
-    /// Where in a vendor's code, outermost first.
-    pub trace: Vec<String>,
-    /// The whole traceback; shown with `--debug`.
-    pub full: Option<String>,
+    /// Where in a vendor's code; the whole of it is shown with `--debug`.
+    pub trace: Option<Box<Trace>>,
 }
 
 impl Failure {
     /// A failure with nothing more to say.
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            kind: Kind::Failed,
-            message: message.into(),
-            hints: Vec::new(),
-            diagnostics: Vec::new(),
-            trace: Vec::new(),
-            full: None,
-        }
+        Self { kind: Kind::Failed, message: message.into(), hints: Vec::new(), diagnostics: Vec::new(), trace: None }
     }
 
     /// The user stopped it.

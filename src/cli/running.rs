@@ -128,9 +128,6 @@ impl Running {
 
 impl From<HookError> for Failure {
     fn from(error: HookError) -> Self {
-        let mut failure = Self { hints: error.hint.into_iter().collect(), ..Self::new(error.what) };
-        failure.trace = error.traceback;
-        failure.full = error.full;
-        failure
+        Self { hints: error.hint.into_iter().collect(), trace: error.trace, ..Self::new(error.what) }
     }
 }

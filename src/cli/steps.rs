@@ -103,6 +103,7 @@ pub(super) fn verdict(plan: &Plan, report: &Report, command: &str) -> Result<(),
     let step = &plan.steps[index];
     let mut failure = Failure::new(format!("{step}: {}", first.what));
     failure.hints.extend(first.hint.clone());
+    failure.trace = first.trace.clone();
     for (index, error) in failures {
         failure.message.push_str(&format!("\n{}: {}", plan.steps[index], error.what));
         failure.hints.extend(error.hint.clone());

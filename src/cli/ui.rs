@@ -147,9 +147,11 @@ impl Ui {
             return;
         }
         self.say(&format!("{}: {}", self.paint("31", "error"), failure.message));
-        match &failure.full {
-            Some(full) if self.debug => full.lines().for_each(|line| self.say(&format!("  {line}"))),
-            _ => failure.trace.iter().for_each(|line| self.say(&format!("  {line}"))),
+        if let Some(trace) = &failure.trace {
+            match &trace.full {
+                Some(full) if self.debug => full.lines().for_each(|line| self.say(&format!("  {line}"))),
+                _ => trace.lines.iter().for_each(|line| self.say(&format!("  {line}"))),
+            }
         }
         for hint in &failure.hints {
             self.say(&format!("{}: {hint}", self.paint("36", "hint")));

@@ -34,6 +34,15 @@ pub use builtin::{all, find};
 pub use context::{Call, HookContext, Party};
 pub use hosted::{Given, HostedHook, folder};
 
+/// Where in a vendor's code something went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Trace {
+    /// The vendor's own lines, outermost first: `setup.py:12 in inlet: call()`.
+    pub lines: Vec<String>,
+    /// The whole traceback, for those who ask for more.
+    pub full: Option<String>,
+}
+
 /// Why a hook could not do its work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
@@ -42,10 +51,8 @@ pub struct HookError {
     pub what: String,
     /// What to do about it.
     pub hint: Option<String>,
-    /// The vendor's own lines of the traceback, outermost first.
-    pub traceback: Vec<String>,
-    /// The whole traceback, for those who ask for more.
-    pub full: Option<String>,
+    /// Where, if it is the code of a file.
+    pub trace: Option<Box<Trace>>,
 }
 
 impl std::convert::From<resilmesh_hook_api::Failure> for HookError {
@@ -56,14 +63,15 @@ impl std::convert::From<resilmesh_hook_api::Failure> for HookError {
             Some(class) if class != "RuntimeError" && class != "ValueError" => format!("{class}: {message}"),
             _ => message,
         };
-        Self { what, hint, traceback, full }
+        let trace = (!traceback.is_empty() || full.is_some()).then(|| Box::new(Trace { lines: traceback, full }));
+        Self { what, hint, trace }
     }
 }
 
 impl HookError {
     /// An error with nothing more to say.
     pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: None, traceback: Vec::new(), full: None }
+        Self { what: what.into(), hint: None, trace: None }
     }
 
     /// With each of its texts changed.
@@ -72,8 +80,10 @@ impl HookError {
         Self {
             what: change(&self.what),
             hint: self.hint.as_deref().map(&change),
-            traceback: self.traceback.iter().map(|line| change(line)).collect(),
-            full: self.full.as_deref().map(&change),
+            trace: self.trace.map(|trace| {
+                let lines = trace.lines.iter().map(|line| change(line)).collect();
+                Box::new(Trace { lines, full: trace.full.as_deref().map(&change) })
+            }),
         }
     }
 

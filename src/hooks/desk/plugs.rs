@@ -1,6 +1,5 @@
 //! Plugs.
 
-
 use resilmesh_hook_api::{self as api, Failure, InstanceName, PlugName};
 use serde_json::{Map, Value};
 

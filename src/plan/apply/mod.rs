@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::journal::{DoneSetup, Journal, JournalError, Undo};
 use super::paths::StateFolder;
 use super::step::{Plan, Setup, Step};
-use crate::hooks::HookError;
+use crate::hooks::{HookError, Trace};
 use crate::mesh::model::PlugId;
 use crate::runtime::{Runtime, RuntimeError};
 use crate::trust::Trusted;
@@ -27,16 +27,14 @@ pub struct StepError {
     pub what: String,
     /// What to do about it.
     pub hint: Option<String>,
-    /// Where in the vendor's code, outermost first.
-    pub trace: Vec<String>,
-    /// The whole traceback.
-    pub full: Option<String>,
+    /// Where in a vendor's code.
+    pub trace: Option<Box<Trace>>,
 }
 
 impl StepError {
     /// An error of our own.
     pub fn new(what: impl Into<String>, hint: impl Into<Option<String>>) -> Self {
-        Self { what: what.into(), hint: hint.into(), trace: Vec::new(), full: None }
+        Self { what: what.into(), hint: hint.into(), trace: None }
     }
 }
 
@@ -49,8 +47,8 @@ impl From<RuntimeError> for StepError {
 
 impl From<HookError> for StepError {
     fn from(error: HookError) -> Self {
-        let HookError { what, hint, traceback, full } = error;
-        Self { what, hint, trace: traceback, full }
+        let HookError { what, hint, trace } = error;
+        Self { what, hint, trace }
     }
 }
 
