@@ -123,3 +123,66 @@ fn rotate_says_what_it_did() {
     let all = ann.run(&["secret", "rotate"], b"");
     assert_eq!((all.code, all.err.as_str()), (0, "encrypted 2 secrets anew\n"));
 }
+
+#[test]
+fn all_whose_keys_have_expired_are_named_once_with_what_helps() {
+    let ann = Person::with_project("ann");
+    ann.set("a", "1");
+    ann.set("b", "2");
+    let bob = Person::with_project("bob");
+    let his = bob.run(&["secret", "recipients", "request"], b"").good();
+    let his = his.trim();
+    let file = bob.path(&format!("secrets/.public-keys/{his}"));
+    ann.run(&["secret", "recipients", "add", file.to_str().expect("text"), "--yes"], b"").good();
+    let late = ["eve", "joe"].map(|who| {
+        let fingerprint = bob.expired_key(who);
+        ann.list_recipient("", &fingerprint, &bob.gpg(&["--armor", "--export", &fingerprint], b"").good());
+        fingerprint
+    });
+    for args in [&["secret", "set", "a"][..], &["secret", "rotate"]] {
+        let said = ann.run(args, b"3").bad(1);
+        for one in &late {
+            assert_eq!(said.matches(&format!("{one} (")).count(), 1, "{said}");
+            assert!(said.contains(&format!("`resilmesh secret recipients remove {one}` takes them out")), "{said}");
+        }
+        assert_eq!(said.matches("it expired on 2024-01-02").count(), 2, "{said}");
+        assert!(said.contains("`resilmesh secret recipients add FILE`"), "{said}");
+    }
+    // Who leaves loses access all the same.
+    let done = ann.run(&["secret", "recipients", "remove", his], b"");
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert!(done.err.contains("eve@example.org>): it expired on 2024-01-02: what was encrypted anew"), "{}", done.err);
+    assert!(done.err.contains(&format!("{his} cannot read new values any more")), "{}", done.err);
+    let readers = json(&ann.run(&["secret", "show", "a", "--json"], b"").good())["readers"].clone();
+    assert_eq!(readers.as_array().expect("a list").len(), 1);
+    // One is taken out, the other one renewed.
+    assert_eq!(ann.run(&["secret", "recipients", "remove", &late[0]], b"").code, 0);
+    bob.gpg(&["--quick-set-expire", &late[1], "0"], b"").good();
+    bob.gpg(&["--quick-set-expire", &late[1], "0", "*"], b"").good();
+    let renewed = bob.home().join("joe.asc");
+    fs::write(&renewed, bob.gpg(&["--armor", "--export", &late[1]], b"").good()).expect("writable");
+    ann.run(&["secret", "recipients", "add", renewed.to_str().expect("text")], b"").good();
+    ann.set("a", "3");
+    let readers = json(&ann.run(&["secret", "show", "a", "--json"], b"").good())["readers"].clone();
+    assert_eq!(readers.as_array().expect("a list").len(), 2);
+}
+
+#[test]
+fn who_is_taken_out_is_taken_out_of_every_folder() {
+    let ann = Person::with_project("ann");
+    ann.set("a", "1");
+    ann.set("team/x", "1");
+    let bob = Person::with_project("bob");
+    let his = bob.run(&["secret", "recipients", "request"], b"").good();
+    let his = his.trim();
+    let file = bob.path(&format!("secrets/.public-keys/{his}"));
+    let file = file.to_str().expect("text");
+    ann.run(&["secret", "recipients", "add", file, "--yes", "--folder", "team"], b"").good();
+    ann.run(&["secret", "recipients", "add", file, "--yes"], b"").good();
+    let removed = json(&ann.run(&["secret", "recipients", "remove", his, "--json"], b"").good());
+    assert_eq!(removed["reencrypted"], json!(["a", "team/x"]));
+    for name in ["a", "team/x"] {
+        let readers = json(&ann.run(&["secret", "show", name, "--json"], b"").good())["readers"].clone();
+        assert_eq!(readers.as_array().expect("a list").len(), 1, "{name}");
+    }
+}

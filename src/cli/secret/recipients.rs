@@ -123,8 +123,9 @@ fn add(cx: &Context, args: &AddArgs) -> Result<(), Failure> {
     let certificate = certificate(&opened.vault, &args.who)?;
     let fingerprint = certificate.fingerprint();
     let who = certificate.user_ids().into_iter().next().unwrap_or_else(|| "nobody it names".to_owned());
+    let renewed = opened.vault.recipients(&args.folder).is_ok_and(|(_, list)| list.contains(&fingerprint));
     let question = format!("let {fingerprint} ({who}) read the secrets? Compare the fingerprint with its owner first;");
-    if !cx.yes && !cx.ui.confirm(&question, "--yes")? {
+    if !renewed && !cx.yes && !cx.ui.confirm(&question, "--yes")? {
         return Err(Failure::new("nobody is let in"));
     }
     if !opened.vault.exists()? && args.folder == Path::new("") {
@@ -136,6 +137,7 @@ fn add(cx: &Context, args: &AddArgs) -> Result<(), Failure> {
     }
     let done = opened.vault.add_recipient(&args.folder, &certificate)?;
     report(cx, "added", &fingerprint, &done, None);
+    left_out(cx, &done);
     cx.ui.progress(format!(
         "{fingerprint} ({who}) can read {} now",
         names::counted(done.names.len() + done.untouched, "secret")
@@ -172,19 +174,103 @@ fn remove(cx: &Context, args: &RemoveArgs) -> Result<(), Failure> {
                 .hint("`resilmesh secret recipients list` shows them"));
         }
     };
+    let lists = lists_with(vault, &args.folder, &fingerprint)?;
+    if lists.is_empty() && stale(vault, &fingerprint)?.is_empty() {
+        return Err(no_recipient(vault, &fingerprint)?);
+    }
     if !args.myself && vault.keys().owns(std::slice::from_ref(&fingerprint)).is_some() {
         return Err(Failure::new(format!("{fingerprint} is your own key: you could not read the secrets any more"))
             .hint("`--myself` takes it out all the same"));
     }
     let known = known_to(&opened, &args.folder, &fingerprint)?;
-    let done = match vault.remove_recipient(&args.folder, &fingerprint) {
-        // A removal that was stopped half-way.
-        Err(VaultError::NotARecipient(_)) if !stale(vault, &fingerprint)?.is_empty() => vault.repair()?,
-        other => other?,
-    };
-    report(cx, "removed", &fingerprint, &done, Some((vault, &known)));
-    cx.ui.progress(format!("{fingerprint} cannot read new values any more"));
-    Ok(())
+    let mut all = Reencrypted { names: Vec::new(), untouched: 0, left_out: Vec::new() };
+    let mut still_in = Vec::new();
+    for folder in &lists {
+        match vault.remove_recipient(folder, &fingerprint) {
+            Ok(done) => join(&mut all, done),
+            // Others keep secrets that this user cannot read: what can be done is.
+            Err(error) if lists.len() > 1 => still_in.push((folder, error)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if lists.is_empty() {
+        // A removal that was undone half-way by a merge.
+        for (file, list) in vault.lists()? {
+            join(&mut all, vault.repair_without_lapsed(&file, &list)?);
+        }
+    }
+    report(cx, "removed", &fingerprint, &all, Some((vault, &known)));
+    left_out(cx, &all);
+    match still_in.first() {
+        None => {
+            cx.ui.progress(format!("{fingerprint} cannot read new values any more"));
+            Ok(())
+        }
+        Some((_, first)) => {
+            let why = first.to_string();
+            let folders: Vec<String> = still_in.iter().map(|(folder, _)| format!("`{}`", in_words(folder))).collect();
+            Err(Failure::new(format!("{fingerprint} still reads {}: {why}", folders.join(", "))).hint(format!(
+                "a member who reads them takes it out: `resilmesh secret recipients remove {fingerprint}`"
+            )))
+        }
+    }
+}
+
+/// The folder of a list, for messages.
+fn in_words(folder: &Path) -> String {
+    if folder == Path::new("") { vault::FOLDER.to_owned() } else { folder.display().to_string() }
+}
+
+/// The folders at or below one whose lists name a key. One without a list of its own goes by the list
+/// above it, and gets its own when somebody is taken out.
+fn lists_with(vault: &Vault, folder: &Path, fingerprint: &Fingerprint) -> Result<Vec<PathBuf>, Failure> {
+    let mut found: Vec<PathBuf> = Vec::new();
+    if vault.recipients(folder).is_ok_and(|(_, list)| list.contains(fingerprint)) {
+        found.push(folder.to_owned());
+    }
+    for (file, list) in vault.lists()? {
+        let own = file.parent().unwrap_or(Path::new(""));
+        if own.starts_with(folder) && own != folder && list.contains(fingerprint) {
+            found.push(own.to_owned());
+        }
+    }
+    Ok(found)
+}
+
+fn no_recipient(vault: &Vault, fingerprint: &Fingerprint) -> Result<Failure, Failure> {
+    let failure = Failure::from(VaultError::NotARecipient(fingerprint.clone()));
+    let there: Vec<String> = vault.key_reports()?.iter().map(|key| named(&key.id.to_string(), &key.user_ids)).collect();
+    Ok(if there.is_empty() {
+        failure
+    } else {
+        Failure { hints: Vec::new(), ..failure }.hint(format!("recipients are {}", there.join(", ")))
+    })
+}
+
+/// A key with whom it says it belongs to.
+fn named(key: &str, user_ids: &[String]) -> String {
+    user_ids.first().map_or_else(|| key.to_owned(), |id| format!("{key} ({id})"))
+}
+
+fn join(all: &mut Reencrypted, done: Reencrypted) {
+    all.names.extend(done.names);
+    all.untouched += done.untouched;
+    for lapsed in done.left_out {
+        if !all.left_out.iter().any(|known| known.who == lapsed.who) {
+            all.left_out.push(lapsed);
+        }
+    }
+}
+
+/// Warns of members who lost something that they had: their keys can be encrypted to no more.
+fn left_out(cx: &Context, done: &Reencrypted) {
+    for lapsed in done.left_out.iter().filter(|_| !done.names.is_empty()) {
+        cx.ui.warning(&format!(
+            "{lapsed}: what was encrypted anew ({}) they cannot read until their key is renewed \
+             (`resilmesh secret recipients add FILE`)",
+            names::counted(done.names.len(), "secret")
+        ));
+    }
 }
 
 /// The secrets whose files can be read with a key, although it is no recipient.

@@ -9,6 +9,7 @@ use crate::folder::{Folder, Found, PUBLIC_KEYS};
 use crate::recipients::FILE_NAME;
 use crate::{Certificate, Fingerprint, Keyring, Prompting, RecipientList, Result, Secret, SecretName};
 
+mod audience;
 pub(crate) mod check;
 mod people;
 pub(crate) mod reencrypt;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use sequoia_openpgp::KeyHandle;
 
+use super::audience::Lapse;
 use super::{OVERHEAD, Step, Vault, folder_of, public_key_file};
 use crate::error::VaultError;
 use crate::folder::{Lock, Staged, sync};
@@ -32,7 +33,7 @@ impl Vault {
         if stored.len() as u64 > self.largest {
             return Err(VaultError::TooLarge { what: format!("secret `{name}`"), largest: self.largest });
         }
-        let recipients = self.certificates_of(&folder_of(name))?;
+        let recipients = self.everybody(&folder_of(name))?;
         let _lock = self.folder.lock()?;
         let staged = self.stage(name, &stored, &recipients)?;
         self.commit(vec![staged])
@@ -44,7 +45,7 @@ impl Vault {
     /// When it could not.
     pub fn writable(&self, name: &SecretName) -> Result<()> {
         self.folder.at(&name.file())?;
-        self.certificates_of(&folder_of(name))?.iter().try_for_each(|one| one.encryption_key().map(drop))
+        self.everybody(&folder_of(name)).map(drop)
     }
 
     /// Takes a secret away.
@@ -59,15 +60,10 @@ impl Vault {
         self.folder.remove(&name.file())
     }
 
-    /// The certificates of those that the secrets of a folder are encrypted to.
-    pub(super) fn certificates_of(&self, folder: &Path) -> Result<Vec<Certificate>> {
+    /// Those that the secrets of a folder are encrypted to, who all can be.
+    fn everybody(&self, folder: &Path) -> Result<Vec<Certificate>> {
         let (file, list) = self.recipients(folder)?;
-        self.certificates(&list, &file)
-    }
-
-    pub(super) fn certificates(&self, list: &RecipientList, file: &Path) -> Result<Vec<Certificate>> {
-        let found = list.fingerprints(&self.folder.root().join(file))?;
-        found.iter().map(|fingerprint| self.certificate(fingerprint)).collect()
+        self.audience(&list, &file, None, Lapse::Refuse)?.whole()
     }
 
     /// Encrypts what a file is to hold, writes it beside the old one, and reads it back.
