@@ -123,7 +123,11 @@ impl Given {
     /// # Errors
     /// When there is no vault and none can be made.
     pub(super) fn prepare(&self, cx: &Context, opened: &Opened) -> Result<(), Failure> {
-        if self.0.is_empty() { Ok(()) } else { opened.vault_or_new(cx).map(drop) }
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&SecretName> = self.0.iter().map(|(name, _)| name).collect();
+        opened.for_writing(cx, &names).map(drop)
     }
 
     /// Puts them into the vault.

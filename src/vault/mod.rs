@@ -8,6 +8,7 @@ pub use resilmesh_vault::{Keyring, Prompting, Secret, SecretName, Vault, VaultEr
 
 use self::sources::{Ask, Sources};
 
+pub mod accepted;
 pub mod sources;
 
 /// The folder of the vault in a project.

@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::support::Person;
+use crate::terminal::OnTerminal;
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).expect("JSON")
@@ -137,6 +138,7 @@ fn all_whose_keys_have_expired_are_named_once_with_what_helps() {
     let late = ["eve", "joe"].map(|who| {
         let fingerprint = bob.expired_key(who);
         ann.list_recipient("", &fingerprint, &bob.gpg(&["--armor", "--export", &fingerprint], b"").good());
+        ann.run(&["secret", "recipients", "accept", &fingerprint], b"").good();
         fingerprint
     });
     for args in [&["secret", "set", "a"][..], &["secret", "rotate"]] {
@@ -185,4 +187,125 @@ fn who_is_taken_out_is_taken_out_of_every_folder() {
         let readers = json(&ann.run(&["secret", "show", name, "--json"], b"").good())["readers"].clone();
         assert_eq!(readers.as_array().expect("a list").len(), 1, "{name}");
     }
+}
+
+/// A team: ann, and bob whom she has let in, each with a clone.
+fn ann_and_bob() -> (Person, Person, String) {
+    let ann = Person::with_project("ann");
+    ann.set("a", "1");
+    ann.commit("secrets");
+    let bob = Person::who_clones("bob", &ann);
+    let his = bob.run(&["secret", "recipients", "request"], b"").good().trim().to_owned();
+    bob.commit("ask");
+    pull(&ann, &bob);
+    ann.run(&["secret", "recipients", "add", &his, "--yes"], b"").good();
+    ann.commit("let bob in");
+    pull(&bob, &ann);
+    (ann, bob, his)
+}
+
+fn pull(to: &Person, from: &Person) {
+    to.git(&["pull", "--quiet", from.project().to_str().expect("text"), "main"]);
+}
+
+#[test]
+fn whom_another_member_lets_in_costs_one_question() {
+    let (ann, bob, _) = ann_and_bob();
+    let first = bob.run(&["secret", "set", "b"], b"1");
+    assert!(
+        first.code == 0 && first.err.contains("sees the recipients of the secrets for the first time"),
+        "{}",
+        first.err
+    );
+    assert!(first.err.contains("(ann <ann@example.org>)") && !first.err.contains("(bob "), "{}", first.err);
+    let eve = Person::with_project("eve");
+    let hers = eve.run(&["secret", "recipients", "request"], b"").good().trim().to_owned();
+    let file = eve.path(&format!("secrets/.public-keys/{hers}"));
+    bob.run(&["secret", "recipients", "add", file.to_str().expect("text"), "--yes"], b"").good();
+    bob.commit("let eve in");
+    bob.set("b", "2");
+    pull(&ann, &bob);
+
+    let listed = ann.run(&["secret", "recipients", "list"], b"").good();
+    let row = listed.lines().find(|line| line.contains(&hers)).expect("listed");
+    assert!(row.ends_with("; not accepted on this machine"), "{listed}");
+    let document = json(&ann.run(&["secret", "recipients", "list", "--json"], b"").good());
+    let accepted: Vec<_> =
+        document["recipients"].as_array().expect("a list").iter().map(|one| &one["accepted"]).collect();
+    assert_eq!(accepted, [true, true, false]);
+    let before = fs::read(ann.path("secrets/a.gpg")).expect("readable");
+    for args in [
+        &["secret", "set", "a"][..],
+        &["secret", "generate", "a", "--force"],
+        &["secret", "rotate"],
+        &["secret", "set", "a", "--yes"],
+    ] {
+        let said = ann.run(args, b"2").bad(1);
+        assert!(said.contains("nothing is encrypted: 1 recipient came from others"), "{said}");
+        assert!(said.contains("eve <eve@example.org>), for `secrets`, added by bob in commit "), "{said}");
+        assert!(said.contains(&format!("`resilmesh secret recipients accept {hers}`")), "{said}");
+    }
+    assert_eq!(fs::read(ann.path("secrets/a.gpg")).expect("readable"), before);
+
+    let variables = ann.variables();
+    let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_os_str())).collect();
+    let mut terminal = OnTerminal::start(&ann.project(), &variables, &["secret", "set", "a"]);
+    terminal.wait_for("let them read what is written from now on?");
+    assert!(terminal.seen.contains(&hers) && terminal.seen.contains("added by bob"), "{}", terminal.seen);
+    terminal.type_line("y");
+    for question in ["Value of `a`", "The same again"] {
+        terminal.wait_for_hidden(question);
+        terminal.type_line("2");
+    }
+    terminal.wait_for("replaced `a`");
+    assert!(terminal.child.wait().expect("it ends").success());
+    assert_eq!(ann.run(&["secret", "set", "a"], b"3").err, "replaced `a`\n");
+    let kept = ann.path(".resilmesh/recipients.json");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&kept.metadata().expect("there").permissions());
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn nobody_who_was_taken_out_comes_back_unasked() {
+    let (ann, bob, his) = ann_and_bob();
+    let carol = Person::who_clones("carol", &ann);
+    let hers = carol.run(&["secret", "recipients", "request"], b"").good().trim().to_owned();
+    carol.commit("ask");
+    pull(&ann, &carol);
+    ann.run(&["secret", "recipients", "add", &hers, "--yes"], b"").good();
+    ann.commit("let carol in");
+    pull(&carol, &ann);
+    carol.set("c", "1");
+    carol.commit("write");
+    pull(&ann, &carol);
+    // Ann takes him out; he puts himself back before carol has heard of it.
+    ann.run(&["secret", "recipients", "remove", &his], b"").good();
+    ann.commit("bob has left");
+    pull(&bob, &ann);
+    let certificate = bob.git(&["show", &format!("HEAD~1:secrets/.public-keys/{his}")]);
+    bob.list_recipient("", &his, &certificate);
+    bob.commit("back again");
+    for (who, name) in [(&ann, "ann"), (&carol, "carol")] {
+        pull(who, &bob);
+        let said = who.run(&["secret", "set", "a"], b"2").bad(1);
+        assert!(said.contains("(bob <bob@example.org>), for `secrets`, added by bob in commit"), "{name}: {said}");
+    }
+    // Taking him out again needs no word for him.
+    ann.run(&["secret", "recipients", "remove", &his], b"").good();
+    ann.set("a", "2");
+    // A folder of their own is no way in either.
+    fs::create_dir_all(carol.path("secrets/team")).expect("writable");
+    carol.run(&["secret", "recipients", "accept", &his], b"").good();
+    carol.set("team/x", "1");
+    carol.run(&["secret", "recipients", "remove", &his, "--folder", "team"], b"").good();
+    carol.list_recipient("team", &his, &certificate);
+    let said = carol.run(&["secret", "set", "team/x"], b"2").bad(1);
+    assert!(said.contains("for `team`, not committed yet"), "{said}");
+    carol.set("elsewhere", "2");
+    fs::remove_file(carol.path("secrets/team/.gpg-id")).expect("removed");
+    assert!(carol.run(&["secret", "set", "team/x"], b"2").bad(1).contains("for `team`"));
+    let said = carol.run(&["secret", "recipients", "accept", &"A".repeat(40)], b"").bad(1);
+    assert!(said.contains("is no recipient") && said.contains("carol@example.org"), "{said}");
+    let said = carol.run(&["secret", "recipients", "accept"], b"").bad(1);
+    assert!(said.contains(&format!("accept {his}`")), "{said}");
 }

@@ -11,6 +11,7 @@ use crate::project::names;
 use crate::vault::sources::{Ask, Sources};
 use crate::vault::{self, MESHROOM_FILE, Secret, SecretName, Vault, VaultError};
 
+mod acceptance;
 mod check;
 mod conflict;
 mod edit;
@@ -29,6 +30,8 @@ mod scratch;
 mod set;
 mod show;
 
+use acceptance::Scope;
+pub(super) use acceptance::first_sight;
 pub(super) use recipients::certificate;
 
 /// Keep secrets in the project, encrypted to its members
@@ -152,16 +155,27 @@ impl Opened {
         found.map(|(_, value)| value).ok_or_else(|| VaultError::NoSecret(name.clone()))
     }
 
-    /// The vault, which is made with this user's own key if there is none yet.
+    /// Sees to it that there is a vault: it is made with this user's own key if there is none yet.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn vault_or_new(&self, cx: &Context) -> Result<&Vault, Failure> {
+    pub fn make(&self, cx: &Context) -> Result<(), Failure> {
         if !self.vault.exists()? {
             // Before a key is made for it.
             self.not_orphaned()?;
             self.create(cx, &own_key::find_or_make(cx, &self.sources)?)?;
         }
+        Ok(())
+    }
+
+    /// The vault to write these secrets into. Whoever writes secrets comes here first: all whom they
+    /// are encrypted to must have been accepted on this machine.
+    ///
+    /// # Errors
+    /// When there is none and none can be made, or somebody is not accepted.
+    pub fn for_writing(&self, cx: &Context, names: &[&SecretName]) -> Result<&Vault, Failure> {
+        self.make(cx)?;
+        self.permit(cx, Scope::Names(names))?;
         Ok(&self.vault)
     }
 
@@ -172,6 +186,7 @@ impl Opened {
     pub fn create(&self, cx: &Context, key: &Certificate) -> Result<(), Failure> {
         self.not_orphaned()?;
         self.vault.create(key)?;
+        self.accepted(cx, &[PathBuf::new()], &key.fingerprint())?;
         let who = key.user_ids().into_iter().next().map(|who| format!(" ({who})")).unwrap_or_default();
         cx.ui.progress(format!("made the vault `{}`, readable by {}{who}", vault::FOLDER, key.fingerprint()));
         Ok(())
@@ -193,6 +208,16 @@ impl Opened {
         ))
         .hint(format!("`git checkout -- {}/.gpg-id` brings it back", vault::FOLDER)))
     }
+}
+
+/// A key with whom it says it belongs to.
+fn named(key: &str, user_ids: &[String]) -> String {
+    user_ids.first().map_or_else(|| key.to_owned(), |id| format!("{key} ({id})"))
+}
+
+/// A folder of the vault, for messages.
+fn in_words(folder: &Path) -> String {
+    if folder == Path::new("") { vault::FOLDER.to_owned() } else { folder.display().to_string() }
 }
 
 /// Tells of Meshroom's vault, if it still lies beside ours.

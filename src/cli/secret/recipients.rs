@@ -7,8 +7,9 @@ use clap::{Args, Subcommand};
 use resilmesh_vault::{Certificate, Fingerprint, Reencrypted};
 use serde_json::{Value, json};
 
+use super::acceptance::{self, AcceptArgs, Scope};
 use super::check::{key_document, state};
-use super::{Opened, input, own_key};
+use super::{Opened, in_words, input, named, own_key};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::git::repository::Repository;
@@ -25,6 +26,11 @@ pub enum RecipientsCommand {
     Add(AddArgs),
     /// Take somebody out, and list what they know
     Remove(RemoveArgs),
+    /// Let those read what is written here whom other members have let in
+    ///
+    /// Whoever may push can put a key on the list of recipients. Nothing is encrypted to one on this
+    /// machine before you have accepted it.
+    Accept(AcceptArgs),
     /// Ask for access: put your public key where members find it
     Request(RequestArgs),
 }
@@ -71,6 +77,7 @@ pub(super) fn run(cx: &Context, command: RecipientsCommand) -> Result<(), Failur
         RecipientsCommand::List(_) => list(cx),
         RecipientsCommand::Add(args) => add(cx, &args),
         RecipientsCommand::Remove(args) => remove(cx, &args),
+        RecipientsCommand::Accept(args) => acceptance::run(cx, &args),
         RecipientsCommand::Request(_) => request(cx),
     }
 }
@@ -83,12 +90,19 @@ fn folder(text: &str) -> Result<PathBuf, String> {
 }
 
 fn list(cx: &Context) -> Result<(), Failure> {
-    let vault = cx.secrets()?.vault;
+    let opened = cx.secrets()?;
+    let vault = &opened.vault;
     let keys = vault.key_reports()?;
+    let unaccepted: BTreeSet<String> = opened.unaccepted(cx)?.iter().map(Fingerprint::to_hex).collect();
     let requests = vault.requests()?;
     if cx.ui.json {
         let asking = |one: &Certificate| json!({"key": one.fingerprint().to_hex(), "user_ids": one.user_ids()});
-        let keys: Vec<Value> = keys.iter().map(key_document).collect();
+        let recipient = |key| {
+            let mut document = key_document(key);
+            document["accepted"] = (!unaccepted.contains(&key.id.to_string())).into();
+            document
+        };
+        let keys: Vec<Value> = keys.iter().map(recipient).collect();
         let requests: Vec<Value> = requests.iter().map(asking).collect();
         cx.ui.document(&json!({"schema": 1, "recipients": keys, "requests": requests}));
         return Ok(());
@@ -100,7 +114,9 @@ fn list(cx: &Context) -> Result<(), Failure> {
     let mut rows: Vec<Vec<String>> = Vec::new();
     for key in &keys {
         let folders: Vec<String> = key.lists.iter().filter_map(|list| list.parent()).map(shown).collect();
-        rows.push(vec![key.id.to_string(), first(key.user_ids.clone()), folders.join(", "), state(key)]);
+        let accepted = if unaccepted.contains(&key.id.to_string()) { "; not accepted on this machine" } else { "" };
+        let state = format!("{}{accepted}", state(key));
+        rows.push(vec![key.id.to_string(), first(key.user_ids.clone()), folders.join(", "), state]);
     }
     for one in &requests {
         rows.push(vec![
@@ -123,7 +139,9 @@ fn add(cx: &Context, args: &AddArgs) -> Result<(), Failure> {
     let certificate = certificate(&opened.vault, &args.who)?;
     let fingerprint = certificate.fingerprint();
     let who = certificate.user_ids().into_iter().next().unwrap_or_else(|| "nobody it names".to_owned());
-    let renewed = opened.vault.recipients(&args.folder).is_ok_and(|(_, list)| list.contains(&fingerprint));
+    opened.permit(cx, Scope::Folders(std::slice::from_ref(&args.folder), &fingerprint))?;
+    let renewed = !opened.unaccepted(cx)?.contains(&fingerprint)
+        && opened.vault.recipients(&args.folder).is_ok_and(|(_, list)| list.contains(&fingerprint));
     let question = format!("let {fingerprint} ({who}) read the secrets? Compare the fingerprint with its owner first;");
     if !renewed && !cx.yes && !cx.ui.confirm(&question, "--yes")? {
         return Err(Failure::new("nobody is let in"));
@@ -136,6 +154,7 @@ fn add(cx: &Context, args: &AddArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let done = opened.vault.add_recipient(&args.folder, &certificate)?;
+    opened.accepted(cx, std::slice::from_ref(&args.folder), &fingerprint)?;
     report(cx, "added", &fingerprint, &done, None);
     left_out(cx, &done);
     cx.ui.progress(format!(
@@ -182,6 +201,12 @@ fn remove(cx: &Context, args: &RemoveArgs) -> Result<(), Failure> {
         return Err(Failure::new(format!("{fingerprint} is your own key: you could not read the secrets any more"))
             .hint("`--myself` takes it out all the same"));
     }
+    let touched = if lists.is_empty() {
+        vault.lists()?.iter().filter_map(|(file, _)| file.parent().map(Path::to_owned)).collect()
+    } else {
+        lists.clone()
+    };
+    opened.permit(cx, Scope::Folders(&touched, &fingerprint))?;
     let known = known_to(&opened, &args.folder, &fingerprint)?;
     let mut all = Reencrypted { names: Vec::new(), untouched: 0, left_out: Vec::new() };
     let mut still_in = Vec::new();
@@ -199,6 +224,7 @@ fn remove(cx: &Context, args: &RemoveArgs) -> Result<(), Failure> {
             join(&mut all, vault.repair_without_lapsed(&file, &list)?);
         }
     }
+    opened.accepted(cx, &lists, &fingerprint)?;
     report(cx, "removed", &fingerprint, &all, Some((vault, &known)));
     left_out(cx, &all);
     match still_in.first() {
@@ -214,11 +240,6 @@ fn remove(cx: &Context, args: &RemoveArgs) -> Result<(), Failure> {
             )))
         }
     }
-}
-
-/// The folder of a list, for messages.
-fn in_words(folder: &Path) -> String {
-    if folder == Path::new("") { vault::FOLDER.to_owned() } else { folder.display().to_string() }
 }
 
 /// The folders at or below one whose lists name a key. One without a list of its own goes by the list
@@ -237,7 +258,8 @@ fn lists_with(vault: &Vault, folder: &Path, fingerprint: &Fingerprint) -> Result
     Ok(found)
 }
 
-fn no_recipient(vault: &Vault, fingerprint: &Fingerprint) -> Result<Failure, Failure> {
+/// That a key is none, and who is.
+pub(super) fn no_recipient(vault: &Vault, fingerprint: &Fingerprint) -> Result<Failure, Failure> {
     let failure = Failure::from(VaultError::NotARecipient(fingerprint.clone()));
     let there: Vec<String> = vault.key_reports()?.iter().map(|key| named(&key.id.to_string(), &key.user_ids)).collect();
     Ok(if there.is_empty() {
@@ -245,11 +267,6 @@ fn no_recipient(vault: &Vault, fingerprint: &Fingerprint) -> Result<Failure, Fai
     } else {
         Failure { hints: Vec::new(), ..failure }.hint(format!("recipients are {}", there.join(", ")))
     })
-}
-
-/// A key with whom it says it belongs to.
-fn named(key: &str, user_ids: &[String]) -> String {
-    user_ids.first().map_or_else(|| key.to_owned(), |id| format!("{key} ({id})"))
 }
 
 fn join(all: &mut Reencrypted, done: Reencrypted) {
