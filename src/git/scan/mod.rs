@@ -36,6 +36,9 @@ pub struct Finding {
     pub kind: String,
     /// The commit that it stands in; none = not committed.
     pub commit: Option<String>,
+    /// It is the value of a secret, not only something that looks like one.
+    #[serde(skip)]
+    pub is_known: bool,
 }
 
 fn as_text<S: serde::Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
@@ -76,6 +79,7 @@ impl Scanner {
             column: 1,
             kind: format!("{of}, in the name of a file"),
             commit: None,
+            is_known: true,
         }));
         found
     }
@@ -86,21 +90,22 @@ impl Scanner {
     }
 
     fn text(&self, path: &Path, content: &[u8], is_file: bool) -> Vec<Finding> {
-        let mut at: Vec<(usize, String)> = self.values.find(content);
+        let mut at: Vec<(usize, String, bool)> =
+            self.values.find(content).into_iter().map(|(at, of)| (at, of, true)).collect();
         if is_file && is_vault_file(path) {
             // Ciphertext looks like anything; that it is some is what matters.
             if !is_encrypted(content) {
-                at.push((0, "a file of the vault that is not encrypted".to_owned()));
+                at.push((0, "a file of the vault that is not encrypted".to_owned(), true));
             }
         } else if !(is_file && self.allowed.allows(path)) {
-            at.extend(self.patterns.find(content).into_iter().map(|(at, kind)| (at, kind.to_owned())));
+            at.extend(self.patterns.find(content).into_iter().map(|(at, kind)| (at, kind.to_owned(), false)));
         }
         at.sort();
         at.dedup();
         let mut places = Places::new(content);
-        let found = at.into_iter().filter_map(|(at, kind)| {
+        let found = at.into_iter().filter_map(|(at, kind, is_known)| {
             let (line, column, allowed) = places.go(at);
-            (!allowed).then(|| Finding { path: path.to_owned(), line, column, kind, commit: None })
+            (!allowed).then(|| Finding { path: path.to_owned(), line, column, kind, commit: None, is_known })
         });
         found.take(MOST).collect()
     }
