@@ -101,7 +101,10 @@ impl From<VaultError> for Failure {
             VaultError::NoPassphrase { .. } => Some(
                 "there is no terminal to ask at: set RESILMESH_PASSPHRASE or RESILMESH_PASSPHRASE_FILE; gpg-agent asks by itself where it can",
             ),
-            VaultError::Damaged { .. } => Some("git has older versions: `resilmesh secret history NAME`"),
+            VaultError::Damaged { name: Some(name), .. } => {
+                return Self::new(error.to_string())
+                    .hint(format!("git has older versions: `resilmesh secret history {name}`"));
+            }
             VaultError::NoCertificate(_) => {
                 Some("import it into GnuPG, or let them in again: `resilmesh secret recipients add FILE`")
             }

@@ -151,11 +151,21 @@ impl Ui {
         if !self.can_ask() {
             return Ok(None);
         }
-        let mut question = dialoguer::Password::new().with_prompt(prompt).allow_empty_password(true);
-        if let Some(again) = again {
-            question = question.with_confirmation(again, "they differ; once more");
+        ask_hidden(prompt, again)
+    }
+
+    /// Asks for a passphrase as [`Ui::hidden`] asks for a secret, also when standard input is something
+    /// else: a value that is piped in is no answer, the terminal of this process is asked as ssh asks.
+    ///
+    /// # Errors
+    /// When asking fails, in a few words.
+    pub fn passphrase(&self, prompt: &str, again: Option<&str>) -> Result<Option<Secret>, String> {
+        let has_terminal = || std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty").is_ok();
+        if std::io::stderr().is_terminal() && (std::io::stdin().is_terminal() || has_terminal()) {
+            ask_hidden(prompt, again)
+        } else {
+            Ok(None)
         }
-        question.interact().map(|typed| Some(Secret::new(typed))).map_err(|error| error.to_string())
     }
 
     /// Prints a secret's bytes as they are, with a line end after text.
@@ -184,4 +194,12 @@ impl Ui {
         // Nobody may be there to read it; the exit code still tells.
         let _ = writeln!(std::io::stderr().lock(), "{text}");
     }
+}
+
+fn ask_hidden(prompt: &str, again: Option<&str>) -> Result<Option<Secret>, String> {
+    let mut question = dialoguer::Password::new().with_prompt(prompt).allow_empty_password(true);
+    if let Some(again) = again {
+        question = question.with_confirmation(again, "they differ; once more");
+    }
+    question.interact().map(|typed| Some(Secret::new(typed))).map_err(|error| error.to_string())
 }

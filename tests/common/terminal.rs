@@ -22,10 +22,15 @@ pub struct OnTerminal {
 impl OnTerminal {
     /// Starts this program in a folder.
     pub fn start(folder: &Path, variables: &[(&str, &OsStr)], args: &[&str]) -> Self {
+        Self::start_program(env!("CARGO_BIN_EXE_resilmesh"), folder, variables, args)
+    }
+
+    /// Starts a program in a folder.
+    pub fn start_program(program: &str, folder: &Path, variables: &[(&str, &OsStr)], args: &[&str]) -> Self {
         let pair = nix::pty::openpty(None, None).expect("a terminal");
         let terminal = File::from(pair.slave);
         let stdio = || Stdio::from(terminal.try_clone().expect("the terminal can be shared"));
-        let child = Command::new(env!("CARGO_BIN_EXE_resilmesh"))
+        let child = Command::new(program)
             .args(args)
             .current_dir(folder)
             .env_clear()

@@ -71,6 +71,15 @@ fn nobody_takes_out_themselves_by_mistake_nor_the_last_one_at_all() {
     assert!(said.contains("is your own key") && said.contains("`--myself`"), "{said}");
     let said = ann.run(&["secret", "recipients", "remove", own, "--myself"], b"").bad(1);
     assert!(said.contains("is the last recipient: nobody could read the secrets any more"), "{said}");
+    ann.gpg(&["--quick-generate-key", "Mine <mine@example.org>", "future-default"], b"").good();
+    let listed = ann.gpg(&["--with-colons", "--list-keys", "Mine"], b"").good();
+    let line = listed.lines().find(|line| line.starts_with("fpr:")).expect("a fingerprint");
+    let mine = line.split(':').nth(9).expect("a field");
+    let said = ann.run(&["secret", "recipients", "remove", mine], b"").bad(1);
+    assert!(
+        said.contains("is no recipient\nhint: recipients are ") && said.contains("(ann <ann@example.org>)"),
+        "{said}"
+    );
     let said = ann.run(&["secret", "recipients", "remove", "bob"], b"").bad(2);
     assert!(said.contains("`bob` is no fingerprint"), "{said}");
     assert_eq!(ann.get("a"), "1\n");
@@ -100,6 +109,9 @@ fn a_key_of_gnupg_is_let_in_by_its_fingerprint_and_a_file_by_its_path() {
     let readers = |at: usize| report["secrets"][at]["readers"].as_array().expect("a list").len();
     assert_eq!((readers(0), readers(1)), (1, 2));
     assert_eq!(report["recipients"][1]["folders"], json!(["team"]));
+    ann.run(&["secret", "recipients", "remove", &fingerprint, "--folder", "team", "--myself"], b"").good();
+    let listed = ann.run(&["secret", "recipients", "list"], b"").good();
+    assert!(listed.lines().any(|line| line.contains("Card") && line.contains("  all but team  ")), "{listed}");
 }
 
 #[test]
@@ -187,6 +199,17 @@ fn who_is_taken_out_is_taken_out_of_every_folder() {
         let readers = json(&ann.run(&["secret", "show", name, "--json"], b"").good())["readers"].clone();
         assert_eq!(readers.as_array().expect("a list").len(), 1, "{name}");
     }
+    // What is his alone nobody else can encrypt anew; all the rest is done, and that is said.
+    ann.run(&["secret", "recipients", "add", file, "--yes"], b"").good();
+    let own = fs::read_to_string(ann.path("secrets/.gpg-id")).expect("readable");
+    let own = own.lines().next().expect("ann").to_owned();
+    ann.run(&["secret", "recipients", "add", file, "--yes", "--folder", "his"], b"").good();
+    ann.run(&["secret", "recipients", "remove", &own, "--myself", "--folder", "his"], b"").good();
+    let said = ann.run(&["secret", "recipients", "remove", his], b"").bad(1);
+    assert!(said.contains(&format!("{his} still reads `his`: {his} is the last recipient")), "{said}");
+    assert!(!fs::read_to_string(ann.path("secrets/.gpg-id")).expect("readable").contains(his));
+    let said = ann.run(&["secret", "set", "his/x"], b"1").bad(1);
+    assert!(said.contains("you have not accepted"), "{said}");
 }
 
 /// A team: ann, and bob whom she has let in, each with a clone.
@@ -302,6 +325,12 @@ fn nobody_who_was_taken_out_comes_back_unasked() {
     let said = carol.run(&["secret", "set", "team/x"], b"2").bad(1);
     assert!(said.contains("for `team`, not committed yet"), "{said}");
     carol.set("elsewhere", "2");
+    // Nor is one that holds nothing yet.
+    fs::create_dir_all(carol.path("secrets/new")).expect("writable");
+    fs::copy(carol.path("secrets/team/.gpg-id"), carol.path("secrets/new/.gpg-id")).expect("writable");
+    carol.run(&["secret", "recipients", "remove", &his, "--folder", "new"], b"").good();
+    fs::copy(carol.path("secrets/team/.gpg-id"), carol.path("secrets/new/.gpg-id")).expect("writable");
+    assert!(carol.run(&["secret", "set", "new/x"], b"2").bad(1).contains("for `new`, not committed yet"));
     fs::remove_file(carol.path("secrets/team/.gpg-id")).expect("removed");
     assert!(carol.run(&["secret", "set", "team/x"], b"2").bad(1).contains("for `team`"));
     let said = carol.run(&["secret", "recipients", "accept", &"A".repeat(40)], b"").bad(1);

@@ -34,6 +34,9 @@ pub enum VaultError {
     /// A symbolic link, which is never followed.
     #[error("`{0}` is a symbolic link: a vault holds files only")]
     Link(PathBuf),
+    /// A folder, a pipe or a device where a file should be.
+    #[error("`{0}` is no ordinary file")]
+    NoFile(PathBuf),
     /// The disk refuses.
     #[error("cannot {doing} `{path}`: {source}")]
     Io {
@@ -51,14 +54,18 @@ pub enum VaultError {
         path: PathBuf,
         /// What is wrong with it.
         why: String,
+        /// The secret that it is, if it is one.
+        name: Option<SecretName>,
     },
     /// None of the keys here decrypts it.
-    #[error("none of the keys here opens `{path}`; it is encrypted to {}", list(recipients))]
+    #[error("none of the keys here opens `{path}`; it is encrypted to {}; {looked}", list(recipients))]
     NoKey {
         /// The file.
         path: PathBuf,
-        /// The key ids it names.
+        /// Whom it is encrypted to: fingerprints, or the key ids it names of those nobody here knows.
         recipients: Vec<String>,
+        /// Where keys were looked for.
+        looked: String,
     },
     /// The passphrase does not open the key.
     #[error("wrong passphrase for key {key}")]

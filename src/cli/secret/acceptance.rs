@@ -195,17 +195,17 @@ impl Opened {
         if is_first { Known::open(cx, self).map(drop) } else { Ok(()) }
     }
 
-    /// Remembers what this user has just done to the lists of recipients.
-    pub(super) fn accepted(&self, cx: &Context, folders: &[PathBuf], key: &Fingerprint) -> Result<(), Failure> {
+    /// Remembers that this user has let somebody in.
+    pub(super) fn let_in(&self, cx: &Context, folder: &Path, key: &Fingerprint) -> Result<(), Failure> {
         let mut known = Known::open(cx, self)?;
-        let is_in = |folder: &PathBuf| self.vault.recipients(folder).is_ok_and(|(_, list)| list.contains(key));
-        for folder in folders {
-            if is_in(folder) {
-                known.accepted.accept(folder, key);
-            } else {
-                known.accepted.forget(folder, key);
-            }
-        }
+        known.accepted.accept(folder, key);
+        known.save()
+    }
+
+    /// Remembers that this user wants somebody out: also where that could not be done.
+    pub(super) fn taken_out(&self, cx: &Context, folders: &[PathBuf], key: &Fingerprint) -> Result<(), Failure> {
+        let mut known = Known::open(cx, self)?;
+        folders.iter().for_each(|folder| known.accepted.forget(folder, key));
         known.save()
     }
 

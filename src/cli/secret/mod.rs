@@ -135,7 +135,7 @@ impl Context {
         let ui = self.ui.clone();
         Box::new(move |key, attempt| {
             let again = if attempt == 0 { "" } else { "That is not it. " };
-            ui.hidden(&format!("{again}Passphrase of key {key}"), None)
+            ui.passphrase(&format!("{again}Passphrase of key {key}"), None)
         })
     }
 }
@@ -186,7 +186,7 @@ impl Opened {
     pub fn create(&self, cx: &Context, key: &Certificate) -> Result<(), Failure> {
         self.not_orphaned()?;
         self.vault.create(key)?;
-        self.accepted(cx, &[PathBuf::new()], &key.fingerprint())?;
+        self.let_in(cx, Path::new(""), &key.fingerprint())?;
         let who = key.user_ids().into_iter().next().map(|who| format!(" ({who})")).unwrap_or_default();
         cx.ui.progress(format!("made the vault `{}`, readable by {}{who}", vault::FOLDER, key.fingerprint()));
         Ok(())

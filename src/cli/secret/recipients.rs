@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use resilmesh_vault::{Certificate, Fingerprint, Reencrypted};
+use resilmesh_vault::{Certificate, Fingerprint, KeyReport, Reencrypted};
 use serde_json::{Value, json};
 
 use super::acceptance::{self, AcceptArgs, Scope};
@@ -113,10 +113,10 @@ fn list(cx: &Context) -> Result<(), Failure> {
     let first = |ids: Vec<String>| ids.into_iter().next().unwrap_or_else(|| "-".to_owned());
     let mut rows: Vec<Vec<String>> = Vec::new();
     for key in &keys {
-        let folders: Vec<String> = key.lists.iter().filter_map(|list| list.parent()).map(shown).collect();
+        let folders = reach(key, &keys);
         let accepted = if unaccepted.contains(&key.id.to_string()) { "; not accepted on this machine" } else { "" };
         let state = format!("{}{accepted}", state(key));
-        rows.push(vec![key.id.to_string(), first(key.user_ids.clone()), folders.join(", "), state]);
+        rows.push(vec![key.id.to_string(), first(key.user_ids.clone()), folders, state]);
     }
     for one in &requests {
         rows.push(vec![
@@ -130,8 +130,21 @@ fn list(cx: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-fn shown(folder: &Path) -> String {
-    if folder == Path::new("") { "all".to_owned() } else { folder.display().to_string() }
+/// The folders of the vault that a recipient reads. A folder with a list of its own does not go by the
+/// one above it.
+fn reach(key: &KeyReport, all: &[KeyReport]) -> String {
+    let folder_of = |list: &PathBuf| list.parent().map(Path::to_owned).unwrap_or_default();
+    let own: BTreeSet<PathBuf> = key.lists.iter().map(folder_of).collect();
+    let with_lists: BTreeSet<PathBuf> = all.iter().flat_map(|key| &key.lists).map(folder_of).collect();
+    let names = |folders: Vec<&PathBuf>| {
+        let names: Vec<String> = folders.into_iter().map(|folder| folder.display().to_string()).collect();
+        names.join(", ")
+    };
+    if !own.contains(Path::new("")) {
+        return names(own.iter().collect());
+    }
+    let others: Vec<&PathBuf> = with_lists.difference(&own).collect();
+    if others.is_empty() { "all".to_owned() } else { format!("all but {}", names(others)) }
 }
 
 fn add(cx: &Context, args: &AddArgs) -> Result<(), Failure> {
@@ -154,7 +167,7 @@ fn add(cx: &Context, args: &AddArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let done = opened.vault.add_recipient(&args.folder, &certificate)?;
-    opened.accepted(cx, std::slice::from_ref(&args.folder), &fingerprint)?;
+    opened.let_in(cx, &args.folder, &fingerprint)?;
     report(cx, "added", &fingerprint, &done, None);
     left_out(cx, &done);
     cx.ui.progress(format!(
@@ -224,7 +237,7 @@ fn remove(cx: &Context, args: &RemoveArgs) -> Result<(), Failure> {
             join(&mut all, vault.repair_without_lapsed(&file, &list)?);
         }
     }
-    opened.accepted(cx, &lists, &fingerprint)?;
+    opened.taken_out(cx, &lists, &fingerprint)?;
     report(cx, "removed", &fingerprint, &all, Some((vault, &known)));
     left_out(cx, &all);
     match still_in.first() {

@@ -119,14 +119,9 @@ impl Vault {
     /// # Errors
     /// When one cannot be read.
     pub fn lists(&self) -> Result<Vec<(PathBuf, RecipientList)>> {
-        let mut folders = vec![PathBuf::new()];
-        for found in self.folder.walk()? {
-            folders.extend(found.path.ancestors().skip(1).map(Path::to_owned));
-        }
-        folders.sort_unstable();
-        folders.dedup();
         let mut lists = Vec::new();
-        for folder in folders {
+        // Those without a secret too: the list is there before the first one is.
+        for folder in self.folder.folders()? {
             let file = folder.join(FILE_NAME);
             if let Some(text) = self.folder.text(&file)? {
                 lists.push((file, RecipientList::parse(&text)));

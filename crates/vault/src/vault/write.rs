@@ -5,7 +5,7 @@ use std::path::Path;
 use sequoia_openpgp::KeyHandle;
 
 use super::audience::Lapse;
-use super::{OVERHEAD, Step, Vault, folder_of, public_key_file};
+use super::{LINE_END, OVERHEAD, Step, Vault, folder_of, public_key_file};
 use crate::error::VaultError;
 use crate::folder::{Lock, Staged, sync};
 use crate::recipients::FILE_NAME;
@@ -30,9 +30,7 @@ impl Vault {
     /// refuses.
     pub fn set(&self, name: &SecretName, value: &Secret) -> Result<()> {
         let stored = value.to_stored();
-        if stored.len() as u64 > self.largest {
-            return Err(VaultError::TooLarge { what: format!("secret `{name}`"), largest: self.largest });
-        }
+        self.fits(name, &stored)?;
         let recipients = self.everybody(&folder_of(name))?;
         let _lock = self.folder.lock()?;
         let staged = self.stage(name, &stored, &recipients)?;
@@ -103,7 +101,7 @@ impl Vault {
         if !is_for_exactly(&handles, recipients)? {
             return Err(failed("it is not encrypted to exactly the recipients".to_owned()));
         }
-        match self.keys.decrypt_with_files(&bytes, staged.target(), self.largest) {
+        match self.keys.decrypt_with_files(&bytes, staged.target(), self.largest + LINE_END) {
             Ok(back) if back == *stored => Ok(()),
             Ok(_) => Err(failed("it holds another value".to_owned())),
             Err(error) if error.is_locked() => Ok(()),
