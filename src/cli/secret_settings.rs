@@ -59,7 +59,8 @@ pub(super) fn take(
     }
     for one in declared.iter().filter(|one| one.setting.required && !args.secrets.contains(&one.setting.name)) {
         let name: SecretName = one.name.parse()?;
-        if opened.vault.contains(&name)? {
+        // `up` says so if Meshroom's vault turns out not to have it.
+        if opened.vault.contains(&name)? || opened.beside()?.has(name.as_str()) != Some(false) {
             continue;
         }
         let key = &one.setting.name;

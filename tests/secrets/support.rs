@@ -143,6 +143,13 @@ impl Person {
 }
 
 impl Person {
+    /// Makes gpg-agent forget passphrases.
+    pub(crate) fn forget_passphrases(&self) {
+        let args =
+            ["--homedir", &self.home().join("g").display().to_string(), "--kill", "gpg-agent"].map(str::to_owned);
+        assert!(Command::new("gpgconf").args(args).status().expect("gpgconf runs").success());
+    }
+
     /// Makes a key in GnuPG that expired long ago; its fingerprint.
     pub(crate) fn expired_key(&self, who: &str) -> String {
         let user_id = format!("{who} <{who}@example.org>");

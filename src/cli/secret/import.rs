@@ -65,7 +65,7 @@ fn read(cx: &Context, opened: &Opened, args: &ImportArgs) -> Result<Vec<(String,
         return Err(Failure::new(format!("there is nothing to import at `{shown}`"))
             .hint("give a `secrets.gpg` of Meshroom, a folder of pass, or `-` for JSON on standard input"));
     }
-    Ok(meshroom(source, opened.vault.keys())?)
+    Ok(meshroom(source, opened.vault.keys(), Prompting::Allowed)?)
 }
 
 /// The names as ours; all that are none at once.

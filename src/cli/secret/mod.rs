@@ -1,5 +1,6 @@
 //! `resilmesh secret`: the project's secrets, in its vault.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -7,9 +8,13 @@ use resilmesh_vault::Certificate;
 
 use super::Context;
 use super::failure::Failure;
+use crate::plan::paths::StateFolder;
+use crate::plan::trouble::Trouble;
+use crate::plan::typed::Taken;
 use crate::project::names;
+use crate::vault::meshroom::Meshroom;
 use crate::vault::sources::{Ask, Sources};
-use crate::vault::{self, MESHROOM_FILE, Secret, SecretName, Vault, VaultError};
+use crate::vault::{self, MESHROOM_FILE, Prompting, Secret, SecretName, Vault, VaultError};
 
 mod acceptance;
 mod check;
@@ -111,6 +116,28 @@ pub struct Opened {
     pub vault: Vault,
 }
 
+/// What is known of Meshroom's vault beside ours.
+#[derive(Debug)]
+pub enum Beside {
+    /// There is none.
+    Nothing,
+    /// The names of its secrets, since it was opened as it is now.
+    Names(BTreeSet<String>),
+    /// It was never opened as it is now: nothing is known of it.
+    Unopened(Meshroom),
+}
+
+impl Beside {
+    /// Whether a secret is in it, as far as that is known.
+    pub fn has(&self, name: &str) -> Option<bool> {
+        match self {
+            Self::Nothing => Some(false),
+            Self::Names(names) => Some(names.contains(name)),
+            Self::Unopened(_) => None,
+        }
+    }
+}
+
 /// Opens the vault of the project in a folder with the keys of this machine.
 ///
 /// # Errors
@@ -146,13 +173,23 @@ impl Opened {
     /// # Errors
     /// When there is none, or it cannot be opened.
     pub fn get(&self, name: &SecretName) -> Result<Secret, VaultError> {
-        let meshroom = self.project.join(MESHROOM_FILE);
-        if self.vault.contains(name)? || !meshroom.is_file() {
+        if self.vault.contains(name)? {
             return self.vault.get(name);
         }
-        let all = resilmesh_vault::import::meshroom(&meshroom, self.vault.keys())?;
-        let found = all.into_iter().find(|(own, _)| own == name.as_str());
-        found.map(|(_, value)| value).ok_or_else(|| VaultError::NoSecret(name.clone()))
+        let Some(meshroom) = Meshroom::of(&self.project)? else { return self.vault.get(name) };
+        let mut all = meshroom.open(self.vault.keys(), Prompting::Allowed)?;
+        all.remove(name.as_str()).ok_or_else(|| VaultError::NoSecret(name.clone()))
+    }
+
+    /// Which secrets Meshroom's vault holds, if it lies beside ours.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn beside(&self) -> Result<Beside, Failure> {
+        let Some(meshroom) = Meshroom::of(&self.project)? else { return Ok(Beside::Nothing) };
+        let path = StateFolder::of(&self.project).typed();
+        let taken = Taken::load(&path).map_err(|error| Trouble::io(&path, &error))?;
+        Ok(taken.names_in(&meshroom).map_or(Beside::Unopened(meshroom), |names| Beside::Names(names.clone())))
     }
 
     /// Sees to it that there is a vault: it is made with this user's own key if there is none yet.
