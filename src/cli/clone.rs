@@ -77,7 +77,9 @@ enum Access {
 }
 
 fn access(cx: &Context, repository: &Repository) -> Result<Access, Failure> {
-    let vault = secret::open(cx, &repository.project())?.vault;
+    let opened = secret::open(cx, &repository.project())?;
+    opened.first_sight(cx)?;
+    let vault = &opened.vault;
     if !vault.exists()? {
         return Ok(Access::NoSecrets);
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use resilmesh_vault::{Lapsed, RecipientId};
+
 use crate::git::trouble::Trouble as GitTrouble;
 use crate::hooks::Trace;
 use crate::project::position::Diagnostic;
@@ -114,21 +116,39 @@ impl From<VaultError> for Failure {
             VaultError::NoPassphrase { .. } => Some(
                 "there is no terminal to ask at: set RESILMESH_PASSPHRASE or RESILMESH_PASSPHRASE_FILE; gpg-agent asks by itself where it can",
             ),
-            VaultError::Damaged { .. } => Some("git has older versions: `resilmesh secret history NAME`"),
+            VaultError::Damaged { name: Some(name), .. } => {
+                return Self::new(error.to_string())
+                    .hint(format!("git has older versions: `resilmesh secret history {name}`"));
+            }
             VaultError::NoCertificate(_) => {
                 Some("import it into GnuPG, or let them in again: `resilmesh secret recipients add FILE`")
             }
-            VaultError::Unusable { .. } => Some(
-                "they renew their key and send the public part (`resilmesh secret recipients add FILE`), or are taken out (`resilmesh secret recipients remove FINGERPRINT`)",
-            ),
             VaultError::NoFingerprint { .. } => Some("write the key's whole fingerprint; `gpg --list-keys` shows it"),
             VaultError::NotARecipient(_) => Some("`resilmesh secret recipients list` shows them all"),
+            VaultError::Unusable(lapsed) => {
+                let failure = Self::new(error.to_string());
+                return lapsed.iter().map(way_out).fold(failure, Self::hint).hint(RENEWAL);
+            }
             VaultError::LastRecipient(_) => Some("let somebody else in first: `resilmesh secret recipients add`"),
             VaultError::Several(_) => Some("`resilmesh secret check` tells more"),
             _ => None,
         };
         let failure = Self::new(error.to_string());
         hint.into_iter().fold(failure, Self::hint)
+    }
+}
+
+/// How a recipient with a new expiry is known again.
+const RENEWAL: &str =
+    "or they renew their key and send its public part: `resilmesh secret recipients add FILE` takes it";
+
+/// What takes out somebody whom nothing can be encrypted to.
+fn way_out(lapsed: &Lapsed) -> String {
+    match &lapsed.who {
+        RecipientId::Fingerprint(fingerprint) => {
+            format!("`resilmesh secret recipients remove {fingerprint}` takes them out")
+        }
+        RecipientId::Vague(text) => format!("write their fingerprint in place of `{text}`"),
     }
 }
 

@@ -180,8 +180,9 @@ impl Secrets for VaultOf {
         };
         let mut opened = self.opened.lock();
         let is_new = !opened.vault.exists().map_err(wrong)?;
-        let vault = opened.vault_or_new(&self.cx).map_err(wrong)?;
-        vault.set(&name(key)?, &secret).map_err(wrong)?;
+        let name = name(key)?;
+        let vault = opened.for_writing(&self.cx, &[&name]).map_err(wrong)?;
+        vault.set(&name, &secret).map_err(wrong)?;
         if is_new {
             // Its key was made with it, and opens what was just written.
             *opened = secret::open(&self.cx, &opened.project).map_err(wrong)?;

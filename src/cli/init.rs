@@ -80,8 +80,8 @@ fn vault(cx: &Context, opened: &Opened, key: Option<&Certificate>) -> Result<(),
     match key {
         Some(key) => opened.create(cx, key),
         // The mesh is of use without secrets; the first one makes the vault, or says again what is wrong.
-        None => match opened.vault_or_new(cx) {
-            Ok(_) => Ok(()),
+        None => match opened.make(cx) {
+            Ok(()) => Ok(()),
             Err(failure) => {
                 cx.ui.warning(&format!("no vault for secrets yet: {}", failure.message));
                 failure.hints.iter().for_each(|hint| cx.ui.progress(hint));

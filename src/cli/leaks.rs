@@ -79,6 +79,7 @@ pub(super) fn refuse(so: &str, found: Vec<Finding>) -> Result<(), Failure> {
     if found.is_empty() {
         return Ok(());
     }
+    let only_looks = found.iter().any(|finding| !finding.is_known);
     let committed = found.iter().any(|finding| finding.commit.is_some());
     let word = if found.len() == 1 { "a secret stands" } else { "secrets stand" };
     let failure = Failure::new(format!("{so}: {word} in clear in what would leave this machine"))
@@ -88,8 +89,9 @@ pub(super) fn refuse(so: &str, found: Vec<Finding>) -> Result<(), Failure> {
     } else {
         failure
     };
+    let or_file = if only_looks { format!(", or its file in `{ALLOW_FILE}`") } else { String::new() };
     Err(failure
-        .hint(format!("if it is none: `{MARKER}` in a remark on its line, or its file in `{ALLOW_FILE}`"))
+        .hint(format!("if it is none: `{MARKER}` in a remark on its line{or_file}"))
         .found(found.into_iter().map(diagnostic).collect()))
 }
 

@@ -11,8 +11,10 @@ use crate::plan::programs::OnThisMachine;
 use crate::plan::session::{self, Session, Typed};
 use crate::plan::step::Plan;
 use crate::plan::trouble::Trouble;
+use crate::plan::typed::Locked;
 use crate::runtime::embedded::Embedded;
-use crate::vault::Prompting;
+use crate::vault::meshroom::Meshroom;
+use crate::vault::{MESHROOM_FILE, Prompting};
 
 /// Show what `up` would do, and change nothing
 #[derive(Debug, Args)]
@@ -36,13 +38,13 @@ pub fn run(cx: &Context, args: PlanArgs) -> Result<(), Failure> {
     let opened = cx.secrets()?;
     let session = super::block_on(async {
         let programs = OnThisMachine { runtime: &runtime, fetch: None, notice: &|_| {} };
-        let typed = Typed { vault: &opened.vault, prompting: Prompting::Never };
+        let typed = Typed { vault: &opened.vault, meshroom: Meshroom::of(&project)?, prompting: Prompting::Never };
         Ok(session::plan(&project, &mesh, &runtime, &programs, &ThisMachine::default(), &typed, part.as_ref()).await?)
     })?;
     trust::note(cx, &mesh)?;
     show(cx, &mesh, &session);
     own_clone::note(cx);
-    if args.detailed_exitcode && !(session.plan.is_empty() && session.supervised) {
+    if args.detailed_exitcode && !(session.plan.is_empty() && session.supervised && session.locked.is_empty()) {
         return Err(Failure::pending());
     }
     Ok(())
@@ -51,13 +53,27 @@ pub fn run(cx: &Context, args: PlanArgs) -> Result<(), Failure> {
 /// Prints a plan, and what is left out of it.
 pub(super) fn show(cx: &Context, mesh: &Mesh, session: &Session) {
     left_out(cx, mesh, session);
-    for name in &session.locked {
-        cx.ui.progress(format!("secret `{name}` has changed: `up` opens it, with your passphrase if need be"));
+    for (name, why) in &session.locked {
+        match why {
+            Locked::Passphrase => {
+                cx.ui.progress(format!("secret `{name}` has changed: `up` opens it, with your passphrase if need be"));
+            }
+            Locked::NoKey => {
+                cx.ui.warning(&format!("secret `{name}` has changed, and no key here opens it: `up` would fail"));
+            }
+            Locked::InMeshroom => cx.ui.progress(format!(
+                "secret `{name}` may be in Meshroom's `{MESHROOM_FILE}`: `up` opens that, with your passphrase if need be"
+            )),
+        }
     }
     if !session.supervised {
         cx.ui.warning("the supervisor has ended; `up` starts another one, which takes over the services that run");
     }
-    print(cx, &session.plan);
+    if session.plan.is_empty() && !session.locked.is_empty() && !cx.ui.json {
+        cx.ui.progress("nothing to do as far as that is known");
+    } else {
+        print(cx, &session.plan);
+    }
 }
 
 /// Prints a plan.

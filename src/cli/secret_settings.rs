@@ -93,7 +93,8 @@ pub(super) fn take(
     let mut missing = Vec::new();
     for one in declared.iter().filter(|one| is_needed(one.setting)).filter(is_open) {
         let name: SecretName = one.name.parse()?;
-        if opened.vault.contains(&name)? {
+        // `up` says so if Meshroom's vault turns out not to have it.
+        if opened.vault.contains(&name)? || opened.beside()?.has(name.as_str()) != Some(false) {
             continue;
         }
         if cx.ui.can_ask() {
@@ -175,7 +176,11 @@ impl Given {
     /// # Errors
     /// When there is no vault and none can be made.
     pub(super) fn prepare(&self, cx: &Context, opened: &Opened) -> Result<(), Failure> {
-        if self.0.is_empty() { Ok(()) } else { opened.vault_or_new(cx).map(drop) }
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&SecretName> = self.0.iter().map(|(name, _)| name).collect();
+        opened.for_writing(cx, &names).map(drop)
     }
 
     /// Puts them into the vault.

@@ -187,12 +187,17 @@ impl Ui {
     /// # Errors
     /// When asking fails, in a few words.
     pub fn hidden(&self, prompt: &str, again: Option<&str>) -> Result<Option<Secret>, String> {
-        let Some(terminal) = self.terminal() else { return Ok(None) };
-        let mut question = dialoguer::Password::new().with_prompt(prompt).allow_empty_password(true);
-        if let Some(again) = again {
-            question = question.with_confirmation(again, "they differ; once more");
-        }
-        question.interact_on(&terminal).map(|typed| Some(Secret::new(typed))).map_err(|error| error.to_string())
+        self.terminal().map(|terminal| ask_hidden(&terminal, prompt, again)).transpose()
+    }
+
+    /// Asks for a passphrase as [`Ui::hidden`] asks for a secret, also when standard input is something
+    /// else: a value that is piped in is no answer, the terminal of this process is asked as ssh asks.
+    ///
+    /// # Errors
+    /// When asking fails, in a few words.
+    pub fn passphrase(&self, prompt: &str, again: Option<&str>) -> Result<Option<Secret>, String> {
+        let own = || if std::io::stderr().is_terminal() { session_terminal() } else { None };
+        self.terminal().or_else(own).map(|terminal| ask_hidden(&terminal, prompt, again)).transpose()
     }
 
     /// Where secrets are asked for, if anywhere.
@@ -203,8 +208,7 @@ impl Ui {
         if !self.asks_at_session || std::env::var_os("GIT_TERMINAL_PROMPT").is_some_and(|value| value == "0") {
             return None;
         }
-        let terminal = std::fs::File::options().read(true).write(true).open("/dev/tty").ok()?;
-        Some(Term::read_write_pair(terminal.try_clone().ok()?, terminal))
+        session_terminal()
     }
 
     /// Prints a secret's bytes as they are, with a line end after text.
@@ -233,4 +237,18 @@ impl Ui {
         // Nobody may be there to read it; the exit code still tells.
         let _ = writeln!(std::io::stderr().lock(), "{text}");
     }
+}
+
+/// The terminal of this process's session, whatever standard input and output are.
+fn session_terminal() -> Option<Term> {
+    let terminal = std::fs::File::options().read(true).write(true).open("/dev/tty").ok()?;
+    Some(Term::read_write_pair(terminal.try_clone().ok()?, terminal))
+}
+
+fn ask_hidden(terminal: &Term, prompt: &str, again: Option<&str>) -> Result<Secret, String> {
+    let mut question = dialoguer::Password::new().with_prompt(prompt).allow_empty_password(true);
+    if let Some(again) = again {
+        question = question.with_confirmation(again, "they differ; once more");
+    }
+    question.interact_on(terminal).map(Secret::new).map_err(|error| error.to_string())
 }

@@ -29,6 +29,7 @@ use crate::runtime::Runtime;
 use crate::runtime::embedded::{Embedded, shared_folder};
 use crate::trust::Trusted;
 use crate::vault::Prompting;
+use crate::vault::meshroom::Meshroom;
 
 /// Bring the mesh up, or to what has been declared since
 #[derive(Debug, Args)]
@@ -87,7 +88,7 @@ async fn up(cx: &Context, project: &Path, mesh: &Mesh, way: &Way<'_>) -> Result<
     let own = project.canonicalize().unwrap_or_else(|_| project.to_owned());
     let ports = shared_folder("ports").map(|folder| ThisMachine::reserving(folder, own)).unwrap_or_default();
     let opened = cx.secrets()?;
-    let typed = Typed { vault: &opened.vault, prompting: Prompting::Allowed };
+    let typed = Typed { vault: &opened.vault, meshroom: Meshroom::of(project)?, prompting: Prompting::Allowed };
     let session = session::plan(project, mesh, runtime, &programs, &ports, &typed, part).await?;
     plan::left_out(cx, mesh, &session);
     if session.plan.is_empty() {

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::Context;
 use super::failure::Failure;
 use super::own_clone;
+use super::secret;
 use crate::git::merge::Conflict;
 use crate::git::repository::Repository;
 use crate::git::share;
@@ -39,6 +40,8 @@ pub fn run(cx: &Context, args: UpdateArgs) -> Result<(), Failure> {
     }
     let remote = update::remote(&repository)?;
     own_clone::complete(cx, &repository)?;
+    // Who is listed before others' changes come is known from then on.
+    secret::first_sight(cx, &repository.project())?;
     match update::update(&repository, &remote)? {
         Updated::Nothing => {
             report(cx, "up_to_date", &[]);
@@ -68,7 +71,7 @@ fn report(cx: &Context, state: &str, changes: &[Difference]) {
     }
     for change in changes.iter().filter(|change| matches!(change.of, Subject::Recipients { .. })) {
         cx.ui.warning(&format!(
-            "{change}: what is written from now on is for these keys; `resilmesh secret recipients list` shows them"
+            "{change}: what is written from now on is for these keys once you accept them; `resilmesh secret recipients list` shows them"
         ));
     }
 }

@@ -13,6 +13,7 @@ pub mod outgoing;
 pub mod parts;
 pub mod program;
 pub mod push;
+pub mod recipients;
 pub mod repository;
 pub mod scan;
 pub mod secrets;

@@ -114,6 +114,15 @@ impl Repository {
         Ok(self.inner.is_path_ignored(self.from_project(path))?)
     }
 
+    /// Whether a file is in the index, given by its path on disk.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn tracks(&self, file: &Path) -> Result<bool, Trouble> {
+        let Ok(below) = file.strip_prefix(&self.top) else { return Ok(false) };
+        Ok(self.index()?.get_path(below, 0).is_some())
+    }
+
     /// The branch that is checked out, even if nothing is committed yet.
     ///
     /// # Errors

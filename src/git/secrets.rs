@@ -52,7 +52,7 @@ pub fn commits(repository: &Repository, name: &SecretName) -> Result<Vec<Commit>
     Ok(found)
 }
 
-fn told(commit: &git2::Commit<'_>) -> Commit {
+pub(super) fn told(commit: &git2::Commit<'_>) -> Commit {
     let author = commit.author();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Commit {

@@ -35,6 +35,11 @@ impl StateFolder {
         self.0.join("typed.json")
     }
 
+    /// Whom its user lets read what is written here: `recipients.json`.
+    pub fn recipients(&self) -> PathBuf {
+        self.0.join("recipients.json")
+    }
+
     /// The ports chosen before: `ports.json`.
     pub fn ports(&self) -> PathBuf {
         self.0.join("ports.json")

@@ -16,10 +16,11 @@ use super::render;
 use super::secrets::Secrets;
 use super::step::Plan;
 use super::trouble::Trouble;
-use super::typed::{self, Taken};
+use super::typed::{self, Locked, Taken};
 use crate::mesh::model::Mesh;
 use crate::runtime::embedded::{Embedded, Supervision};
 use crate::runtime::{Runtime, ServiceStatus};
+use crate::vault::meshroom::Meshroom;
 use crate::vault::{Prompting, Vault};
 
 /// Finds the programs of services; may fetch them.
@@ -37,6 +38,8 @@ pub trait Programs: Sync {
 pub struct Typed<'a> {
     /// The project's vault, which may hold nothing.
     pub vault: &'a Vault,
+    /// Meshroom's vault, if it still lies beside it.
+    pub meshroom: Option<Meshroom>,
     /// Whether a passphrase may be asked for.
     pub prompting: Prompting,
 }
@@ -59,8 +62,8 @@ pub struct Session {
     pub supervised: bool,
     /// Which versions of typed secrets are in force.
     taken: Taken,
-    /// Names of secrets that have changed in the vault and could not be read without asking.
-    pub locked: BTreeSet<String>,
+    /// Names of secrets that are not known without asking.
+    pub locked: BTreeMap<String, Locked>,
     /// What to do.
     pub plan: Plan,
 }
@@ -86,7 +89,7 @@ pub async fn plan(
     let folder = state.secrets();
     let mut secrets = Secrets::load(&folder).map_err(|error| Trouble::io(&folder, &error))?;
     let mut taken = Taken::load(&state.typed()).map_err(|error| Trouble::io(&state.typed(), &error))?;
-    let locked = typed::take(mesh, vault.vault, vault.prompting, &mut taken, &mut secrets)?;
+    let locked = typed::take(mesh, vault, &mut taken, &mut secrets)?;
     let secrets = Arc::new(secrets);
     let rendered = render::render(mesh, &ports, &secrets)?;
     let programs = programs.find(mesh).await?;

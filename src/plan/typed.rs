@@ -14,12 +14,14 @@ use sha2::{Digest, Sha256};
 use super::desired;
 use super::paths;
 use super::secrets::Secrets;
+use super::session::Typed;
 use super::trouble::Trouble;
 use crate::mesh::model::{Instance, Mesh};
 use crate::mesh::secrets::{name_of_instance, wanted};
 use crate::project::names;
 use crate::project::position::Diagnostic;
-use crate::vault::{Prompting, SecretName, Vault, VaultError};
+use crate::vault::meshroom::Meshroom;
+use crate::vault::{Prompting, Secret, SecretName, Vault, VaultError};
 
 const VERSION: u32 = 1;
 
@@ -29,6 +31,27 @@ const VERSION: u32 = 1;
 pub struct Taken {
     version: u32,
     secrets: BTreeMap<String, String>,
+    /// What Meshroom's vault held when it was last opened.
+    #[serde(default)]
+    meshroom: Option<Inside>,
+}
+
+/// The names of the secrets in one version of Meshroom's vault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Inside {
+    version: String,
+    names: BTreeSet<String>,
+}
+
+/// Why a secret is not known without asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Locked {
+    /// It has changed, and a key here may open it.
+    Passphrase,
+    /// It has changed, and no key here opens it.
+    NoKey,
+    /// It may be in Meshroom's vault, which was not opened as it is now.
+    InMeshroom,
 }
 
 impl Taken {
@@ -46,6 +69,11 @@ impl Taken {
         }
     }
 
+    /// The names of the secrets in Meshroom's vault, if it was opened as it is now.
+    pub fn names_in(&self, meshroom: &Meshroom) -> Option<&BTreeSet<String>> {
+        self.meshroom.as_ref().filter(|inside| inside.version == meshroom.version()).map(|inside| &inside.names)
+    }
+
     /// Writes it.
     ///
     /// # Errors
@@ -55,27 +83,32 @@ impl Taken {
     }
 }
 
-/// Takes over what the services of the mesh need; returns the names of what could not be read without
-/// asking.
+/// Takes over what the services of the mesh need, from the vault or else from Meshroom's; returns the
+/// names of what could not be read without asking, and why.
 ///
 /// # Errors
 /// Why a secret cannot be read: all of them at once. With [`Prompting::Never`], a locked one is no
 /// error.
 pub fn take(
     mesh: &Mesh,
-    vault: &Vault,
-    prompting: Prompting,
+    from: &Typed<'_>,
     taken: &mut Taken,
     secrets: &mut Secrets,
-) -> Result<BTreeSet<String>, Trouble> {
-    let (mut locked, mut failed) = (BTreeSet::new(), Vec::new());
-    lacking(mesh, vault)?;
+) -> Result<BTreeMap<String, Locked>, Trouble> {
+    let mut sources = Sources { from, opened: None };
+    let mut locked = sources.look_beside(mesh, taken)?;
+    lacking(mesh, from.vault, taken, &locked)?;
+    let mut failed = Vec::new();
     for (instance, _) in mesh.services() {
         for key in desired::typed_secrets(mesh, instance) {
-            match one(vault, instance, key, prompting, taken, secrets) {
+            let name = name_of_instance(&instance.product, &instance.name, key);
+            if locked.contains_key(&name) {
+                continue;
+            }
+            match sources.one(instance, key, taken, secrets) {
                 Ok(()) => {}
-                Err(error) if error.is_locked() && prompting == Prompting::Never => {
-                    locked.insert(name_of_instance(&instance.product, &instance.name, key));
+                Err(error) if error.is_locked() && from.prompting == Prompting::Never => {
+                    locked.insert(name, why_locked(&error));
                 }
                 Err(error) => failed.push(error),
             }
@@ -91,10 +124,26 @@ pub fn take(
     }
 }
 
+fn why_locked(error: &VaultError) -> Locked {
+    if matches!(error, VaultError::NoKey { .. }) { Locked::NoKey } else { Locked::Passphrase }
+}
+
+/// The names of all secrets that services are given.
+fn of_services(mesh: &Mesh) -> impl Iterator<Item = String> {
+    mesh.services().flat_map(|(instance, _)| {
+        desired::typed_secrets(mesh, instance).map(|key| name_of_instance(&instance.product, &instance.name, key))
+    })
+}
+
 /// Refuses to go on without the secrets that nothing works without.
-fn lacking(mesh: &Mesh, vault: &Vault) -> Result<(), Trouble> {
+fn lacking(mesh: &Mesh, vault: &Vault, taken: &Taken, locked: &BTreeMap<String, Locked>) -> Result<(), Trouble> {
     let there = vault.names()?;
-    let is_there = |name: &str| there.iter().any(|own| own.as_str() == name);
+    let beside = taken.meshroom.as_ref().map(|inside| &inside.names);
+    let is_there = |name: &String| {
+        there.iter().any(|own| own.as_str() == name)
+            || beside.is_some_and(|names| names.contains(name))
+            || locked.contains_key(name)
+    };
     let found: Vec<Diagnostic> = wanted(mesh)
         .into_iter()
         .filter(|one| one.required && !is_there(&one.name))
@@ -108,29 +157,90 @@ fn lacking(mesh: &Mesh, vault: &Vault) -> Result<(), Trouble> {
     if found.is_empty() { Ok(()) } else { Err(found.into()) }
 }
 
-fn one(
-    vault: &Vault,
-    instance: &Instance,
-    key: &str,
-    prompting: Prompting,
-    taken: &mut Taken,
-    secrets: &mut Secrets,
-) -> Result<(), VaultError> {
-    let place = format!("{}/{key}", names::id(&instance.name));
-    let name: SecretName = name_of_instance(&instance.product, &instance.name, key).parse()?;
-    let Some(version) = version(vault, &name)? else {
-        // Taken out of the vault, it must not live on here. One that never was in it stays.
-        if taken.secrets.remove(&place).is_some() {
-            secrets.withdraw(&instance.name, key);
+/// Where secrets are taken from.
+struct Sources<'a> {
+    from: &'a Typed<'a>,
+    /// What is in Meshroom's vault, once it has been opened.
+    opened: Option<BTreeMap<String, Secret>>,
+}
+
+impl Sources<'_> {
+    /// Learns what is in Meshroom's vault, if something is wanted that ours has not: the names that
+    /// cannot be told without asking.
+    fn look_beside(&mut self, mesh: &Mesh, taken: &mut Taken) -> Result<BTreeMap<String, Locked>, Trouble> {
+        let Some(meshroom) = &self.from.meshroom else {
+            taken.meshroom = None;
+            return Ok(BTreeMap::new());
+        };
+        if taken.names_in(meshroom).is_some() {
+            return Ok(BTreeMap::new());
         }
-        return Ok(());
-    };
-    if taken.secrets.get(&place) == Some(&version) && secrets.get(&instance.name, key).is_some() {
-        return Ok(());
+        taken.meshroom = None;
+        let there = self.from.vault.names()?;
+        let required = wanted(mesh).into_iter().filter(|one| one.required).map(|one| one.name);
+        let mut missing: BTreeSet<String> = required.chain(of_services(mesh)).collect();
+        missing.retain(|name| !there.iter().any(|own| own.as_str() == name));
+        if missing.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let prompting = self.from.prompting;
+        match self.beside(meshroom) {
+            Ok(values) => {
+                let names = values.keys().cloned().collect();
+                taken.meshroom = Some(Inside { version: meshroom.version().to_owned(), names });
+                Ok(BTreeMap::new())
+            }
+            Err(error) if error.is_locked() && prompting == Prompting::Never => {
+                Ok(missing.into_iter().map(|name| (name, Locked::InMeshroom)).collect())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
-    secrets.put(&instance.name, key, vault.get_with(&name, prompting)?);
-    taken.secrets.insert(place, version);
-    Ok(())
+
+    /// Opens Meshroom's vault, once.
+    fn beside(&mut self, meshroom: &Meshroom) -> Result<&BTreeMap<String, Secret>, VaultError> {
+        let values = match self.opened.take() {
+            Some(values) => values,
+            None => meshroom.open(self.from.vault.keys(), self.from.prompting)?,
+        };
+        Ok(self.opened.insert(values))
+    }
+
+    /// Takes over one secret, if it is another version than the one here.
+    fn one(
+        &mut self,
+        instance: &Instance,
+        key: &str,
+        taken: &mut Taken,
+        secrets: &mut Secrets,
+    ) -> Result<(), VaultError> {
+        let place = format!("{}/{key}", names::id(&instance.name));
+        let name: SecretName = name_of_instance(&instance.product, &instance.name, key).parse()?;
+        let meshroom = self.from.meshroom.as_ref();
+        let in_meshroom =
+            meshroom.filter(|file| taken.names_in(file).is_some_and(|names| names.contains(name.as_str())));
+        let own = version(self.from.vault, &name)?;
+        let Some(version) = own.clone().or_else(|| in_meshroom.map(|file| file.version().to_owned())) else {
+            // Taken out of the vault, it must not live on here. One that never was in it stays.
+            if taken.secrets.remove(&place).is_some() {
+                secrets.withdraw(&instance.name, key);
+            }
+            return Ok(());
+        };
+        if taken.secrets.get(&place) == Some(&version) && secrets.get(&instance.name, key).is_some() {
+            return Ok(());
+        }
+        let value = match in_meshroom.filter(|_| own.is_none()) {
+            None => self.from.vault.get_with(&name, self.from.prompting)?,
+            Some(file) => {
+                let values = self.beside(file)?;
+                values.get(name.as_str()).cloned().ok_or(VaultError::NoSecret(name))?
+            }
+        };
+        secrets.put(&instance.name, key, value);
+        taken.secrets.insert(place, version);
+        Ok(())
+    }
 }
 
 /// What tells one version of a secret's file from another; none when there is no such secret.

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use resilmesh_vault::keys::{NewKey, Protection};
 pub use resilmesh_vault::{Keyring, Prompting, Secret, SecretName, Vault, VaultError};
 
+pub use self::meshroom::FILE as MESHROOM_FILE;
 use self::sources::{Ask, Sources};
 
+pub mod accepted;
+pub mod meshroom;
 pub mod sources;
 
 /// The folder of the vault in a project.
 pub const FOLDER: &str = "secrets";
-
-/// Meshroom's vault, beside it.
-pub const MESHROOM_FILE: &str = "secrets.gpg";
 
 /// Opens the project's vault without any key: enough to list and to look at from outside.
 ///

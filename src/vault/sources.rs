@@ -104,7 +104,17 @@ impl Sources {
     /// All keys of this machine.
     pub(super) fn keyring(&self, ask: Ask) -> Result<Keyring, VaultError> {
         let passphrases = Asking { sources: self.clone(), ask };
-        Ok(Keyring::new(self.key_files()?, Some(self.gnupg.clone()), Box::new(passphrases)))
+        let ring = Keyring::new(self.key_files()?, Some(self.gnupg.clone()), Box::new(passphrases));
+        Ok(ring.looked_for_in(self.places()))
+    }
+
+    /// Where key files are looked for.
+    fn places(&self) -> String {
+        let folder = match &self.data {
+            Some(data) => format!("`{}`", data.join("resilmesh/keys").display()),
+            None => "no folder of keys (neither HOME nor XDG_DATA_HOME is set)".to_owned(),
+        };
+        self.key_file.as_ref().map(|file| format!("`{}` and ", file.display())).unwrap_or_default() + &folder
     }
 }
 

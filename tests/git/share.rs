@@ -185,6 +185,11 @@ fn a_secret_in_a_file_is_neither_committed_nor_shared() {
     ");
     assert_eq!(ann.git("mesh", &["status", "--porcelain"]), "?? notes.md\n?? products/edr/x.py");
     assert_eq!(ann.git("mesh", &["count-objects"]), ann.git("mesh", &["count-objects"]));
+    // What is known to be secret no file allows.
+    ann.write("mesh/products/edr/x.py", "# correct horse battery\n");
+    ann.write("mesh/.allow-secrets", "notes.md\nproducts\n");
+    let said = ann.refused("mesh", &["share", &url]);
+    assert!(said.ends_with("hint: if it is none: `resilmesh:allow-secret` in a remark on its line\n"), "{said}");
     ann.write("mesh/products/edr/x.py", "pass\n");
     ann.write("mesh/.allow-secrets", "notes.md\n");
     ann.must("mesh", &["share", &url]);

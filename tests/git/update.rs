@@ -300,7 +300,7 @@ fn the_state_of_another_machine_is_refused() {
         said.starts_with("error: the repository holds `.resilmesh`, which is a machine's own state: refused\n"),
         "{said}"
     );
-    assert!(!bob.has("mesh/.resilmesh"));
+    assert!(!bob.has("mesh/.resilmesh/journal.json"));
     let url = place.path("mesh.git").display().to_string();
     assert!(bob.refused("", &["clone", &url, "other"]).contains("a machine's own state"));
     assert!(!bob.has("other"));

@@ -53,6 +53,13 @@ fn values_are_listed_by_name_only_and_without_a_key() {
     );
     let said = ann.run(&["secret", "get", "a"], b"").bad(1);
     assert!(said.contains("none of the keys here opens `[ann]/p/secrets/a.gpg`") && said.contains("hint: "), "{said}");
+    let key = fs::read_to_string(ann.path("secrets/.gpg-id")).expect("readable");
+    assert!(said.contains(&format!("it is encrypted to {} (ann <ann@example.org>);", key.trim())), "{said}");
+    assert!(said.contains("there is no key in `[ann]/.local/share/resilmesh/keys`"), "{said}");
+    let program = env!("CARGO_BIN_EXE_resilmesh");
+    let homeless =
+        ann.finish(ann.command(program, &ann.project()).args(["secret", "get", "a"]).env_remove("HOME"), b"");
+    assert!(homeless.bad(1).contains("neither HOME nor XDG_DATA_HOME is set"));
 }
 
 #[test]
@@ -131,6 +138,59 @@ fn nothing_and_too_much_are_no_values() {
     let said = ann.run(&["secret", "set", "a"], &vec![b'x'; 2 * 1024 * 1024]).bad(1);
     assert!(said.contains("larger than the 1048576 bytes"), "{said}");
     assert!(!ann.path("secrets").exists());
+    // Exactly as much as fits, with its line end and without.
+    let most = "x".repeat(1024 * 1024);
+    for value in [most.clone(), format!("{most}\n")] {
+        ann.run(&["secret", "set", "a"], value.as_bytes()).good();
+        assert_eq!(ann.get("a").len(), most.len() + 1);
+    }
+    let said = ann.run(&["secret", "set", "a"], format!("{most}x\n").as_bytes()).bad(1);
+    assert!(said.contains("larger than the 1048576 bytes"), "{said}");
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_secret_is_refused_and_not_waited_for() {
+    let ann = Person::with_project("ann");
+    ann.set("a", "1");
+    for pipe in ["secrets/pipe.gpg", "secrets/team/.gpg-id"] {
+        fs::create_dir_all(ann.path(pipe).parent().expect("a folder")).expect("writable");
+        nix::unistd::mkfifo(&ann.path(pipe), nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    }
+    for args in [&["secret", "get", "pipe"][..], &["secret", "set", "team/x"]] {
+        let said = ann.run(args, b"v").bad(1);
+        assert!(said.contains("` is no ordinary file"), "{said}");
+    }
+    assert_eq!(ann.get("a"), "1\n");
+}
+
+#[test]
+fn a_value_that_is_piped_in_leaves_the_terminal_to_the_passphrase() {
+    let ann = Person::with_project("ann");
+    let variables = ann.variables();
+    let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_os_str())).collect();
+    let script = format!("printf hunter2 | '{}' secret set a", env!("CARGO_BIN_EXE_resilmesh"));
+    // A terminal is asked by its name only when it is that of the session.
+    let mut terminal =
+        OnTerminal::start_program("setsid", &ann.project(), &variables, &["--ctty", "--wait", "sh", "-c", &script]);
+    for question in ["Passphrase for your new key", "The same again"] {
+        terminal.wait_for_hidden(question);
+        terminal.type_line("sesame");
+    }
+    terminal.wait_for("set `a`");
+    assert!(terminal.child.wait().expect("it ends").success());
+    assert!(!terminal.seen.contains("warning"), "{}", terminal.seen);
+    let value = ann.run_with(&["secret", "get", "a"], &[("PASSWORD", "sesame")], b"").good();
+    assert_eq!(value, "hunter2\n");
+}
+
+#[test]
+fn a_damaged_secret_is_named_where_its_history_is() {
+    let ann = Person::with_project("ann");
+    ann.set("team/a", "1");
+    let bytes = fs::read(ann.path("secrets/team/a.gpg")).expect("readable");
+    fs::write(ann.path("secrets/team/a.gpg"), &bytes[..bytes.len() / 2]).expect("writable");
+    let said = ann.run(&["secret", "get", "team/a"], b"").bad(1);
+    assert!(said.contains("hint: git has older versions: `resilmesh secret history team/a`"), "{said}");
 }
 
 #[test]
@@ -234,6 +294,8 @@ fn check_open_fails_when_a_key_cannot_be_unlocked() {
     let wrong = ann.run_with(&open, &[("RESILMESH_PASSPHRASE", "hunter2")], b"").bad(1);
     assert!(wrong.contains("wrong passphrase for key") && !wrong.contains("checked"), "{wrong}");
     assert!(ann.run(&open, b"").bad(1).contains("needs its passphrase"));
+    let wrong = ann.run_with(&["secret", "check"], &[("PASSWORD", "hunter2")], b"").bad(1);
+    assert!(wrong.contains("wrong passphrase for key"), "{wrong}");
     let outside = ann.run(&["secret", "check"], b"");
     assert!(outside.code == 0 && outside.err.contains("looked at from outside only"), "{}", outside.err);
 }

@@ -72,3 +72,21 @@ fn ci_brings_its_key_in_a_file_or_a_descriptor() {
     let said = ann.run_with(&["secret", "get", "a"], &[("RESILMESH_KEY_FILE", "/missing")], b"").bad(1);
     assert!(said.contains("cannot read `/missing`"), "{said}");
 }
+
+#[test]
+fn plain_pass_writes_for_all_recipients_once_gpg_knows_them() {
+    let ann = Person::with_project("ann");
+    ann.set("a", "1");
+    ann.commit("secrets");
+    let bob = Person::who_clones("bob", &ann);
+    let his = bob.run(&["secret", "recipients", "request"], b"").good();
+    let file = bob.path(&format!("secrets/.public-keys/{}", his.trim()));
+    ann.run(&["secret", "recipients", "add", file.to_str().expect("text"), "--yes"], b"").good();
+    bob.key_into_gpg();
+    // As docs/secrets.md has it, in the project of ann.
+    let script = "gpg --import secrets/.public-keys/* && export PASSWORD_STORE_DIR=$PWD/secrets \
+                  PASSWORD_STORE_GPG_OPTS='--trust-model always' && pass insert -e edr/token";
+    bob.finish(bob.command("sh", &ann.project()).args(["-c", script]), b"from pass\n").good();
+    assert_eq!(ann.get("edr/token"), "from pass\n");
+    ann.run(&["secret", "check"], b"").good();
+}

@@ -157,7 +157,9 @@ fn what_services_read_is_taken_from_the_vault_when_it_changes() {
     fs::rename(&keys, ann.home().join("elsewhere")).expect("moved");
     assert!(run(&["up"], b"").err.contains("nothing to do"));
     run(&["secret", "set", "silentpush_enrichment_api_key"], b"third value").good();
-    assert!(run(&["plan"], b"").err.contains("`silentpush_enrichment_api_key` has changed"));
+    let plan = run(&["plan", "--detailed-exitcode"], b"");
+    assert!(plan.err.contains("`silentpush_enrichment_api_key` has changed, and no key here opens it"), "{}", plan.err);
+    assert!(plan.code == 2 && !plan.err.contains("nothing to do\n"), "{}", plan.err);
     let locked = run(&["up"], b"");
     assert!(locked.code == 1 && locked.err.contains("none of the keys here opens"), "{}", locked.err);
     fs::rename(ann.home().join("elsewhere"), &keys).expect("moved back");
@@ -165,4 +167,79 @@ fn what_services_read_is_taken_from_the_vault_when_it_changes() {
     run(&["secret", "rm", "silentpush_enrichment_api_key", "--yes"], b"").good();
     run(&["up"], b"").good();
     assert!(!copy.exists(), "what is taken out of the vault does not live on");
+}
+
+#[test]
+fn a_mesh_whose_secrets_are_in_meshrooms_vault_comes_up_with_them() {
+    let ann = Person::with_project("ann");
+    let nats = std::env::var_os("RESILMESH_NATS_SERVER").or_else(|| std::env::var_os("NATS_SERVER"));
+    let nats = nats.map(|path| path.to_string_lossy().into_owned()).unwrap_or_else(|| "nats-server".to_owned());
+    assert_eq!(ann.run(&["init", "--no-key", "../soc", "--from", "soapa"], b"").code, 0);
+    let soc = ann.path("../soc").display().to_string();
+    let _down = Down { person: &ann, soc: &soc };
+    let run_with = |args: &[&str], variables: &[(&str, &str)]| {
+        let all = [&[("RESILMESH_NATS_SERVER", nats.as_str())], variables].concat();
+        ann.run_with(&[&["-C", soc.as_str()], args].concat(), &all, b"")
+    };
+    // As Meshroom keeps them: one message to a key of GnuPG with a passphrase.
+    let make = ["--passphrase", "sesame", "--quick-generate-key", "x <0a1b2c3d@meshroom>", "default"];
+    let encrypt = ["--encrypt", "--armor", "--recipient", "0a1b2c3d@meshroom", "--output", "-"];
+    ann.gpg(&make, b"").good();
+    let write = |value: &str| {
+        let plain = format!("{{\"silentpush_enrichment_api_key\": \"{value}\", \"other\": \"x\"}}");
+        fs::write(ann.path("../soc/secrets.gpg"), ann.gpg(&encrypt, plain.as_bytes()).good()).expect("writable");
+        ann.forget_passphrases();
+    };
+    write("correct horse");
+    let said = run_with(&["plan"], &[]);
+    let known = "secret `silentpush_enrichment_api_key` may be in Meshroom's `secrets.gpg`";
+    assert!(said.code == 0 && said.err.contains(known), "{}", said.err);
+    assert!(run_with(&["up"], &[("PASSWORD", "wrong")]).bad(1).contains("wrong passphrase"));
+    run_with(&["up"], &[("PASSWORD", "sesame")]).good();
+    let copy = ann.path("../soc/.resilmesh/secrets/enrichment/api_key");
+    assert_eq!(fs::read_to_string(&copy).expect("taken over"), "correct horse");
+    // From then on nothing is opened before it changes, and what is in it is known by name.
+    ann.forget_passphrases();
+    assert!(run_with(&["up"], &[]).err.contains("nothing to do\n"));
+    assert!(run_with(&["plan"], &[]).err.ends_with("nothing to do\n"));
+    write("battery staple");
+    assert!(run_with(&["plan"], &[]).err.contains(known));
+    run_with(&["up"], &[("PASSWORD", "sesame")]).good();
+    assert_eq!(fs::read_to_string(&copy).expect("taken over"), "battery staple");
+    // Ours goes before it.
+    ann.finish(
+        ann.command(env!("CARGO_BIN_EXE_resilmesh"), ann.home()).args([
+            "-C",
+            &soc,
+            "secret",
+            "set",
+            "silentpush_enrichment_api_key",
+        ]),
+        b"third value",
+    )
+    .good();
+    run_with(&["up"], &[]).good();
+    assert_eq!(fs::read_to_string(&copy).expect("taken over"), "third value");
+}
+
+#[test]
+fn what_is_required_may_be_in_meshrooms_vault() {
+    let ann = with_needy();
+    ann.gpg(&["--quick-generate-key", "x <0a1b2c3d@meshroom>", "default"], b"").good();
+    let write = |plain: &[u8]| {
+        let args = ["--encrypt", "--armor", "--recipient", "0a1b2c3d@meshroom", "--output", "-"];
+        fs::write(ann.path("secrets.gpg"), ann.gpg(&args, plain).good()).expect("writable");
+    };
+    write(br#"{"edr_edr-1_token": "one"}"#);
+    ann.set("mine", "1");
+    ann.run(&["add", "edr", "edr-1"], b"").good();
+    let checked = ann.run(&["secret", "check"], b"");
+    assert!(checked.code == 0 && checked.out.contains("is not known before it is opened"), "{}", checked.out);
+    let opened = ann.run(&["secret", "check", "--open"], b"");
+    assert!(opened.code == 0 && !opened.out.contains("edr_edr-1_token"), "{}", opened.out);
+    assert_eq!(ann.run(&["plan"], b"").code, 0);
+    write(br#"{"another": "one"}"#);
+    let plan = ann.run(&["plan"], b"").bad(1);
+    assert!(plan.contains("instance `edr-1` needs secret `token`"), "{plan}");
+    assert!(ann.run(&["secret", "check", "--open"], b"").out.contains("needs secret `edr_edr-1_token`: `resilmesh"));
 }

@@ -142,6 +142,33 @@ impl Person {
     }
 }
 
+impl Person {
+    /// Makes gpg-agent forget passphrases.
+    pub(crate) fn forget_passphrases(&self) {
+        let args =
+            ["--homedir", &self.home().join("g").display().to_string(), "--kill", "gpg-agent"].map(str::to_owned);
+        assert!(Command::new("gpgconf").args(args).status().expect("gpgconf runs").success());
+    }
+
+    /// Makes a key in GnuPG that expired long ago; its fingerprint.
+    pub(crate) fn expired_key(&self, who: &str) -> String {
+        let user_id = format!("{who} <{who}@example.org>");
+        let then = ["--faked-system-time", "20240101T000000", "--quick-generate-key", &user_id, "default", "default"];
+        self.gpg(&[&then[..], &["1d"]].concat(), b"").good();
+        let listed = self.gpg(&["--with-colons", "--list-keys", who], b"").good();
+        let line = listed.lines().find(|line| line.starts_with("fpr:")).expect("a fingerprint");
+        line.split(':').nth(9).expect("a field").to_owned()
+    }
+
+    /// Makes somebody a recipient as another member's commit would: by the files alone.
+    pub(crate) fn list_recipient(&self, folder: &str, fingerprint: &str, certificate: &str) {
+        let list = self.path("secrets").join(folder).join(".gpg-id");
+        let before = fs::read_to_string(&list).unwrap_or_default();
+        fs::write(&list, format!("{before}{fingerprint}\n")).expect("writable");
+        fs::write(self.path("secrets/.public-keys").join(fingerprint), certificate).expect("writable");
+    }
+}
+
 impl Drop for Person {
     fn drop(&mut self) {
         let gpg = self.home().join("g");

@@ -13,9 +13,9 @@ use openpgp::serialize::SerializeInto;
 use openpgp::types::RevocationStatus;
 use openpgp::{Cert, KeyHandle};
 
-use crate::error::VaultError;
+use crate::error::{Lapsed, VaultError};
 use crate::message::Handles;
-use crate::{Fingerprint, Result};
+use crate::{Fingerprint, RecipientId, Result};
 
 /// Which algorithms and signatures are still good.
 pub(crate) const POLICY: &StandardPolicy<'static> = &StandardPolicy::new();
@@ -85,7 +85,7 @@ impl Certificate {
     /// # Errors
     /// When it cannot be written, which a certificate that was read can.
     pub fn armoured(&self) -> Result<Vec<u8>> {
-        self.cert.armored().to_vec().map_err(|error| self.unusable(error.to_string()))
+        self.cert.armored().to_vec().map_err(|error| VaultError::Encrypt(error.root_cause().to_string()))
     }
 
     /// Whether a message with these recipients can be read with it.
@@ -103,19 +103,19 @@ impl Certificate {
     /// # Errors
     /// When there is none.
     pub(crate) fn encryption_key(&self) -> Result<ValidErasedKeyAmalgamation<'_, PublicParts>> {
-        self.newest_key().ok_or_else(|| {
-            let why = match self.validity() {
-                Validity::Expired(when) => format!("it expired on {}", date(when)),
-                Validity::Revoked => "it is revoked".to_owned(),
-                Validity::Unusable(why) => why,
-                Validity::Good(_) | Validity::EndsSoon(_) => "it has no key for encryption".to_owned(),
-            };
-            self.unusable(why)
-        })
+        self.newest_key().ok_or_else(|| VaultError::Unusable(vec![self.lapsed()]))
     }
 
-    fn unusable(&self, why: String) -> VaultError {
-        VaultError::Unusable { fingerprint: self.fingerprint(), why }
+    /// Why nothing can be encrypted to it; asked of one that has no key for it.
+    pub(crate) fn lapsed(&self) -> Lapsed {
+        let why = match self.validity() {
+            Validity::Expired(when) => format!("it expired on {}", date(when)),
+            Validity::Revoked => "it is revoked".to_owned(),
+            Validity::Unusable(why) => why,
+            Validity::Good(_) | Validity::EndsSoon(_) => "it has no key for encryption".to_owned(),
+        };
+        let who = RecipientId::Fingerprint(self.fingerprint());
+        Lapsed { who, user_id: self.user_ids().into_iter().next(), why }
     }
 
     fn newest_key(&self) -> Option<ValidErasedKeyAmalgamation<'_, PublicParts>> {

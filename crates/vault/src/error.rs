@@ -1,8 +1,9 @@
 //! What can go wrong, each with its place and its reason. No message ever has a value in it.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::{Fingerprint, SecretName};
+use crate::{Fingerprint, RecipientId, SecretName};
 
 /// Why an operation on a vault failed.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,9 @@ pub enum VaultError {
     /// A symbolic link, which is never followed.
     #[error("`{0}` is a symbolic link: a vault holds files only")]
     Link(PathBuf),
+    /// A folder, a pipe or a device where a file should be.
+    #[error("`{0}` is no ordinary file")]
+    NoFile(PathBuf),
     /// The disk refuses.
     #[error("cannot {doing} `{path}`: {source}")]
     Io {
@@ -50,14 +54,18 @@ pub enum VaultError {
         path: PathBuf,
         /// What is wrong with it.
         why: String,
+        /// The secret that it is, if it is one.
+        name: Option<SecretName>,
     },
     /// None of the keys here decrypts it.
-    #[error("none of the keys here opens `{path}`; it is encrypted to {}", list(recipients))]
+    #[error("none of the keys here opens `{path}`; it is encrypted to {}; {looked}", list(recipients))]
     NoKey {
         /// The file.
         path: PathBuf,
-        /// The key ids it names.
+        /// Whom it is encrypted to: fingerprints, or the key ids it names of those nobody here knows.
         recipients: Vec<String>,
+        /// Where keys were looked for.
+        looked: String,
     },
     /// The passphrase does not open the key.
     #[error("wrong passphrase for key {key}")]
@@ -109,17 +117,12 @@ pub enum VaultError {
         /// Why.
         why: String,
     },
-    /// The certificate of a recipient is nowhere to be found.
-    #[error("the certificate of recipient {0} is neither in `.public-keys` nor in GnuPG")]
+    /// The certificate of somebody is nowhere to be found.
+    #[error("the certificate of {0} is neither in `.public-keys` nor in GnuPG")]
     NoCertificate(Fingerprint),
-    /// Nothing can be encrypted to a recipient.
-    #[error("nothing can be encrypted to recipient {fingerprint}: {why}")]
-    Unusable {
-        /// The recipient.
-        fingerprint: Fingerprint,
-        /// Why.
-        why: String,
-    },
+    /// Nothing can be encrypted to some recipients: all of them, each once.
+    #[error("nothing can be encrypted to {}", lapsed(.0))]
+    Unusable(Vec<Lapsed>),
     /// A line of `.gpg-id` that is no fingerprint.
     #[error("`{path}`: `{text}` is no fingerprint, and only a fingerprint says for certain who is meant")]
     NoFingerprint {
@@ -171,6 +174,32 @@ impl VaultError {
     /// Whether the reason is that no key, or no passphrase, is at hand.
     pub fn is_locked(&self) -> bool {
         matches!(self, Self::NoKey { .. } | Self::NoPassphrase { .. } | Self::WrongPassphrase { .. })
+    }
+}
+
+/// A recipient that nothing can be encrypted to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lapsed {
+    /// How `.gpg-id` names them.
+    pub who: RecipientId,
+    /// Whom the key says it belongs to.
+    pub user_id: Option<String>,
+    /// Why: `it expired on 2024-01-02`.
+    pub why: String,
+}
+
+impl fmt::Display for Lapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let owner = self.user_id.as_ref().map(|id| format!(" ({id})")).unwrap_or_default();
+        write!(f, "{}{owner}: {}", self.who, self.why)
+    }
+}
+
+fn lapsed(all: &[Lapsed]) -> String {
+    let each: Vec<String> = all.iter().map(ToString::to_string).collect();
+    match all {
+        [_] => format!("recipient {}", each.join("; ")),
+        _ => format!("{} recipients: {}", all.len(), each.join("; ")),
     }
 }
 

@@ -83,6 +83,10 @@ impl Folder {
     /// What a file holds; `None` if there is no such file.
     pub(crate) fn read(&self, path: &Path, largest: u64) -> Result<Option<Vec<u8>>> {
         let path = self.at(path)?;
+        // Opening a pipe would wait for somebody who writes into it.
+        if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
+            return Err(VaultError::NoFile(path));
+        }
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
@@ -100,7 +104,8 @@ impl Folder {
     pub(crate) fn text(&self, path: &Path) -> Result<Option<String>> {
         const LARGEST: u64 = 1024 * 1024;
         let Some(bytes) = self.read(path, LARGEST)? else { return Ok(None) };
-        let damaged = |_| VaultError::Damaged { path: self.root.join(path), why: "it is not UTF-8".to_owned() };
+        let damaged =
+            |_| VaultError::Damaged { path: self.root.join(path), why: "it is not UTF-8".to_owned(), name: None };
         String::from_utf8(bytes).map(Some).map_err(damaged)
     }
 
@@ -125,6 +130,20 @@ impl Folder {
             }
         }
         Ok(())
+    }
+
+    /// This folder and all below, hidden ones left out, sorted; without following links.
+    pub(crate) fn folders(&self) -> Result<Vec<PathBuf>> {
+        let mut found = vec![PathBuf::new()];
+        let mut at = 0;
+        while let Some(folder) = found.get(at).cloned() {
+            let inside = self.entries(&folder)?.into_iter();
+            let below = inside.filter(|(name, kind)| kind.is_dir() && !name.as_encoded_bytes().starts_with(b"."));
+            found.extend(below.map(|(name, _)| folder.join(name)));
+            at += 1;
+        }
+        found.sort_unstable();
+        Ok(found)
     }
 
     /// The names of the files in a folder, sorted.

@@ -19,13 +19,13 @@ const SCHEMA: u64 = 1;
 ///
 /// # Errors
 /// When it cannot be read or decrypted, or holds something else.
-pub fn meshroom(path: &Path, keys: &Keyring) -> Result<Vec<(String, Secret)>> {
+pub fn meshroom(path: &Path, keys: &Keyring, prompting: Prompting) -> Result<Vec<(String, Secret)>> {
     let size = std::fs::metadata(path).map_err(VaultError::io("read", path))?.len();
     if size > LARGEST {
         return Err(VaultError::TooLarge { what: format!("`{}`", path.display()), largest: LARGEST });
     }
     let bytes = std::fs::read(path).map_err(VaultError::io("read", path))?;
-    let plain = keys.decrypt(&bytes, path, LARGEST, Prompting::Allowed)?;
+    let plain = keys.decrypt(&bytes, path, LARGEST, prompting)?;
     Ok(secrets(object(&plain, &format!("`{}`", path.display()))?))
 }
 

@@ -26,7 +26,7 @@ mod secret;
 mod vault;
 
 pub use certificate::{Certificate, Validity, date};
-pub use error::VaultError;
+pub use error::{Lapsed, VaultError};
 pub use keys::{Keyring, Prompting};
 pub use message::Handles;
 pub use name::SecretName;

@@ -57,7 +57,7 @@ impl Handles {
 /// # Errors
 /// When it is no whole encrypted message; `path` is its file.
 pub(crate) fn recipients(bytes: &[u8], path: &Path) -> Result<Vec<KeyHandle>> {
-    let damaged = |why: String| VaultError::Damaged { path: path.to_owned(), why };
+    let damaged = |why: String| VaultError::Damaged { path: path.to_owned(), why, name: None };
     let mut handles = Vec::new();
     let mut next = PacketParser::from_bytes(bytes).map_err(|error| damaged(error.root_cause().to_string()))?;
     while let PacketParserResult::Some(mut packet) = next {
@@ -119,7 +119,7 @@ pub(crate) trait Opener {
 /// # Errors
 /// When it is damaged, more than `largest` bytes, or `opener` fails; `path` is its file.
 pub(crate) fn decrypt(bytes: &[u8], path: &Path, largest: u64, opener: &mut dyn Opener) -> Result<Secret> {
-    let damaged = |why: String| VaultError::Damaged { path: path.to_owned(), why };
+    let damaged = |why: String| VaultError::Damaged { path: path.to_owned(), why, name: None };
     let mut failure = None;
     let helper = Helper { opener, failure: &mut failure };
     let opened = DecryptorBuilder::from_bytes(bytes).and_then(|builder| builder.with_policy(POLICY, None, helper));

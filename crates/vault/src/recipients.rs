@@ -62,6 +62,17 @@ impl RecipientList {
         self.lines.iter().filter_map(|line| id_of(line))
     }
 
+    /// Whom it names, in order, each once.
+    pub fn distinct(&self) -> Vec<RecipientId> {
+        let mut found = Vec::new();
+        for id in self.ids() {
+            if !found.contains(&id) {
+                found.push(id);
+            }
+        }
+        found
+    }
+
     /// The fingerprints it names.
     ///
     /// # Errors

@@ -129,7 +129,10 @@ fn an_expired_recipient_is_named_and_the_old_value_stays() {
     let certificate = gpg.certificate(&expired);
     assert!(matches!(certificate.validity(), Validity::Expired(_)));
     let refused = own.vault.add_recipient(Path::new(""), &certificate).expect_err("refused").to_string();
-    assert_eq!(refused, format!("nothing can be encrypted to recipient {expired}: it expired on 2024-01-02"));
+    assert_eq!(
+        refused,
+        format!("nothing can be encrypted to recipient {expired} (old <old@example.org>): it expired on 2024-01-02")
+    );
     // As a repository may have it after a while.
     fs::write(own.path(".gpg-id"), format!("{}\n{expired}\n", own.key.fingerprint())).expect("writable");
     fs::write(own.path(&format!(".public-keys/{expired}")), certificate.armoured().expect("armoured")).expect("w");

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use resilmesh_vault::keys::{KeyKind, NoPassphrases};
-use resilmesh_vault::{Keyring, Secret, Vault, import};
+use resilmesh_vault::{Keyring, Prompting, Secret, Vault, import};
 use support::{Given, Gpg, OwnVault, done, key, name, place, ring, text};
 
 fn gpg_reads_and_writes(kind: KeyKind) {
@@ -175,12 +175,12 @@ fn a_vault_of_meshroom_is_read_with_a_key_file_and_through_gpg_agent() {
     let file = place.path().join("secrets.gpg");
     fs::write(&file, bytes).expect("writable");
     for keys in [ring(&[&own]), gpg.ring()] {
-        let found = import::meshroom(&file, &keys).expect("readable");
+        let found = import::meshroom(&file, &keys, Prompting::Allowed).expect("readable");
         let found: Vec<_> = found.iter().map(|(key, value)| (key.as_str(), text(value))).collect();
         let options = r#"{"retry":[1,"two"]}"#.to_owned();
         assert_eq!(found, [("edr_edr-1_options", options), ("edr_edr-1_token", "one".to_owned())]);
     }
     fs::write(&file, gpg.must(&["--encrypt", "--recipient", "ann"], b"[\"hunter2\"]")).expect("writable");
-    let refused = import::meshroom(&file, &ring(&[&own])).expect_err("refused").to_string();
+    let refused = import::meshroom(&file, &ring(&[&own]), Prompting::Allowed).expect_err("refused").to_string();
     assert_eq!(refused, format!("`{}` cannot be imported: it is not a JSON object", file.display()));
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use resilmesh_vault::keys::{KeyFolder, KeyKind, NewKey, Protection};
 use resilmesh_vault::{Depth, Finding, Keyring, Prompting, Secret, Validity, VaultError};
-use support::{Given, OwnVault, key, name, ring, text};
+use support::{Given, Gpg, OwnVault, key, name, ring, text};
 
 #[test]
 fn a_secret_is_set_read_replaced_and_removed() {
@@ -211,4 +211,63 @@ fn the_next_write_takes_away_what_a_killed_one_left() {
     write();
     own.vault.remove(&name("new")).expect("removed");
     assert!(!left.iter().any(is_there));
+}
+
+#[test]
+fn who_has_lapsed_keeps_nobody_from_being_taken_out() {
+    let own = OwnVault::new();
+    own.set("both", "one");
+    let bob = key(&own.place.path().join("keys"), "bob", KeyKind::Cv25519);
+    own.vault.add_recipient(Path::new(""), &bob.certificate()).expect("let in");
+    let gpg = Gpg::new();
+    let late = gpg.make("late", "default", "", &["--faked-system-time", "20240101T000000"]);
+    let list = format!("{}\n{}\n{late}\n", own.key.fingerprint(), bob.fingerprint());
+    fs::write(own.path(".gpg-id"), list).expect("writable");
+    let public = own.path(&format!(".public-keys/{late}"));
+    fs::write(&public, gpg.certificate(&late).armoured().expect("armoured")).expect("writable");
+
+    let two = own.vault.rotate(None).expect_err("refused").to_string();
+    let said =
+        format!("nothing can be encrypted to recipient {late} (late <late@example.org>): it expired on 2024-01-02");
+    assert_eq!(two, said, "once, however many secrets there are");
+    let done = own.vault.remove_recipient(Path::new(""), &bob.fingerprint()).expect("taken out");
+    assert_eq!(done.names, [name("both")]);
+    assert_eq!(done.left_out.len(), 1);
+    assert!(own.seen_by(ring(&[&bob])).get(&name("both")).expect_err("not any more").is_locked());
+    assert_eq!(own.get("both"), "one");
+
+    // Renewed, it is the same recipient again, and reads what she missed.
+    gpg.must(&["--quick-set-expire", &late.to_hex(), "0"], b"");
+    gpg.must(&["--quick-set-expire", &late.to_hex(), "0", "*"], b"");
+    let done = own.vault.add_recipient(Path::new(""), &gpg.certificate(&late)).expect("renewed");
+    assert_eq!((done.names.as_slice(), done.left_out.len()), ([name("both")].as_slice(), 0));
+    assert_eq!(text(&own.seen_by(gpg.ring()).get(&name("both")).expect("readable")), "one");
+    own.vault.set(&name("new"), &Secret::from("two")).expect("set");
+}
+
+#[test]
+fn one_who_has_lapsed_is_taken_out_and_keeps_what_need_not_be_touched_till_then() {
+    let own = OwnVault::new();
+    own.set("old", "one");
+    let gpg = Gpg::new();
+    let late = gpg.make("late", "default", "", &["--faked-system-time", "20240101T000000"]);
+    gpg.import(&own.key);
+    let both = ["--recipient", "late", "--recipient", &own.key.fingerprint().to_hex()];
+    let then = ["--faked-system-time", "20240101T000100", "--ignore-time-conflict", "--ignore-valid-from"];
+    let always = ["--trust-model", "always", "--encrypt"];
+    let theirs = gpg.must(&[&then[..], &always[..], &both[..]].concat(), b"theirs\n");
+    fs::write(own.path("theirs.gpg"), &theirs).expect("writable");
+    let bob = key(&own.place.path().join("keys"), "bob", KeyKind::Cv25519);
+    let list = format!("{}\n{}\n{late}\n", own.key.fingerprint(), bob.fingerprint());
+    fs::write(own.path(".gpg-id"), list).expect("writable");
+    fs::write(own.path(&format!(".public-keys/{late}")), gpg.certificate(&late).armoured().expect("armoured"))
+        .expect("writable");
+    fs::write(own.path(&format!(".public-keys/{}", bob.fingerprint())), bob.certificate().armoured().expect("a"))
+        .expect("writable");
+    let done = own.vault.remove_recipient(Path::new(""), &bob.fingerprint()).expect("taken out");
+    assert_eq!((done.names.len(), done.untouched), (0, 2), "bob could read neither");
+    assert_eq!(fs::read(own.path("theirs.gpg")).expect("readable"), theirs, "she still reads it");
+    let done = own.vault.remove_recipient(Path::new(""), &late).expect("taken out");
+    assert_eq!((done.names.as_slice(), done.left_out.len()), ([name("theirs")].as_slice(), 0));
+    assert!(own.vault.check(Depth::Open(Prompting::Never)).expect("checked").is_good());
 }

@@ -5,12 +5,12 @@ use resilmesh_vault::{Depth, EntryReport, Finding, KeyReport, Report, Validity, 
 use serde_json::{Value, json};
 
 use super::conflict;
-use super::note_meshroom;
+use super::{Beside, Opened, note_meshroom};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::mesh::secrets::wanted;
 use crate::project::names;
-use crate::vault::{Prompting, Vault};
+use crate::vault::{MESHROOM_FILE, Prompting, Vault};
 
 /// How far to go.
 #[derive(Debug, Args)]
@@ -31,7 +31,7 @@ pub(super) fn run(cx: &Context, args: &CheckArgs) -> Result<(), Failure> {
     let depth = Depth::Open(if args.open { Prompting::Allowed } else { Prompting::Never });
     let report = vault.check(depth)?;
     let (mut problems, mut warnings) = findings(&report);
-    let of_mesh = needs(cx, vault)?;
+    let of_mesh = needs(cx, vault, &beside(&opened, args)?)?;
     problems.extend(of_mesh.0);
     warnings.extend(of_mesh.1);
     problems.extend(
@@ -98,24 +98,40 @@ fn findings(report: &Report) -> (Vec<String>, Vec<String>) {
 }
 
 /// What the mesh needs and the vault lacks, and what is in the vault and nobody needs.
-fn needs(cx: &Context, vault: &Vault) -> Result<(Vec<String>, Vec<String>), Failure> {
+fn needs(cx: &Context, vault: &Vault, beside: &Beside) -> Result<(Vec<String>, Vec<String>), Failure> {
     let Ok((_, mesh, _)) = cx.compiled() else {
         return Ok((Vec::new(), vec!["the mesh has mistakes: what it needs is not looked at".to_owned()]));
     };
     let wanted = wanted(&mesh);
     let there = vault.names()?;
     let is_there = |name: &str| there.iter().any(|own| own.as_str() == name);
-    let lacks = wanted
-        .iter()
-        .filter(|one| one.required && !is_there(&one.name))
+    let lacking = |known| wanted.iter().filter(move |one| one.required && beside.has(&one.name) == known);
+    let unknown = lacking(None).filter(|one| !is_there(&one.name)).map(|one| {
+        format!(
+            "{} needs secret `{}`: whether Meshroom's `{MESHROOM_FILE}` has it is not known before it is opened \
+             (`resilmesh secret check --open`)",
+            one.owner, one.name
+        )
+    });
+    let lacks = lacking(Some(false))
+        .filter(|one| !is_there(&one.name))
         .map(|one| format!("{} needs secret `{}`: `resilmesh secret set {}`", one.owner, one.name, one.name))
         .collect();
     let orphans = there
         .iter()
         .filter(|name| !wanted.iter().any(|one| one.name == name.as_str()))
-        .map(|name| format!("`{name}`: no instance and no plug needs it"))
-        .collect();
-    Ok((lacks, orphans))
+        .map(|name| format!("`{name}`: no instance and no plug needs it"));
+    Ok((lacks, unknown.chain(orphans).collect()))
+}
+
+/// Meshroom's vault: opened if all is to be.
+fn beside(opened: &Opened, args: &CheckArgs) -> Result<Beside, Failure> {
+    Ok(match opened.beside()? {
+        Beside::Unopened(meshroom) if args.open => {
+            Beside::Names(meshroom.open(opened.vault.keys(), Prompting::Allowed)?.into_keys().collect())
+        }
+        known => known,
+    })
 }
 
 fn table(cx: &Context, report: &Report) {

@@ -22,7 +22,7 @@ pub struct EditArgs {
 /// When it cannot be read or written, or the editor fails: nothing is changed then.
 pub(super) fn run(cx: &Context, args: &EditArgs) -> Result<(), Failure> {
     let opened = cx.secrets()?;
-    let vault = opened.vault_or_new(cx)?;
+    let vault = opened.for_writing(cx, &[&args.name])?;
     // Before anything is typed that could not be kept.
     vault.writable(&args.name)?;
     let open = conflict::Open::of(&opened.project, &args.name)?;

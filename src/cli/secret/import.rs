@@ -31,7 +31,7 @@ pub struct ImportArgs {
 pub(super) fn run(cx: &Context, args: &ImportArgs) -> Result<(), Failure> {
     let opened = cx.secrets()?;
     let found = named(read(cx, &opened, args)?)?;
-    let vault = opened.vault_or_new(cx)?;
+    let vault = opened.for_writing(cx, &found.iter().map(|(name, _)| name).collect::<Vec<_>>())?;
     let (mut written, mut kept) = (0, Vec::new());
     for (name, value) in &found {
         if !args.force && vault.contains(name)? {
@@ -65,7 +65,7 @@ fn read(cx: &Context, opened: &Opened, args: &ImportArgs) -> Result<Vec<(String,
         return Err(Failure::new(format!("there is nothing to import at `{shown}`"))
             .hint("give a `secrets.gpg` of Meshroom, a folder of pass, or `-` for JSON on standard input"));
     }
-    Ok(meshroom(source, opened.vault.keys())?)
+    Ok(meshroom(source, opened.vault.keys(), Prompting::Allowed)?)
 }
 
 /// The names as ours; all that are none at once.

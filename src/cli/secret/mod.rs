@@ -1,5 +1,6 @@
 //! `resilmesh secret`: the project's secrets, in its vault.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -7,10 +8,15 @@ use resilmesh_vault::Certificate;
 
 use super::Context;
 use super::failure::Failure;
+use crate::plan::paths::StateFolder;
+use crate::plan::trouble::Trouble;
+use crate::plan::typed::Taken;
 use crate::project::names;
+use crate::vault::meshroom::Meshroom;
 use crate::vault::sources::{Ask, Sources};
-use crate::vault::{self, MESHROOM_FILE, Secret, SecretName, Vault, VaultError};
+use crate::vault::{self, MESHROOM_FILE, Prompting, Secret, SecretName, Vault, VaultError};
 
+mod acceptance;
 mod check;
 mod conflict;
 mod edit;
@@ -29,6 +35,8 @@ mod scratch;
 mod set;
 mod show;
 
+use acceptance::Scope;
+pub(super) use acceptance::first_sight;
 pub(super) use recipients::certificate;
 
 /// Keep secrets in the project, encrypted to its members
@@ -108,6 +116,28 @@ pub struct Opened {
     pub vault: Vault,
 }
 
+/// What is known of Meshroom's vault beside ours.
+#[derive(Debug)]
+pub enum Beside {
+    /// There is none.
+    Nothing,
+    /// The names of its secrets, since it was opened as it is now.
+    Names(BTreeSet<String>),
+    /// It was never opened as it is now: nothing is known of it.
+    Unopened(Meshroom),
+}
+
+impl Beside {
+    /// Whether a secret is in it, as far as that is known.
+    pub fn has(&self, name: &str) -> Option<bool> {
+        match self {
+            Self::Nothing => Some(false),
+            Self::Names(names) => Some(names.contains(name)),
+            Self::Unopened(_) => None,
+        }
+    }
+}
+
 /// Opens the vault of the project in a folder with the keys of this machine.
 ///
 /// # Errors
@@ -132,7 +162,7 @@ impl Context {
         let ui = self.ui.clone();
         Box::new(move |key, attempt| {
             let again = if attempt == 0 { "" } else { "That is not it. " };
-            ui.hidden(&format!("{again}Passphrase of key {key}"), None)
+            ui.passphrase(&format!("{again}Passphrase of key {key}"), None)
         })
     }
 }
@@ -143,25 +173,46 @@ impl Opened {
     /// # Errors
     /// When there is none, or it cannot be opened.
     pub fn get(&self, name: &SecretName) -> Result<Secret, VaultError> {
-        let meshroom = self.project.join(MESHROOM_FILE);
-        if self.vault.contains(name)? || !meshroom.is_file() {
+        if self.vault.contains(name)? {
             return self.vault.get(name);
         }
-        let all = resilmesh_vault::import::meshroom(&meshroom, self.vault.keys())?;
-        let found = all.into_iter().find(|(own, _)| own == name.as_str());
-        found.map(|(_, value)| value).ok_or_else(|| VaultError::NoSecret(name.clone()))
+        let Some(meshroom) = Meshroom::of(&self.project)? else { return self.vault.get(name) };
+        let mut all = meshroom.open(self.vault.keys(), Prompting::Allowed)?;
+        all.remove(name.as_str()).ok_or_else(|| VaultError::NoSecret(name.clone()))
     }
 
-    /// The vault, which is made with this user's own key if there is none yet.
+    /// Which secrets Meshroom's vault holds, if it lies beside ours.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn beside(&self) -> Result<Beside, Failure> {
+        let Some(meshroom) = Meshroom::of(&self.project)? else { return Ok(Beside::Nothing) };
+        let path = StateFolder::of(&self.project).typed();
+        let taken = Taken::load(&path).map_err(|error| Trouble::io(&path, &error))?;
+        Ok(taken.names_in(&meshroom).map_or(Beside::Unopened(meshroom), |names| Beside::Names(names.clone())))
+    }
+
+    /// Sees to it that there is a vault: it is made with this user's own key if there is none yet.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn vault_or_new(&self, cx: &Context) -> Result<&Vault, Failure> {
+    pub fn make(&self, cx: &Context) -> Result<(), Failure> {
         if !self.vault.exists()? {
             // Before a key is made for it.
             self.not_orphaned()?;
             self.create(cx, &own_key::find_or_make(cx, &self.sources)?)?;
         }
+        Ok(())
+    }
+
+    /// The vault to write these secrets into. Whoever writes secrets comes here first: all whom they
+    /// are encrypted to must have been accepted on this machine.
+    ///
+    /// # Errors
+    /// When there is none and none can be made, or somebody is not accepted.
+    pub fn for_writing(&self, cx: &Context, names: &[&SecretName]) -> Result<&Vault, Failure> {
+        self.make(cx)?;
+        self.permit(cx, Scope::Names(names))?;
         Ok(&self.vault)
     }
 
@@ -172,6 +223,7 @@ impl Opened {
     pub fn create(&self, cx: &Context, key: &Certificate) -> Result<(), Failure> {
         self.not_orphaned()?;
         self.vault.create(key)?;
+        self.let_in(cx, Path::new(""), &key.fingerprint())?;
         let who = key.user_ids().into_iter().next().map(|who| format!(" ({who})")).unwrap_or_default();
         cx.ui.progress(format!("made the vault `{}`, readable by {}{who}", vault::FOLDER, key.fingerprint()));
         Ok(())
@@ -193,6 +245,16 @@ impl Opened {
         ))
         .hint(format!("`git checkout -- {}/.gpg-id` brings it back", vault::FOLDER)))
     }
+}
+
+/// A key with whom it says it belongs to.
+fn named(key: &str, user_ids: &[String]) -> String {
+    user_ids.first().map_or_else(|| key.to_owned(), |id| format!("{key} ({id})"))
+}
+
+/// A folder of the vault, for messages.
+fn in_words(folder: &Path) -> String {
+    if folder == Path::new("") { vault::FOLDER.to_owned() } else { folder.display().to_string() }
 }
 
 /// Tells of Meshroom's vault, if it still lies beside ours.

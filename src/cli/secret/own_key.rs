@@ -28,7 +28,7 @@ fn make(cx: &Context, sources: &Sources) -> Result<Certificate, Failure> {
         Some(given) => Some(given),
         None => cx
             .ui
-            .hidden("Passphrase for your new key (empty: none)", Some("The same again"))
+            .passphrase("Passphrase for your new key (empty: none)", Some("The same again"))
             .map_err(failed)?
             .filter(|typed| !typed.is_empty()),
     };

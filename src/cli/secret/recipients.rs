@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use resilmesh_vault::{Certificate, Fingerprint, Reencrypted};
+use resilmesh_vault::{Certificate, Fingerprint, KeyReport, Reencrypted};
 use serde_json::{Value, json};
 
+use super::acceptance::{self, AcceptArgs, Scope};
 use super::check::{key_document, state};
-use super::{Opened, input, own_key};
+use super::{Opened, in_words, input, named, own_key};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::git::repository::Repository;
@@ -25,6 +26,11 @@ pub enum RecipientsCommand {
     Add(AddArgs),
     /// Take somebody out, and list what they know
     Remove(RemoveArgs),
+    /// Let those read what is written here whom other members have let in
+    ///
+    /// Whoever may push can put a key on the list of recipients. Nothing is encrypted to one on this
+    /// machine before you have accepted it.
+    Accept(AcceptArgs),
     /// Ask for access: put your public key where members find it
     Request(RequestArgs),
 }
@@ -71,6 +77,7 @@ pub(super) fn run(cx: &Context, command: RecipientsCommand) -> Result<(), Failur
         RecipientsCommand::List(_) => list(cx),
         RecipientsCommand::Add(args) => add(cx, &args),
         RecipientsCommand::Remove(args) => remove(cx, &args),
+        RecipientsCommand::Accept(args) => acceptance::run(cx, &args),
         RecipientsCommand::Request(_) => request(cx),
     }
 }
@@ -83,12 +90,19 @@ fn folder(text: &str) -> Result<PathBuf, String> {
 }
 
 fn list(cx: &Context) -> Result<(), Failure> {
-    let vault = cx.secrets()?.vault;
+    let opened = cx.secrets()?;
+    let vault = &opened.vault;
     let keys = vault.key_reports()?;
+    let unaccepted: BTreeSet<String> = opened.unaccepted(cx)?.iter().map(Fingerprint::to_hex).collect();
     let requests = vault.requests()?;
     if cx.ui.json {
         let asking = |one: &Certificate| json!({"key": one.fingerprint().to_hex(), "user_ids": one.user_ids()});
-        let keys: Vec<Value> = keys.iter().map(key_document).collect();
+        let recipient = |key| {
+            let mut document = key_document(key);
+            document["accepted"] = (!unaccepted.contains(&key.id.to_string())).into();
+            document
+        };
+        let keys: Vec<Value> = keys.iter().map(recipient).collect();
         let requests: Vec<Value> = requests.iter().map(asking).collect();
         cx.ui.document(&json!({"schema": 1, "recipients": keys, "requests": requests}));
         return Ok(());
@@ -99,8 +113,10 @@ fn list(cx: &Context) -> Result<(), Failure> {
     let first = |ids: Vec<String>| ids.into_iter().next().unwrap_or_else(|| "-".to_owned());
     let mut rows: Vec<Vec<String>> = Vec::new();
     for key in &keys {
-        let folders: Vec<String> = key.lists.iter().filter_map(|list| list.parent()).map(shown).collect();
-        rows.push(vec![key.id.to_string(), first(key.user_ids.clone()), folders.join(", "), state(key)]);
+        let folders = reach(key, &keys);
+        let accepted = if unaccepted.contains(&key.id.to_string()) { "; not accepted on this machine" } else { "" };
+        let state = format!("{}{accepted}", state(key));
+        rows.push(vec![key.id.to_string(), first(key.user_ids.clone()), folders, state]);
     }
     for one in &requests {
         rows.push(vec![
@@ -114,8 +130,21 @@ fn list(cx: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-fn shown(folder: &Path) -> String {
-    if folder == Path::new("") { "all".to_owned() } else { folder.display().to_string() }
+/// The folders of the vault that a recipient reads. A folder with a list of its own does not go by the
+/// one above it.
+fn reach(key: &KeyReport, all: &[KeyReport]) -> String {
+    let folder_of = |list: &PathBuf| list.parent().map(Path::to_owned).unwrap_or_default();
+    let own: BTreeSet<PathBuf> = key.lists.iter().map(folder_of).collect();
+    let with_lists: BTreeSet<PathBuf> = all.iter().flat_map(|key| &key.lists).map(folder_of).collect();
+    let names = |folders: Vec<&PathBuf>| {
+        let names: Vec<String> = folders.into_iter().map(|folder| folder.display().to_string()).collect();
+        names.join(", ")
+    };
+    if !own.contains(Path::new("")) {
+        return names(own.iter().collect());
+    }
+    let others: Vec<&PathBuf> = with_lists.difference(&own).collect();
+    if others.is_empty() { "all".to_owned() } else { format!("all but {}", names(others)) }
 }
 
 fn add(cx: &Context, args: &AddArgs) -> Result<(), Failure> {
@@ -123,8 +152,11 @@ fn add(cx: &Context, args: &AddArgs) -> Result<(), Failure> {
     let certificate = certificate(&opened.vault, &args.who)?;
     let fingerprint = certificate.fingerprint();
     let who = certificate.user_ids().into_iter().next().unwrap_or_else(|| "nobody it names".to_owned());
+    opened.permit(cx, Scope::Folders(std::slice::from_ref(&args.folder), &fingerprint))?;
+    let renewed = !opened.unaccepted(cx)?.contains(&fingerprint)
+        && opened.vault.recipients(&args.folder).is_ok_and(|(_, list)| list.contains(&fingerprint));
     let question = format!("let {fingerprint} ({who}) read the secrets? Compare the fingerprint with its owner first;");
-    if !cx.yes && !cx.ui.confirm(&question, "--yes")? {
+    if !renewed && !cx.yes && !cx.ui.confirm(&question, "--yes")? {
         return Err(Failure::new("nobody is let in"));
     }
     if !opened.vault.exists()? && args.folder == Path::new("") {
@@ -135,7 +167,9 @@ fn add(cx: &Context, args: &AddArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let done = opened.vault.add_recipient(&args.folder, &certificate)?;
+    opened.let_in(cx, &args.folder, &fingerprint)?;
     report(cx, "added", &fingerprint, &done, None);
+    left_out(cx, &done);
     cx.ui.progress(format!(
         "{fingerprint} ({who}) can read {} now",
         names::counted(done.names.len() + done.untouched, "secret")
@@ -172,19 +206,101 @@ fn remove(cx: &Context, args: &RemoveArgs) -> Result<(), Failure> {
                 .hint("`resilmesh secret recipients list` shows them"));
         }
     };
+    let lists = lists_with(vault, &args.folder, &fingerprint)?;
+    if lists.is_empty() && stale(vault, &fingerprint)?.is_empty() {
+        return Err(no_recipient(vault, &fingerprint)?);
+    }
     if !args.myself && vault.keys().owns(std::slice::from_ref(&fingerprint)).is_some() {
         return Err(Failure::new(format!("{fingerprint} is your own key: you could not read the secrets any more"))
             .hint("`--myself` takes it out all the same"));
     }
-    let known = known_to(&opened, &args.folder, &fingerprint)?;
-    let done = match vault.remove_recipient(&args.folder, &fingerprint) {
-        // A removal that was stopped half-way.
-        Err(VaultError::NotARecipient(_)) if !stale(vault, &fingerprint)?.is_empty() => vault.repair()?,
-        other => other?,
+    let touched = if lists.is_empty() {
+        vault.lists()?.iter().filter_map(|(file, _)| file.parent().map(Path::to_owned)).collect()
+    } else {
+        lists.clone()
     };
-    report(cx, "removed", &fingerprint, &done, Some((vault, &known)));
-    cx.ui.progress(format!("{fingerprint} cannot read new values any more"));
-    Ok(())
+    opened.permit(cx, Scope::Folders(&touched, &fingerprint))?;
+    let known = known_to(&opened, &args.folder, &fingerprint)?;
+    let mut all = Reencrypted { names: Vec::new(), untouched: 0, left_out: Vec::new() };
+    let mut still_in = Vec::new();
+    for folder in &lists {
+        match vault.remove_recipient(folder, &fingerprint) {
+            Ok(done) => join(&mut all, done),
+            // Others keep secrets that this user cannot read: what can be done is.
+            Err(error) if lists.len() > 1 => still_in.push((folder, error)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if lists.is_empty() {
+        // A removal that was undone half-way by a merge.
+        for (file, list) in vault.lists()? {
+            join(&mut all, vault.repair_without_lapsed(&file, &list)?);
+        }
+    }
+    opened.taken_out(cx, &lists, &fingerprint)?;
+    report(cx, "removed", &fingerprint, &all, Some((vault, &known)));
+    left_out(cx, &all);
+    match still_in.first() {
+        None => {
+            cx.ui.progress(format!("{fingerprint} cannot read new values any more"));
+            Ok(())
+        }
+        Some((_, first)) => {
+            let why = first.to_string();
+            let folders: Vec<String> = still_in.iter().map(|(folder, _)| format!("`{}`", in_words(folder))).collect();
+            Err(Failure::new(format!("{fingerprint} still reads {}: {why}", folders.join(", "))).hint(format!(
+                "a member who reads them takes it out: `resilmesh secret recipients remove {fingerprint}`"
+            )))
+        }
+    }
+}
+
+/// The folders at or below one whose lists name a key. One without a list of its own goes by the list
+/// above it, and gets its own when somebody is taken out.
+fn lists_with(vault: &Vault, folder: &Path, fingerprint: &Fingerprint) -> Result<Vec<PathBuf>, Failure> {
+    let mut found: Vec<PathBuf> = Vec::new();
+    if vault.recipients(folder).is_ok_and(|(_, list)| list.contains(fingerprint)) {
+        found.push(folder.to_owned());
+    }
+    for (file, list) in vault.lists()? {
+        let own = file.parent().unwrap_or(Path::new(""));
+        if own.starts_with(folder) && own != folder && list.contains(fingerprint) {
+            found.push(own.to_owned());
+        }
+    }
+    Ok(found)
+}
+
+/// That a key is none, and who is.
+pub(super) fn no_recipient(vault: &Vault, fingerprint: &Fingerprint) -> Result<Failure, Failure> {
+    let failure = Failure::from(VaultError::NotARecipient(fingerprint.clone()));
+    let there: Vec<String> = vault.key_reports()?.iter().map(|key| named(&key.id.to_string(), &key.user_ids)).collect();
+    Ok(if there.is_empty() {
+        failure
+    } else {
+        Failure { hints: Vec::new(), ..failure }.hint(format!("recipients are {}", there.join(", ")))
+    })
+}
+
+fn join(all: &mut Reencrypted, done: Reencrypted) {
+    all.names.extend(done.names);
+    all.untouched += done.untouched;
+    for lapsed in done.left_out {
+        if !all.left_out.iter().any(|known| known.who == lapsed.who) {
+            all.left_out.push(lapsed);
+        }
+    }
+}
+
+/// Warns of members who lost something that they had: their keys can be encrypted to no more.
+fn left_out(cx: &Context, done: &Reencrypted) {
+    for lapsed in done.left_out.iter().filter(|_| !done.names.is_empty()) {
+        cx.ui.warning(&format!(
+            "{lapsed}: what was encrypted anew ({}) they cannot read until their key is renewed \
+             (`resilmesh secret recipients add FILE`)",
+            names::counted(done.names.len(), "secret")
+        ));
+    }
 }
 
 /// The secrets whose files can be read with a key, although it is no recipient.

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
+use super::Scope;
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::project::names;
@@ -21,7 +22,9 @@ pub struct RotateArgs {
 /// # Errors
 /// When one cannot be re-encrypted: then nothing is changed.
 pub(super) fn run(cx: &Context, args: &RotateArgs) -> Result<(), Failure> {
-    let vault = cx.secrets()?.vault;
+    let opened = cx.secrets()?;
+    opened.permit(cx, Scope::All)?;
+    let vault = &opened.vault;
     let done = if args.stale { vault.repair()? } else { vault.rotate(None)? };
     let names: Vec<&str> = done.names.iter().map(SecretName::as_str).collect();
     if cx.ui.json {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Opened, name};
+use super::{Opened, Scope, name};
 use crate::cli::failure::Failure;
 use crate::cli::{Context, completion};
 use crate::vault::{Secret, SecretName};
@@ -27,6 +27,8 @@ pub struct SetArgs {
 /// When there is no value, or it cannot be written: the old one stays then.
 pub(super) fn run(cx: &Context, args: SetArgs) -> Result<(), Failure> {
     let opened = cx.secrets()?;
+    // Before a value is typed that could not be kept.
+    opened.permit(cx, Scope::Names(&[&args.name]))?;
     let value = value(cx, &args)?;
     keep(cx, &opened, &args.name, &value)
 }
@@ -48,7 +50,7 @@ fn value(cx: &Context, args: &SetArgs) -> Result<Secret, Failure> {
 
 /// Writes a secret and says so.
 pub(super) fn keep(cx: &Context, opened: &Opened, name: &SecretName, value: &Secret) -> Result<(), Failure> {
-    let vault = opened.vault_or_new(cx)?;
+    let vault = opened.for_writing(cx, &[name])?;
     let done = if vault.contains(name)? { "replaced" } else { "set" };
     vault.set(name, value)?;
     cx.ui.progress(format!("{done} `{name}`"));

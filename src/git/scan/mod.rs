@@ -43,6 +43,9 @@ pub struct Finding {
     pub kind: String,
     /// The commit that it stands in; none = not committed.
     pub commit: Option<String>,
+    /// It is the value of a secret, not only something that looks like one.
+    #[serde(skip)]
+    pub is_known: bool,
 }
 
 fn as_text<S: serde::Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
@@ -100,6 +103,7 @@ impl Scanner {
     fn name_of_file(&self, path: &Path) -> Vec<Finding> {
         let name = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
         let mut spans = self.values.spans(name);
+        let known: std::collections::BTreeSet<String> = spans.iter().map(|(_, kind)| kind.clone()).collect();
         if !self.allowed.allows(path) {
             let tokens = self.patterns.spans(name).into_iter().filter(|(_, kind)| *kind != guess::KIND);
             spans.extend(tokens.map(|(span, kind)| (span, kind.to_owned())));
@@ -110,6 +114,7 @@ impl Scanner {
             path: masked.clone(),
             line: 1,
             column: 1,
+            is_known: known.contains(&kind),
             kind: format!("{kind}, in the name of this file (there as {MASK})"),
             commit: None,
         });
@@ -131,21 +136,22 @@ impl Scanner {
     }
 
     fn as_it_is(&self, path: &Path, content: &[u8], is_file: bool) -> Vec<Finding> {
-        let mut at: Vec<(usize, String)> = self.values.find(content);
+        let mut at: Vec<(usize, String, bool)> =
+            self.values.find(content).into_iter().map(|(at, of)| (at, of, true)).collect();
         if is_file && is_vault_file(path) {
             // Ciphertext looks like anything; that it is some is what matters.
             if !is_encrypted(content) {
-                at.push((0, UNENCRYPTED.to_owned()));
+                at.push((0, UNENCRYPTED.to_owned(), true));
             }
         } else if !(is_file && self.allowed.allows(path)) {
-            at.extend(self.patterns.find(content).into_iter().map(|(at, kind)| (at, kind.to_owned())));
+            at.extend(self.patterns.find(content).into_iter().map(|(at, kind)| (at, kind.to_owned(), false)));
         }
         at.sort();
         at.dedup();
         let mut places = Places::new(content);
-        let found = at.into_iter().filter_map(|(at, kind)| {
+        let found = at.into_iter().filter_map(|(at, kind, is_known)| {
             let (line, column, allowed) = places.go(at);
-            (!allowed).then(|| Finding { path: path.to_owned(), line, column, kind, commit: None })
+            (!allowed).then(|| Finding { path: path.to_owned(), line, column, kind, commit: None, is_known })
         });
         found.take(MOST).collect()
     }

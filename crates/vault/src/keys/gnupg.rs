@@ -7,10 +7,9 @@ use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use sequoia_openpgp::KeyHandle;
 use zeroize::Zeroizing;
 
-use super::{Prompting, no_key};
+use super::Prompting;
 use crate::error::VaultError;
 use crate::message::append;
 use crate::{Certificate, Fingerprint, Result, Secret};
@@ -88,7 +87,13 @@ impl GnuPg {
         (found.fingerprint() == *fingerprint).then_some(found)
     }
 
-    /// Decrypts a message.
+    /// Whether there is a GnuPG.
+    pub(super) fn is_installed(&self) -> bool {
+        let mut command = self.command();
+        command.arg("--version").stdin(Stdio::null()).output().is_ok()
+    }
+
+    /// Decrypts a message; none if GnuPG has no key for it, or is not there.
     pub(super) fn decrypt(
         &self,
         bytes: &[u8],
@@ -96,8 +101,7 @@ impl GnuPg {
         largest: u64,
         prompting: Prompting,
         given: Option<&Secret>,
-        recipients: &[KeyHandle],
-    ) -> Result<Secret> {
+    ) -> Result<Option<Secret>> {
         // Standard input is for the passphrase; the message itself is no secret.
         let file = tempfile::NamedTempFile::new().and_then(|mut file| file.write_all(bytes).map(|()| file));
         let file = file.map_err(VaultError::io("write a copy of", path))?;
@@ -113,13 +117,13 @@ impl GnuPg {
             Ok(None) => {
                 return Err(VaultError::TooLarge { what: format!("the secret in `{}`", path.display()), largest });
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(no_key(path, recipients)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(error.to_string())),
         };
         if answer.good && answer.says("DECRYPTION_OKAY") {
-            return Ok(answer.output);
+            return Ok(Some(answer.output));
         }
-        Err(answer.failure(path, recipients))
+        answer.failure(path).map_or(Ok(None), Err)
     }
 }
 
@@ -198,21 +202,22 @@ impl Answer {
             .map(|code| code & CODE)
     }
 
-    fn failure(&self, path: &Path, recipients: &[KeyHandle]) -> VaultError {
-        let damaged = |why: &str| VaultError::Damaged { path: path.to_owned(), why: why.to_owned() };
+    /// What went wrong; none if it was that there is no key.
+    fn failure(&self, path: &Path) -> Option<VaultError> {
+        let damaged = |why: &str| VaultError::Damaged { path: path.to_owned(), why: why.to_owned(), name: None };
         let key =
             || self.status().find_map(|line| line.strip_prefix("ENC_TO ")?.split(' ').next()).unwrap_or("of GnuPG");
-        if self.says("BADMDC") {
+        Some(if self.says("BADMDC") {
             damaged("it was changed after it was encrypted")
         } else if self.key_errors().any(|code| code == BAD_PASSPHRASE) {
             VaultError::WrongPassphrase { key: key().to_owned() }
         } else if self.key_errors().any(|code| NOBODY_ASKED.contains(&code)) {
             VaultError::NoPassphrase { key: key().to_owned() }
         } else if self.says("NO_SECKEY") {
-            no_key(path, recipients)
+            return None;
         } else {
             let last = self.words.lines().rfind(|line| !line.starts_with("[GNUPG:]"));
             VaultError::Gpg { path: path.to_owned(), why: last.unwrap_or("it did not say why").to_owned() }
-        }
+        })
     }
 }

@@ -70,6 +70,7 @@ pub struct Keyring {
     gnupg: Option<GnuPg>,
     passphrases: Box<dyn Passphrases>,
     unlocked: Mutex<HashMap<Fingerprint, Unlocked>>,
+    places: String,
 }
 
 /// What became of unlocking a key.
@@ -82,7 +83,14 @@ enum Unlocked {
 impl Keyring {
     /// A ring of these keys.
     pub fn new(files: Vec<KeyFile>, gnupg: Option<GnuPg>, passphrases: Box<dyn Passphrases>) -> Self {
-        Self { files, gnupg, passphrases, unlocked: Mutex::default() }
+        Self { files, gnupg, passphrases, unlocked: Mutex::default(), places: String::new() }
+    }
+
+    /// With a word on where its key files were looked for, for messages.
+    #[must_use]
+    pub fn looked_for_in(mut self, places: impl Into<String>) -> Self {
+        self.places = places.into();
+        self
     }
 
     /// A ring without keys: enough to list, and to encrypt.
@@ -128,9 +136,27 @@ impl Keyring {
             Some(gnupg) => {
                 let asking = |why| VaultError::Asking { key: "in GnuPG".to_owned(), why };
                 let given = self.passphrases.given().map_err(asking)?;
-                gnupg.decrypt(bytes, path, largest, prompting, given.as_ref(), &recipients)
+                let found = gnupg.decrypt(bytes, path, largest, prompting, given.as_ref())?;
+                found.ok_or_else(|| self.no_key(path, &recipients))
             }
-            None => Err(no_key(path, &recipients)),
+            None => Err(self.no_key(path, &recipients)),
+        }
+    }
+
+    fn no_key(&self, path: &Path, recipients: &[KeyHandle]) -> VaultError {
+        let recipients = recipients.iter().map(KeyHandle::to_hex).collect();
+        VaultError::NoKey { path: path.to_owned(), recipients, looked: self.looked() }
+    }
+
+    /// Which keys there are, and where they were looked for.
+    fn looked(&self) -> String {
+        let own: Vec<String> = self.files.iter().map(KeyFile::shown).collect();
+        let own = if own.is_empty() { "no key".to_owned() } else { own.join(", ") };
+        let place = if self.places.is_empty() { String::new() } else { format!(" in {}", self.places) };
+        match self.gnupg.as_ref().map(GnuPg::is_installed) {
+            None => format!("there is {own}{place}"),
+            Some(true) => format!("there is {own}{place}, and none of them in GnuPG"),
+            Some(false) => format!("there is {own}{place}, and GnuPG is not installed"),
         }
     }
 
@@ -143,7 +169,7 @@ impl Keyring {
         let prompting = Prompting::Never;
         let recipients = message::recipients(bytes, path)?;
         if !self.has_file_for(&recipients) {
-            return Err(no_key(path, &recipients));
+            return Err(self.no_key(path, &recipients));
         }
         message::decrypt(bytes, path, largest, &mut FromFiles { ring: self, prompting })
     }
@@ -210,10 +236,6 @@ impl Keyring {
         }
         Err(wrong())
     }
-}
-
-fn no_key(path: &Path, recipients: &[KeyHandle]) -> VaultError {
-    VaultError::NoKey { path: path.to_owned(), recipients: recipients.iter().map(KeyHandle::to_hex).collect() }
 }
 
 /// Opens messages with the key files of a ring.

@@ -1,6 +1,6 @@
 //! Whether a vault is as it should be, and who can read what.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sequoia_openpgp::KeyHandle;
 
@@ -102,8 +102,8 @@ impl Vault {
     /// Looks at everything.
     ///
     /// # Errors
-    /// When the folder cannot be listed, it is no vault, or passphrases may be asked for and one that
-    /// is needed is wrong or not given.
+    /// When the folder cannot be listed, it is no vault, a passphrase that is given is wrong, or
+    /// passphrases may be asked for and one that is needed is not given.
     pub fn check(&self, depth: Depth) -> Result<Report> {
         if !self.exists()? {
             return Err(VaultError::NoVault(self.path().to_owned()));
@@ -166,16 +166,30 @@ impl Vault {
     /// When there is no such secret, or it is damaged.
     pub fn readers(&self, name: &SecretName) -> Result<Vec<String>> {
         let handles = message::recipients(&self.encrypted(name)?, &self.file(name))?;
+        Ok(readers(&handles, &self.known()?))
+    }
+
+    /// Whom a message is encrypted to, with their names as far as they are known.
+    pub(super) fn known_readers(&self, bytes: &[u8], path: &Path) -> Result<Vec<String>> {
+        let known = self.known()?;
+        let named = |reader: String| {
+            let owner = known.iter().find(|one| one.fingerprint().to_hex() == reader);
+            let id = owner.and_then(|one| one.user_ids().into_iter().next());
+            id.map_or_else(|| reader.clone(), |id| format!("{reader} ({id})"))
+        };
+        Ok(readers(&message::recipients(bytes, path)?, &known).into_iter().map(named).collect())
+    }
+
+    /// The certificates of all recipients that are known.
+    fn known(&self) -> Result<Vec<Certificate>> {
         let lists = self.lists()?;
-        let known: Vec<Certificate> = lists
-            .iter()
-            .flat_map(|(_, list)| list.ids())
+        let ids = lists.iter().flat_map(|(_, list)| list.ids());
+        Ok(ids
             .filter_map(|id| match id {
                 RecipientId::Fingerprint(fingerprint) => self.certificate(&fingerprint).ok(),
                 RecipientId::Vague(_) => None,
             })
-            .collect();
-        Ok(readers(&handles, &known))
+            .collect())
     }
 
     fn check_entry(&self, name: SecretName, known: &[Certificate], depth: Depth) -> Result<EntryReport> {
@@ -194,12 +208,10 @@ impl Vault {
         if let Depth::Open(prompting) = depth {
             match self.stored(name, prompting) {
                 Ok(_) => report.opened = true,
-                // Who asks for all to be opened has to hear that they were not, though a key is here.
-                Err(error @ (VaultError::WrongPassphrase { .. } | VaultError::NoPassphrase { .. }))
-                    if prompting == Prompting::Allowed =>
-                {
-                    return Err(error);
-                }
+                // Who gives a passphrase has to hear that it does not fit; who asks for all to be opened,
+                // that they were not, though a key is here.
+                Err(error @ VaultError::WrongPassphrase { .. }) => return Err(error),
+                Err(error @ VaultError::NoPassphrase { .. }) if prompting == Prompting::Allowed => return Err(error),
                 Err(error) if error.is_locked() => {}
                 Err(error) => report.findings.push(Finding::Unreadable(error.to_string())),
             }

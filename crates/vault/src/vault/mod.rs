@@ -9,6 +9,7 @@ use crate::folder::{Folder, Found, PUBLIC_KEYS};
 use crate::recipients::FILE_NAME;
 use crate::{Certificate, Fingerprint, Keyring, Prompting, RecipientList, Result, Secret, SecretName};
 
+mod audience;
 pub(crate) mod check;
 mod people;
 pub(crate) mod reencrypt;
@@ -16,6 +17,9 @@ mod write;
 
 /// How many bytes a secret may have, unless said otherwise: 1 MiB.
 pub const DEFAULT_LARGEST: u64 = 1024 * 1024;
+
+/// What text is stored with besides.
+const LINE_END: u64 = 1;
 
 /// More than the armour and the keys of many recipients add to a secret.
 const OVERHEAD: u64 = 1024 * 1024;
@@ -164,13 +168,36 @@ impl Vault {
     /// # Errors
     /// When no key opens it, or it is damaged or too large.
     pub fn get_version(&self, name: &SecretName, bytes: &[u8]) -> Result<Secret> {
-        self.keys.decrypt(bytes, &self.file(name), self.largest, Prompting::Allowed).map(Secret::from_stored)
+        self.decrypt(name, bytes, Prompting::Allowed).map(Secret::from_stored)
     }
 
     /// What the file of a secret holds, decrypted.
     fn stored(&self, name: &SecretName, prompting: Prompting) -> Result<Secret> {
-        let bytes = self.encrypted(name)?;
-        self.keys.decrypt(&bytes, &self.file(name), self.largest, prompting)
+        self.decrypt(name, &self.encrypted(name)?, prompting)
+    }
+
+    fn decrypt(&self, name: &SecretName, bytes: &[u8], prompting: Prompting) -> Result<Secret> {
+        let found = self.keys.decrypt(bytes, &self.file(name), self.largest + LINE_END, prompting);
+        let stored = found.map_err(|error| match error {
+            VaultError::TooLarge { what, .. } => VaultError::TooLarge { what, largest: self.largest },
+            VaultError::Damaged { path, why, .. } => VaultError::Damaged { path, why, name: Some(name.clone()) },
+            VaultError::NoKey { path, recipients, looked } => {
+                let recipients = self.known_readers(bytes, &path).unwrap_or(recipients);
+                VaultError::NoKey { path, recipients, looked }
+            }
+            other => other,
+        })?;
+        self.fits(name, &stored)?;
+        Ok(stored)
+    }
+
+    /// Refuses what is larger than a secret may be; the line end that text is stored with counts not.
+    fn fits(&self, name: &SecretName, stored: &Secret) -> Result<()> {
+        let line_end = if stored.expose_text().is_some_and(|text| text.ends_with('\n')) { LINE_END } else { 0 };
+        if stored.len() as u64 > self.largest + line_end {
+            return Err(VaultError::TooLarge { what: format!("secret `{name}`"), largest: self.largest });
+        }
+        Ok(())
     }
 
     /// What the file of a secret holds.

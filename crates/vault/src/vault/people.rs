@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::audience::Lapse;
 use super::reencrypt::{NewList, Reencrypted, Which};
 use super::{PUBLIC_KEYS, Vault, public_key_file};
 use crate::error::VaultError;
@@ -12,25 +13,33 @@ use crate::{Certificate, Fingerprint, RecipientId, RecipientList, Result};
 impl Vault {
     /// Lets somebody in: encrypts the secrets of a folder (the whole vault: an empty path) to one
     /// more. A folder without a list of its own gets one, which starts from the one above. Doing it
-    /// again finishes what was stopped.
+    /// again finishes what was stopped. One who is in already brings a renewed key.
     ///
     /// # Errors
     /// When a secret cannot be re-encrypted: then nothing is changed.
     pub fn add_recipient(&self, folder: &Path, certificate: &Certificate) -> Result<Reencrypted> {
+        let certificate = &self.published(certificate)?;
         certificate.encryption_key()?;
         let lock = self.folder.lock()?;
         let (file, mut list) = self.list_of(folder)?;
+        // A renewed key helps, whoever else has lapsed.
+        let lapse = if list.contains(&certificate.fingerprint()) { Lapse::LeaveOut } else { Lapse::Refuse };
         list.add(&certificate.fingerprint());
+        let audience = self.audience(&list, &file, Some(certificate), lapse)?;
+        if lapse == Lapse::Refuse {
+            audience.whole()?;
+        }
         self.write_certificate(certificate, &lock)?;
         self.publish(&list, &lock)?;
-        let new = NewList { file: &file, list: &list, joining: Some(certificate) };
+        let new = NewList { file: &file, list: &list, joining: Some(certificate), lapse };
         let done = self.reencrypt(Which::Differing, Some(&new), None, &lock)?;
         self.write_list(&file, &list, &lock)?;
         Ok(done)
     }
 
     /// Takes somebody out. What they could read before stays known to them. Doing it again finishes
-    /// what was stopped.
+    /// what was stopped. Others that nothing can be encrypted to do not hinder it: they lose what has
+    /// to be encrypted anew, which [`Reencrypted::left_out`] tells, until they renew their keys.
     ///
     /// # Errors
     /// When they are no recipient, or the last one, or a secret cannot be re-encrypted: then nothing
@@ -45,7 +54,7 @@ impl Vault {
         if list.ids().next().is_none() {
             return Err(VaultError::LastRecipient(fingerprint.clone()));
         }
-        let new = NewList { file: &file, list: &list, joining: None };
+        let new = NewList { file: &file, list: &list, joining: None, lapse: Lapse::LeaveOut };
         let done = self.reencrypt(Which::Differing, Some(&new), None, &lock)?;
         self.write_list(&file, &list, &lock)?;
         if !self.is_listed(fingerprint)? && self.folder.at(&public_key_file(fingerprint))?.is_file() {
@@ -80,10 +89,24 @@ impl Vault {
         for id in list.ids() {
             let RecipientId::Fingerprint(fingerprint) = id else { continue };
             if !self.folder.at(&public_key_file(&fingerprint))?.is_file() {
-                self.write_certificate(&self.certificate(&fingerprint)?, lock)?;
+                match self.certificate(&fingerprint) {
+                    Ok(certificate) => self.write_certificate(&certificate, lock)?,
+                    // Whoever cannot do without it says so.
+                    Err(VaultError::NoCertificate(_)) => {}
+                    Err(other) => return Err(other),
+                }
             }
         }
         Ok(())
+    }
+
+    /// A certificate with what the vault has of it besides: its older subkeys tell who can read what.
+    fn published(&self, certificate: &Certificate) -> Result<Certificate> {
+        match self.certificate(&certificate.fingerprint()) {
+            Ok(known) => Ok(known.merged(certificate.clone())),
+            Err(VaultError::NoCertificate(_) | VaultError::NoCertificateIn { .. }) => Ok(certificate.clone()),
+            Err(other) => Err(other),
+        }
     }
 
     /// The list that is a folder's own, or will be.
@@ -96,14 +119,9 @@ impl Vault {
     /// # Errors
     /// When one cannot be read.
     pub fn lists(&self) -> Result<Vec<(PathBuf, RecipientList)>> {
-        let mut folders = vec![PathBuf::new()];
-        for found in self.folder.walk()? {
-            folders.extend(found.path.ancestors().skip(1).map(Path::to_owned));
-        }
-        folders.sort_unstable();
-        folders.dedup();
         let mut lists = Vec::new();
-        for folder in folders {
+        // Those without a secret too: the list is there before the first one is.
+        for folder in self.folder.folders()? {
             let file = folder.join(FILE_NAME);
             if let Some(text) = self.folder.text(&file)? {
                 lists.push((file, RecipientList::parse(&text)));

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::write::is_for_exactly;
+use super::audience::{Audience, Lapse};
 use super::{Vault, folder_of};
-use crate::error::VaultError;
+use crate::error::{Lapsed, VaultError};
 use crate::folder::{Lock, Staged};
-use crate::{Certificate, RecipientList, Result, SecretName, message};
+use crate::{Certificate, RecipientList, Result, SecretName};
 
 /// Which secrets were encrypted anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Reencrypted {
     pub names: Vec<SecretName>,
     /// How many were as they should be already.
     pub untouched: usize,
+    /// Recipients that nothing could be encrypted to: they cannot read what was encrypted anew.
+    pub left_out: Vec<Lapsed>,
 }
 
 /// Which secrets to encrypt anew.
@@ -38,11 +40,13 @@ pub(super) struct NewList<'a> {
     pub(super) list: &'a RecipientList,
     /// The certificate of one that is new.
     pub(super) joining: Option<&'a Certificate>,
+    /// What becomes of others that nothing can be encrypted to.
+    pub(super) lapse: Lapse,
 }
 
 /// Secrets of one list of recipients.
 struct Group {
-    recipients: Vec<Certificate>,
+    audience: Audience,
     names: Vec<SecretName>,
 }
 
@@ -67,6 +71,17 @@ impl Vault {
         self.reencrypt(Which::Differing, None, None, &lock)
     }
 
+    /// As [`Vault::repair`] for one list of recipients, without those that nothing can be encrypted
+    /// to: for taking away what somebody can read who is on no list any more.
+    ///
+    /// # Errors
+    /// When one cannot be decrypted or encrypted: then nothing is changed.
+    pub fn repair_without_lapsed(&self, file: &Path, list: &RecipientList) -> Result<Reencrypted> {
+        let lock = self.folder.lock()?;
+        let same = NewList { file, list, joining: None, lapse: Lapse::LeaveOut };
+        self.reencrypt(Which::Differing, Some(&same), None, &lock)
+    }
+
     pub(super) fn reencrypt(
         &self,
         which: Which,
@@ -74,13 +89,18 @@ impl Vault {
         threads: Option<NonZeroUsize>,
         _lock: &Lock,
     ) -> Result<Reencrypted> {
+        let lapse = new.map_or(Lapse::Refuse, |new| new.lapse);
         let groups = self.groups(new)?;
+        let left_out = lapsed_of(&groups);
+        if lapse == Lapse::Refuse && !left_out.is_empty() {
+            return Err(VaultError::Unusable(left_out));
+        }
         let all: usize = groups.iter().map(|group| group.names.len()).sum();
         let mut jobs = Vec::new();
         for group in &groups {
             for name in &group.names {
-                if which == Which::All || !self.is_current(name, &group.recipients)? {
-                    jobs.push((name, group.recipients.as_slice()));
+                if which == Which::All || !group.audience.is_served_by(self.handles(name)?)? {
+                    jobs.push((name, group.audience.usable.as_slice()));
                 }
             }
         }
@@ -88,7 +108,7 @@ impl Vault {
         self.commit(staged)?;
         let mut names: Vec<SecretName> = jobs.into_iter().map(|(name, _)| name.clone()).collect();
         names.sort_unstable();
-        Ok(Reencrypted { untouched: all - names.len(), names })
+        Ok(Reencrypted { untouched: all - names.len(), names, left_out })
     }
 
     /// The secrets by their lists of recipients. With a new list, only those it is for.
@@ -100,12 +120,12 @@ impl Vault {
                 group.names.push(name);
                 continue;
             }
-            let recipients = match new {
-                Some(new) if new.file == file => self.certificates_of_new(new)?,
+            let audience = match new {
+                Some(new) if new.file == file => self.audience(new.list, &file, new.joining, new.lapse)?,
                 Some(_) => continue,
-                None => self.certificates_of(&folder_of(&name))?,
+                None => self.audience(&self.recipients(&folder_of(&name))?.1, &file, None, Lapse::Refuse)?,
             };
-            groups.push((file, Group { recipients, names: vec![name] }));
+            groups.push((file, Group { audience, names: vec![name] }));
         }
         Ok(groups.into_iter().map(|(_, group)| group).collect())
     }
@@ -117,22 +137,6 @@ impl Vault {
         let scope = new.file.parent().unwrap_or(Path::new(""));
         let nearer = present.parent().is_some_and(|folder| folder.starts_with(scope) && folder != scope);
         Ok(if name.file().starts_with(scope) && !nearer { new.file.to_owned() } else { present })
-    }
-
-    fn certificates_of_new(&self, new: &NewList<'_>) -> Result<Vec<Certificate>> {
-        let found = new.list.fingerprints(&self.folder.root().join(new.file))?;
-        found
-            .iter()
-            .map(|fingerprint| match new.joining {
-                Some(joining) if joining.fingerprint() == *fingerprint => Ok(joining.clone()),
-                _ => self.certificate(fingerprint),
-            })
-            .collect()
-    }
-
-    fn is_current(&self, name: &SecretName, recipients: &[Certificate]) -> Result<bool> {
-        let handles = message::recipients(&self.encrypted(name)?, &self.file(name))?;
-        is_for_exactly(&handles, recipients)
     }
 
     /// Writes the new files of all of them beside the old ones.
@@ -162,6 +166,17 @@ impl Vault {
             Err(VaultError::Several(failed))
         }
     }
+}
+
+/// Those of all groups that nothing can be encrypted to, each once.
+fn lapsed_of(groups: &[Group]) -> Vec<Lapsed> {
+    let mut found: Vec<Lapsed> = Vec::new();
+    for lapsed in groups.iter().flat_map(|group| &group.audience.lapsed) {
+        if !found.iter().any(|known| known.who == lapsed.who) {
+            found.push(lapsed.clone());
+        }
+    }
+    found
 }
 
 fn put<T>(list: &Mutex<Vec<T>>, item: T) {

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use sequoia_openpgp::KeyHandle;
 
-use super::{OVERHEAD, Step, Vault, folder_of, public_key_file};
+use super::audience::Lapse;
+use super::{LINE_END, OVERHEAD, Step, Vault, folder_of, public_key_file};
 use crate::error::VaultError;
 use crate::folder::{Lock, Staged, sync};
 use crate::recipients::FILE_NAME;
@@ -29,10 +30,8 @@ impl Vault {
     /// refuses.
     pub fn set(&self, name: &SecretName, value: &Secret) -> Result<()> {
         let stored = value.to_stored();
-        if stored.len() as u64 > self.largest {
-            return Err(VaultError::TooLarge { what: format!("secret `{name}`"), largest: self.largest });
-        }
-        let recipients = self.certificates_of(&folder_of(name))?;
+        self.fits(name, &stored)?;
+        let recipients = self.everybody(&folder_of(name))?;
         let _lock = self.folder.lock()?;
         let staged = self.stage(name, &stored, &recipients)?;
         self.commit(vec![staged])
@@ -44,7 +43,7 @@ impl Vault {
     /// When it could not.
     pub fn writable(&self, name: &SecretName) -> Result<()> {
         self.folder.at(&name.file())?;
-        self.certificates_of(&folder_of(name))?.iter().try_for_each(|one| one.encryption_key().map(drop))
+        self.everybody(&folder_of(name)).map(drop)
     }
 
     /// Takes a secret away.
@@ -59,15 +58,10 @@ impl Vault {
         self.folder.remove(&name.file())
     }
 
-    /// The certificates of those that the secrets of a folder are encrypted to.
-    pub(super) fn certificates_of(&self, folder: &Path) -> Result<Vec<Certificate>> {
+    /// Those that the secrets of a folder are encrypted to, who all can be.
+    fn everybody(&self, folder: &Path) -> Result<Vec<Certificate>> {
         let (file, list) = self.recipients(folder)?;
-        self.certificates(&list, &file)
-    }
-
-    pub(super) fn certificates(&self, list: &RecipientList, file: &Path) -> Result<Vec<Certificate>> {
-        let found = list.fingerprints(&self.folder.root().join(file))?;
-        found.iter().map(|fingerprint| self.certificate(fingerprint)).collect()
+        self.audience(&list, &file, None, Lapse::Refuse)?.whole()
     }
 
     /// Encrypts what a file is to hold, writes it beside the old one, and reads it back.
@@ -107,7 +101,7 @@ impl Vault {
         if !is_for_exactly(&handles, recipients)? {
             return Err(failed("it is not encrypted to exactly the recipients".to_owned()));
         }
-        match self.keys.decrypt_with_files(&bytes, staged.target(), self.largest) {
+        match self.keys.decrypt_with_files(&bytes, staged.target(), self.largest + LINE_END) {
             Ok(back) if back == *stored => Ok(()),
             Ok(_) => Err(failed("it holds another value".to_owned())),
             Err(error) if error.is_locked() => Ok(()),
