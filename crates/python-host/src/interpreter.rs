@@ -22,6 +22,15 @@ pub(crate) struct Interpreter {
     part: Py<PyModule>,
 }
 
+/// The version of Python: `3.11.2`.
+pub(crate) fn version() -> String {
+    Python::initialize();
+    Python::attach(|py| {
+        let version = py.version_info();
+        format!("{}.{}.{}", version.major, version.minor, version.patch)
+    })
+}
+
 /// Why a call is interrupted.
 pub(crate) enum Interruption {
     /// Nobody wants it any more.

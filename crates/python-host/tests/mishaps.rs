@@ -319,3 +319,21 @@ fn what_resilmesh_says_wrong_is_told_or_refused() {
     let (status, ..) = bad.end();
     assert!(!status.success());
 }
+
+#[test]
+fn options_tell_the_versions() {
+    let run = |option: &str| {
+        let program = env!("CARGO_BIN_EXE_resilmesh-python-host");
+        std::process::Command::new(program).arg(option).output().expect("it starts")
+    };
+    let runtime = String::from_utf8(run("--runtime").stdout).expect("text");
+    let mut greeting = Bench::silent(&[]);
+    let FromHost::Hello { runtime: greeted, program, .. } = greeting.next() else { panic!("no greeting") };
+    assert_eq!(runtime.trim(), greeted);
+    if let Some(program) = program {
+        let said = std::process::Command::new(program).arg("--version").output().expect("it starts");
+        assert_eq!(String::from_utf8_lossy(&said.stdout).trim(), format!("Python {greeted}"));
+    }
+    assert_eq!(run("--version").stdout, format!("resilmesh-python-host {}\n", env!("CARGO_PKG_VERSION")).as_bytes());
+    assert!(!run("--nonsense").status.success());
+}
