@@ -2,10 +2,12 @@
 .PHONY: demo test bench install lint
 PREFIX ?= $(HOME)/.local
 CARGO ?= cargo
+# The command line, and the host of Python hooks beside it.
+PROGRAMS = -p resilmesh -p resilmesh-python-host
 
 demo: ## Build, bring the example mesh up, send it logs, show one at every hop, take it down (KEEP=1: leave it up)
 	@scripts/bootstrap build
-	$(CARGO) build --release --locked
+	$(CARGO) build --release --locked $(PROGRAMS)
 	@./target/release/resilmesh demo $(if $(filter 1,$(KEEP)),--keep)
 
 test: ## Everything CI checks: format, lints, all tests with real nats-server processes
@@ -18,10 +20,11 @@ lint:
 
 bench: ## Measure what docs/benchmarks.md states
 	@scripts/bootstrap test
-	$(CARGO) build --release --locked
+	$(CARGO) build --release --locked $(PROGRAMS)
 	@scripts/bench
 
 install: ## Build and install to PREFIX/bin (default: ~/.local/bin)
 	@scripts/bootstrap build
-	$(CARGO) build --release --locked
+	$(CARGO) build --release --locked $(PROGRAMS)
 	install -D -m 0755 target/release/resilmesh $(DESTDIR)$(PREFIX)/bin/resilmesh
+	install -D -m 0755 target/release/resilmesh-python-host $(DESTDIR)$(PREFIX)/bin/resilmesh-python-host

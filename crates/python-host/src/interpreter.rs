@@ -1,6 +1,6 @@
 //! The Python interpreter inside this program.
 
-use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{IntoRawFd as _, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,15 @@ pub(crate) struct Interpreter {
     version: String,
     program: Option<String>,
     part: Py<PyModule>,
+}
+
+/// The version of Python: `3.11.2`.
+pub(crate) fn version() -> String {
+    Python::initialize();
+    Python::attach(|py| {
+        let version = py.version_info();
+        format!("{}.{}.{}", version.major, version.minor, version.patch)
+    })
 }
 
 /// Why a call is interrupted.
@@ -43,7 +52,7 @@ pub(crate) fn start(host: &Arc<Host>, last_words: OwnedFd, private: Vec<RawFd>) 
         boot(py)?;
         let part = py.import("resilmesh_host")?;
         // The descriptor stays open as long as the process lives: Python writes on it when it dies.
-        let last_words = Box::leak(Box::new(last_words)).as_raw_fd();
+        let last_words = last_words.into_raw_fd();
         let (version, program) = part.call_method1("start", (last_words, private))?.extract()?;
         Ok(Interpreter { version, program, part: part.unbind() })
     })

@@ -37,10 +37,11 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Box<dyn std::error::Error>> {
-    if std::env::args_os().nth(1).is_some_and(|argument| argument == "--version") {
-        let text = format!("resilmesh-python-host {}\n", env!("CARGO_PKG_VERSION"));
-        std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes())?;
-        return Ok(());
+    match std::env::args().nth(1).as_deref() {
+        Some("--version") => return say(&format!("resilmesh-python-host {}", env!("CARGO_PKG_VERSION"))),
+        Some("--runtime") => return say(&interpreter::version()),
+        Some(other) => return Err(format!("it has no option `{other}`: resilmesh starts it without any").into()),
+        None => {}
     }
     let streams = streams::take()?;
     let host = Arc::new(session::Host::new(streams.outbox, streams.prints));
@@ -48,5 +49,11 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     host.outbox().send(&python.hello())?;
     prints::forward(&host)?;
     session::serve(&host, &python, streams.input)?;
+    Ok(())
+}
+
+/// Answers who asks for a version.
+fn say(text: &str) -> Result<(), Box<dyn std::error::Error>> {
+    std::io::Write::write_all(&mut std::io::stdout(), format!("{text}\n").as_bytes())?;
     Ok(())
 }

@@ -187,7 +187,7 @@ fn cancel(bench: &mut Bench, function: &str) -> (support::Outcome, Duration) {
 #[test]
 fn a_hook_can_be_cancelled() {
     let mut bench = bench(
-        "import asyncio\n\n\n@trigger()\ndef loops():\n    print('started')\n    try:\n        while True:\n            pass\n    finally:\n        print('cleaned up')\n\n\n@trigger()\ndef sleeps():\n    print('started')\n    time.sleep(1000)\n\n\n@trigger()\ndef asks(instance):\n    instance.get_secret('K', True)\n\n\n@trigger()\nasync def awaits():\n    print('started')\n    await asyncio.sleep(1000)\n\n\n@trigger()\ndef yields():\n    print('started')\n    while True:\n        time.sleep(0.001)\n        yield 1\n",
+        "import asyncio\n\n\n@trigger()\ndef loops():\n    try:\n        print('started')\n        while True:\n            pass\n    finally:\n        print('cleaned up')\n\n\n@trigger()\ndef sleeps():\n    print('started')\n    time.sleep(1000)\n\n\n@trigger()\ndef asks(instance):\n    instance.get_secret('K', True)\n\n\n@trigger()\nasync def awaits():\n    print('started')\n    await asyncio.sleep(1000)\n\n\n@trigger()\ndef yields():\n    print('started')\n    while True:\n        time.sleep(0.001)\n        yield 1\n",
     );
     for function in ["loops", "sleeps", "asks", "awaits", "yields"] {
         let (outcome, took) = cancel(&mut bench, function);
@@ -284,7 +284,7 @@ fn programs_of_a_hook_do_not_inherit_the_protocol() {
 #[test]
 fn the_end_of_input_ends_the_host() {
     let mut bench = bench(
-        "import atexit\n\n\n@trigger()\ndef waits():\n    atexit.register(lambda: open('exit.txt', 'w').write('done'))\n    print('started')\n    try:\n        time.sleep(1000)\n    finally:\n        open('cleaned.txt', 'w').write('yes')\n\n\n@trigger()\ndef stubborn():\n    print('started')\n    while True:\n        try:\n            time.sleep(1000)\n        except KeyboardInterrupt:\n            pass\n",
+        "import atexit\n\n\n@trigger()\ndef waits():\n    atexit.register(lambda: open('exit.txt', 'w').write('done'))\n    try:\n        print('started')\n        time.sleep(1000)\n    finally:\n        open('cleaned.txt', 'w').write('yes')\n\n\n@trigger()\ndef stubborn():\n    while True:\n        try:\n            print('started')\n            time.sleep(1000)\n        except KeyboardInterrupt:\n            pass\n",
     );
     for function in ["waits", "stubborn"] {
         let call = bench.call(HookKind::Trigger, &format!("p/setup.py:{function}"));
@@ -318,4 +318,22 @@ fn what_resilmesh_says_wrong_is_told_or_refused() {
     bad.send(&ToHost::Cancel { id: 1 });
     let (status, ..) = bad.end();
     assert!(!status.success());
+}
+
+#[test]
+fn options_tell_the_versions() {
+    let run = |option: &str| {
+        let program = env!("CARGO_BIN_EXE_resilmesh-python-host");
+        std::process::Command::new(program).arg(option).output().expect("it starts")
+    };
+    let runtime = String::from_utf8(run("--runtime").stdout).expect("text");
+    let mut greeting = Bench::silent(&[]);
+    let FromHost::Hello { runtime: greeted, program, .. } = greeting.next() else { panic!("no greeting") };
+    assert_eq!(runtime.trim(), greeted);
+    if let Some(program) = program {
+        let said = std::process::Command::new(program).arg("--version").output().expect("it starts");
+        assert_eq!(String::from_utf8_lossy(&said.stdout).trim(), format!("Python {greeted}"));
+    }
+    assert_eq!(run("--version").stdout, format!("resilmesh-python-host {}\n", env!("CARGO_PKG_VERSION")).as_bytes());
+    assert!(!run("--nonsense").status.success());
 }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from support import ProjectTest
 
+import resilmesh
 from resilmesh import _hooks, decorators, interaction, utils
 from resilmesh.ast import AST
 from resilmesh.git import Git
@@ -29,17 +30,24 @@ class Decorators(unittest.TestCase):
         )
         self.assertEqual(found.call(instance=4, plug=None), 5)
 
-    def test_parentheses_are_needed(self):
-        for decorator in (decorators.setup_consumer, decorators.setup, decorators.trigger, decorators.pull):
-            with self.assertRaisesRegex(TypeError, "parentheses"):
-                decorator(lambda: None)
+    def test_parentheses_may_be_left_out(self):
+        for name in ("setup_consumer", "setup", "trigger", "pull", "scaffold_trigger"):
+
+            @getattr(decorators, name)
+            def hook():
+                return name
+
+            self.assertEqual(hook(), name)
+            (found,) = [h for h in _hooks.registered(__name__) if h.func is hook]
+            self.assertEqual((found.topic, found.title, found.line), (None, "hook", hook.__code__.co_firstlineno))
 
     def test_all_of_them_are_there(self):
         roles = ("consumer", "producer", "trigger", "executor")
-        names = [f"{verb}_{role}" for verb in ("setup", "teardown", "scaffold") for role in roles]
-        names += ["setup", "teardown", "watch", "produce", "trigger", "execute", "publish", "pull"]
+        names = [f"{verb}_{role}" for verb in ("setup", "teardown", "check", "scaffold") for role in roles]
+        names += ["setup", "teardown", "check", "scaffold", "watch", "produce", "trigger", "execute", "publish", "pull"]
         for name in names:
             getattr(decorators, name)()(lambda: None)
+            self.assertIs(getattr(resilmesh, name), getattr(decorators, name))
             self.assertIn(name, decorators.__all__)
 
 

@@ -421,7 +421,13 @@ class Project(ProjectTest):
         self.assertEqual(list(model.watch("events", "lw1")), [1, 2])
         for event in model.watch("events", "lw1"):
             break
+        self.assertEqual(event, 1)
         self.assertEqual(list(model.watch("events", "lw1")), [1, 2])
+
+    def test_a_watch_may_come_at_once(self):
+        for whole in ("a\nb", ["a", "b"]):
+            self.answer(call_hook=whole)
+            self.assertEqual(list(model.watch("events", "lw1")), ["a", "b"])
 
     def test_a_program_that_dies_or_is_not_there(self):
         self.answer_fully(validate={"dies": True})

@@ -1,6 +1,7 @@
 //! Drives the real host as `resilmesh` does.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

@@ -4,4 +4,6 @@ The modules: `decorators` says what a function is called for; `model` has produc
 instances and plugs; `secrets`, `interaction`, `template`, `ast`, `git` and `utils` help.
 """
 
+from resilmesh.decorators import *  # noqa: F403
+
 __version__ = "0.1.0"

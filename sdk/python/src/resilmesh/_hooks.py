@@ -63,9 +63,9 @@ class Hook:
 _hooks: list[Hook] = []
 
 
-def register(func: Callable[..., Any], type: str, **match: Any) -> None:
-    """Called by a decorator, which is called by a module."""
-    module = sys._getframe(2)
+def register(func: Callable[..., Any], type: str, depth: int = 2, **match: Any) -> None:
+    """Called by a decorator, which is called by a module: that many calls up from here."""
+    module = sys._getframe(depth)
     original = _unwrapped(func)
     code = getattr(original, "__code__", None)
     inside = code is not None and code.co_filename == module.f_code.co_filename

@@ -52,8 +52,8 @@ def items(what: str, **details: Any) -> Iterator[Any]:
     for kind, value in _replies({"what": what, **details}):
         if kind == "item":
             yield value
-        elif isinstance(value, list):
-            yield from value
+        elif isinstance(value, (list, str)):
+            yield from value if isinstance(value, list) else value.splitlines()
 
 
 def say(level: str, text: str) -> None:

@@ -37,6 +37,7 @@ __all__ = [
     "produce",
     "publish",
     "pull",
+    "scaffold",
     "scaffold_consumer",
     "scaffold_executor",
     "scaffold_producer",
@@ -57,13 +58,15 @@ __all__ = [
 
 
 def _decorator(type: str, title: Any = None, **match: Any) -> Decorator:
-    if callable(title) or callable(match.get("topic")):
-        raise TypeError(f"write @{type}...() with parentheses: the decorator takes arguments")
-
     def decorate(func: F) -> F:
         register(func, type, title=title, **match)
         return func
 
+    for name, func in (("title", title), ("topic", match.get("topic"))):
+        if callable(func):
+            # The decorator was written without parentheses: this is its function.
+            register(func, type, depth=3, **{**match, "title": title, name: None})
+            return func  # type: ignore[no-any-return]
     return decorate
 
 
@@ -186,10 +189,11 @@ def check_consumer(
     format: str | None = None,
     keep_when_overloaded: bool = False,
     order: HookOrder | None = None,
+    owns_both: bool = False,
 ) -> Decorator:
     """Tells whether the consumer's end of a plug is as it was set up."""
     match = dict(topic=topic, mode=mode, format=format, order=order)
-    return _decorator("check", title, role="consumer", keep_when_overloaded=keep_when_overloaded, **match)
+    return _decorator("check", title, role="consumer", keep_when_overloaded=keep_when_overloaded, owns_both=owns_both, **match)
 
 
 def check_producer(
@@ -199,10 +203,11 @@ def check_producer(
     format: str | None = None,
     keep_when_overloaded: bool = False,
     order: HookOrder | None = None,
+    owns_both: bool = False,
 ) -> Decorator:
     """Tells whether the producer's end of a plug is as it was set up."""
     match = dict(topic=topic, mode=mode, format=format, order=order)
-    return _decorator("check", title, role="producer", keep_when_overloaded=keep_when_overloaded, **match)
+    return _decorator("check", title, role="producer", keep_when_overloaded=keep_when_overloaded, owns_both=owns_both, **match)
 
 
 def check_trigger(
@@ -212,10 +217,11 @@ def check_trigger(
     format: str | None = None,
     keep_when_overloaded: bool = False,
     order: HookOrder | None = None,
+    owns_both: bool = False,
 ) -> Decorator:
     """Tells whether the trigger's end of a plug is as it was set up."""
     match = dict(topic=topic, mode=mode, format=format, order=order)
-    return _decorator("check", title, role="trigger", keep_when_overloaded=keep_when_overloaded, **match)
+    return _decorator("check", title, role="trigger", keep_when_overloaded=keep_when_overloaded, owns_both=owns_both, **match)
 
 
 def check_executor(
@@ -225,10 +231,11 @@ def check_executor(
     format: str | None = None,
     keep_when_overloaded: bool = False,
     order: HookOrder | None = None,
+    owns_both: bool = False,
 ) -> Decorator:
     """Tells whether the executor's end of a plug is as it was set up."""
     match = dict(topic=topic, mode=mode, format=format, order=order)
-    return _decorator("check", title, role="executor", keep_when_overloaded=keep_when_overloaded, **match)
+    return _decorator("check", title, role="executor", keep_when_overloaded=keep_when_overloaded, owns_both=owns_both, **match)
 
 
 def scaffold_consumer(
@@ -292,10 +299,22 @@ def teardown(
 
 def check(
     title: str | None = None,
+    format: str | None = None,
     order: HookOrder | None = None,
+    owns_both: bool = False,
 ) -> Decorator:
     """Tells whether the integration's end of a plug is as it was set up."""
-    return _decorator("check", title, order=order)
+    return _decorator("check", title, format=format, order=order, owns_both=owns_both)
+
+
+def scaffold(
+    topic: str | None = None,
+    mode: Mode | None = None,
+    format: str | None = None,
+    order: HookOrder | None = None,
+) -> Decorator:
+    """Writes the first files of the integration."""
+    return _decorator("scaffold", topic=topic, mode=mode, format=format, order=order)
 
 
 def watch(
