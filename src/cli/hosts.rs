@@ -214,7 +214,7 @@ impl Commands for OwnCommands {
             return Err(failed("plugs are not brought up or taken down from within a hook".to_owned()));
         };
         let own = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
-        let mut child = tokio::process::Command::new(own)
+        let mut child = tokio::process::Command::new(&own)
             .arg("-C")
             .arg(&self.project)
             .args(&words)

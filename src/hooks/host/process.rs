@@ -70,6 +70,10 @@ impl Host {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         // Ctrl-C is ours: the host hears of it as a call that is no longer wanted. What hooks start ends with it.
         command.process_group(0);
+        if let Ok(own) = std::env::current_exe() {
+            // What a hook starts may use the package too.
+            command.env("RESILMESH", own);
+        }
         for name in WITHHELD {
             command.env_remove(name);
         }

@@ -21,9 +21,8 @@ pub(super) fn find() -> Result<PathBuf, HookError> {
     let on_path = std::env::var_os("PATH").unwrap_or_default();
     let candidates = beside.into_iter().chain(std::env::split_paths(&on_path).map(|folder| folder.join(NAME)));
     candidates.into_iter().find(|candidate| candidate.is_file()).ok_or_else(|| {
-        HookError::new(format!("`{NAME}`, which runs hooks in Python, is not installed")).hint(format!(
-            "it comes with resilmesh: put it beside it, or on PATH; $RESILMESH_PYTHON_HOST names another"
-        ))
+        HookError::new(format!("`{NAME}`, which runs hooks in Python, is not installed"))
+            .hint("it comes with resilmesh: put it beside it, or on PATH; $RESILMESH_PYTHON_HOST names another")
     })
 }
 
