@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use plan_support::{soapa, wanted};
-use resilmesh::hooks::{HookError, Outcome};
+use resilmesh::hooks::HookError;
 use resilmesh::plan::apply::{Ended, Events, Executor, Hooks, Progress, Report};
 use resilmesh::plan::desired::Desired;
-use resilmesh::plan::journal::{DoneSetup, Journal, PlugState, plug_states};
+use resilmesh::plan::journal::{DoneSetup, Journal, PlugState, Undo, plug_states};
 use resilmesh::plan::paths::StateFolder;
 use resilmesh::plan::reconcile::{Observed, down, up};
 use resilmesh::plan::step::{Plan, Setup};
@@ -46,9 +46,9 @@ impl Recorder {
         if self.call(call).await { Ok(()) } else { Err(RuntimeError::new(what)) }
     }
 
-    async fn hook(&self, call: String) -> Result<Outcome, HookError> {
+    async fn hook(&self, call: String) -> Result<Option<String>, HookError> {
         let what = format!("{call} went wrong");
-        if self.call(call).await { Ok(Outcome::Changed("made".into())) } else { Err(HookError::new(what)) }
+        if self.call(call).await { Ok(Some("made".to_owned())) } else { Err(HookError::new(what)) }
     }
 
     fn at(&self, call: &str) -> usize {
@@ -98,11 +98,15 @@ impl Runtime for Recorder {
 
 #[async_trait]
 impl Hooks for Recorder {
-    async fn setup(&self, setup: &Setup) -> Result<Outcome, HookError> {
+    async fn setup(&self, setup: &Setup) -> Result<Option<String>, HookError> {
         self.hook(format!("setup {}", setup.key)).await
     }
 
-    async fn teardown(&self, done: &DoneSetup) -> Result<Outcome, HookError> {
+    async fn undo(&self, undo: &Undo) -> Result<Option<String>, HookError> {
+        panic!("no plug of these meshes has teardown hooks in files: {undo:?}");
+    }
+
+    async fn teardown(&self, done: &DoneSetup) -> Result<Option<String>, HookError> {
         self.hook(format!("teardown {}", done.title)).await
     }
 }

@@ -46,10 +46,15 @@ fn note(seen: &mut Observed, action: &Action) {
             services.insert(instance, status);
         }
         Action::Setup(setup) => {
-            let done = DoneSetup { title: setup.title.clone(), digest: setup.digest.clone(), call: setup.call.clone() };
+            let done = DoneSetup {
+                title: setup.title.clone(),
+                digest: setup.digest.clone(),
+                call: setup.call.clone(),
+                hosted: setup.hosted.clone(),
+            };
             journal.setups.insert(setup.key.clone(), done);
         }
-        Action::PlugUp { plug, digest } => {
+        Action::PlugUp { plug, digest, .. } => {
             journal.plugs.insert(plug.to_string(), UpPlug { plug: plug.clone(), digest: digest.clone() });
         }
         _ => {}
