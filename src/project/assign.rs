@@ -59,13 +59,13 @@ pub fn parse(
     let documents =
         given.iter().filter_map(|one| if let Given::Document(entries) = one { Some(entries) } else { None });
     for (key, node) in documents.flatten() {
-        assigner.from_document(key, node);
+        assigner.take_document(key, node);
     }
     let mut arguments: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for one in given {
         match one {
             Given::Document(_) => {}
-            Given::Text { key, text } => assigner.from_text(key, text),
+            Given::Text { key, text } => assigner.take_text(key, text),
             Given::Argument(argument) => match argument.split_once('=') {
                 Some((key, value)) => arguments.entry(key).or_default().push(value),
                 None => assigner.found.push(Wrong {
@@ -101,7 +101,7 @@ struct Assigner<'a> {
 }
 
 impl Assigner<'_> {
-    fn from_document(&mut self, key: &str, node: &Node) {
+    fn take_document(&mut self, key: &str, node: &Node) {
         self.assign(key, |target| match target {
             Target::Setting(setting) if setting.secret => Err(secret(setting)),
             Target::Setting(setting) if node.value != Value::Null => setting::value(setting, node).map_err(wrong),
@@ -109,7 +109,7 @@ impl Assigner<'_> {
         });
     }
 
-    fn from_text(&mut self, key: &str, text: &str) {
+    fn take_text(&mut self, key: &str, text: &str) {
         self.assign(key, |target| {
             let Target::Setting(setting) = target else { return Ok(text.into()) };
             Self::of_file(setting, text)
