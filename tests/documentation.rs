@@ -66,3 +66,8 @@ fn the_commands_of_the_readme_run() {
 fn the_commands_of_the_tour_of_sharing_run() {
     runs("docs/sharing.md");
 }
+
+#[test]
+fn the_commands_of_the_tour_of_making_run() {
+    runs("docs/making.md");
+}

@@ -27,7 +27,11 @@ fn declared_and_compiled_in_hooks_agree() {
             let kind = format!("{:?}", hook.kind).to_lowercase();
             let mode = hook.mode.map(|mode| mode.word()).unwrap_or_default();
             let (topic, format) = (hook.topic.as_deref(), hook.format.as_deref());
-            declared.insert(format!("{name} {kind} {} {mode} {topic:?} {format:?} {}", hook.role.word(), hook.title));
+            declared.insert(format!(
+                "{name} {kind} {} {mode} {topic:?} {format:?} {}",
+                hook.role.expect("a role").word(),
+                hook.title
+            ));
         }
     }
     assert_eq!(compiled, declared);

@@ -6,6 +6,7 @@ use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 
 use super::Context;
 use super::failure::Failure;
+use super::show;
 use crate::project::catalogue;
 use crate::project::load::{self, ProjectFiles};
 use crate::project::locate;
@@ -85,6 +86,11 @@ pub(super) fn examples() -> ArgValueCompleter {
 /// Completes the templates of products.
 pub(super) fn templates() -> ArgValueCompleter {
     completer(|_| product::names().into_iter().map(str::to_owned).collect())
+}
+
+/// Completes whatever `show` can show.
+pub(super) fn anything() -> ArgValueCompleter {
+    completer(|files| files.as_ref().map(show::all_names).unwrap_or_default())
 }
 
 /// Completes the names of secrets.

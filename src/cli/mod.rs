@@ -42,6 +42,7 @@ pub mod publish;
 pub mod pull;
 pub mod relay;
 pub mod remove;
+pub mod rename;
 mod running;
 pub mod search;
 pub mod secret;
@@ -154,6 +155,7 @@ enum Command {
     #[command(hide = true)]
     Relay(relay::RelayArgs),
     Remove(remove::RemoveArgs),
+    Rename(rename::RenameArgs),
     Search(search::SearchArgs),
     #[command(subcommand)]
     Secret(secret::SecretCommand),
@@ -221,6 +223,7 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Pull(args) => pull::run(cx, &args),
         Command::Relay(args) => relay::run(cx, &args),
         Command::Remove(args) => remove::run(cx, args),
+        Command::Rename(args) => rename::run(cx, args),
         Command::Search(args) => search::run(cx, args),
         Command::Secret(command) => secret::run(cx, command),
         Command::Share(args) => share::run(cx, args),

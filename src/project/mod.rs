@@ -23,6 +23,7 @@ pub mod integration_file;
 pub mod load;
 pub mod locate;
 pub mod lock_file;
+pub mod moves;
 pub mod names;
 pub mod plug_file;
 pub mod position;

@@ -1,6 +1,7 @@
 //! `resilmesh list capabilities`.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use clap::Args;
 use serde::Serialize;
@@ -75,6 +76,16 @@ pub(super) fn run(cx: &Context, mut files: ProjectFiles, args: &CapabilitiesArgs
     };
     cx.ui.table(&["Product", "Topic", "Role", "Mode", "Format"], &rows.iter().map(cells).collect::<Vec<_>>());
     Ok(())
+}
+
+/// Meshroom's words: `TOPIC ROLE`, then mode and format in brackets if they are not the usual ones.
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.topic, self.role.word())?;
+        let pull = (self.mode == Mode::Pull).then_some("pull");
+        let more: Vec<&str> = pull.into_iter().chain(self.format.as_deref()).collect();
+        if more.is_empty() { Ok(()) } else { write!(f, " ({})", more.join(" ")) }
+    }
 }
 
 /// What a product can do; `*` stands for every topic.

@@ -13,7 +13,7 @@ use crate::project::load::ProjectFiles;
 use crate::project::position::Severity;
 use crate::project::project_file::FILE_NAME;
 
-mod capabilities;
+pub(super) mod capabilities;
 mod instances;
 mod integrations;
 mod plugs;

@@ -1,12 +1,11 @@
-//! `resilmesh show`: what an instance is, and how a program of one's own uses it.
+//! `resilmesh show INSTANCE`: what it is, and how a program of one's own uses it.
 
 use std::path::Path;
 
-use clap::Args;
 use serde_json::{Value, json};
 
-use super::Context;
-use super::failure::Failure;
+use crate::cli::Context;
+use crate::cli::failure::Failure;
 use crate::mesh::model::{Instance, Mesh, Plug};
 use crate::plan::journal::{self, Journal};
 use crate::plan::paths::StateFolder;
@@ -14,30 +13,16 @@ use crate::plan::ports::{self, Ports};
 use crate::plan::trouble::Trouble;
 use crate::project::names;
 
-/// Show an instance: its settings, plugs and ports
-#[derive(Debug, Args)]
-pub struct ShowArgs {
-    /// The instance
-    pub instance: String,
-    /// How it connects to the buses it is plugged to: URL, user, path of the password file
-    #[arg(long)]
-    pub credentials: bool,
-}
-
-/// Prints it.
+/// Prints an instance, or with what it connects to the buses that it is plugged to.
 ///
 /// # Errors
-/// When there is no such instance, or no credentials.
-pub fn run(cx: &Context, args: ShowArgs) -> Result<(), Failure> {
+/// When the project has mistakes, or it has no credentials.
+pub(super) fn run(cx: &Context, name: &str, with_credentials: bool) -> Result<(), Failure> {
     let (project, mesh) = cx.mesh()?;
-    let instance = mesh.instances.get(&args.instance).ok_or_else(|| {
-        let hint = names::suggest(&args.instance, mesh.instances.keys().map(String::as_str));
-        let failure = Failure::new(format!("there is no instance `{}`", args.instance));
-        hint.into_iter().fold(failure, Failure::hint)
-    })?;
+    let instance = mesh.instances.get(name).ok_or_else(|| Failure::new(format!("there is no instance `{name}`")))?;
     let state = StateFolder::of(&project);
     let ports = Ports::load(&state.ports()).map_err(|error| Trouble::io(&state.ports(), &error))?;
-    if args.credentials {
+    if with_credentials {
         return credentials(cx, &mesh, instance, &state, &ports);
     }
     let journal = Journal::load(&state.journal()).map_err(Trouble::from)?;
