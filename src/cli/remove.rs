@@ -6,6 +6,7 @@ use super::Context;
 use super::completion;
 use super::edit::{self, NewMistakes};
 use super::failure::Failure;
+use super::left_secrets::{self, Owner};
 use crate::project::change::Change;
 use crate::project::names;
 
@@ -20,6 +21,9 @@ pub struct RemoveArgs {
     /// Take out the plugs that lead to it as well
     #[arg(long)]
     pub cascade: bool,
+    /// Delete its secrets, and those of its plugs, from the vault as well
+    #[arg(long)]
+    pub purge: bool,
     /// Do it even if the project has mistakes then
     #[arg(long)]
     pub force: bool,
@@ -56,6 +60,10 @@ pub fn run(cx: &Context, args: RemoveArgs) -> Result<(), Failure> {
         ))
         .hint("`--cascade` takes them out as well"));
     }
+    let from_it = files.plugs.iter().filter(|plug| plug.id.source == args.instance && plug.source_product == product);
+    let mut owners: Vec<Owner> =
+        from_it.chain(leading_to_it.iter().copied()).map(|plug| Owner::Plug(plug.id.clone())).collect();
+    owners.push(Owner::Instance { product: product.clone(), name: args.instance.clone() });
     let mut changes: Vec<Change> = leading_to_it
         .into_iter()
         .map(|plug| Change::DeletePlug { product: plug.source_product.clone(), id: plug.id.clone() })
@@ -70,5 +78,5 @@ pub fn run(cx: &Context, args: RemoveArgs) -> Result<(), Failure> {
         cx.ui.warning(&message);
     }
     cx.ui.progress(format!("removed `{}`", args.instance));
-    Ok(())
+    left_secrets::settle(cx, &files, &owners, args.purge)
 }

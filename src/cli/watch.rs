@@ -101,7 +101,13 @@ fn watch_file(cx: &Context, running: &Running, hook: &FileHook, args: &WatchArgs
                         file_hooks::print(cx, &item);
                         left -= 1;
                     }
-                    None => break,
+                    // There is no more to show; why that is, the call may be yet to say.
+                    None => {
+                        if ended.is_none() {
+                            ended = Some((&mut call).await);
+                        }
+                        break;
+                    }
                 },
                 result = &mut call, if ended.is_none() => ended = Some(result),
             }

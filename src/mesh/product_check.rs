@@ -13,10 +13,7 @@ use crate::project::position::{Diagnostic, Mark, Position};
 pub fn check(product: &Product) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let environment = Environment::new();
-    let general = product.capabilities.iter().flat_map(|own| &own.renders);
-    let explicit = product.integrations.iter().flat_map(|own| own.renders.iter().flatten());
-    let files = product.service.iter().flat_map(|service| &service.files);
-    for render in general.chain(explicit).chain(files) {
+    for render in product.rendered() {
         check_render(product, render, &environment, &mut found);
     }
     for caution in &product.cautions {
@@ -25,8 +22,9 @@ pub fn check(product: &Product) -> Vec<Diagnostic> {
     for arg in product.service.iter().flat_map(|service| &service.embedded.args) {
         check_text("an argument", arg, &product.at, &environment, &mut found);
     }
+    // Hooks of a product that renders nothing may fill in its templates as they like.
     let base = product.at.file.parent().unwrap_or(Path::new("")).join("templates");
-    for (path, text) in &product.templates {
+    for (path, text) in product.templates.iter().filter(|_| product.rendered().next().is_some()) {
         if let Err(error) = environment.template_from_str(text) {
             let line = error.line().unwrap_or(1);
             let at = Position::new(base.join(path), Mark::new(line, 1));
@@ -34,6 +32,16 @@ pub fn check(product: &Product) -> Vec<Diagnostic> {
         }
     }
     found
+}
+
+impl Product {
+    /// All that is rendered from its templates: for plugs, and for its service.
+    pub fn rendered(&self) -> impl Iterator<Item = &Render> {
+        let general = self.capabilities.iter().flat_map(|own| &own.renders);
+        let explicit = self.integrations.iter().flat_map(|own| own.renders.iter().flatten());
+        let files = self.service.iter().flat_map(|service| &service.files);
+        general.chain(explicit).chain(files)
+    }
 }
 
 fn check_render(product: &Product, render: &Render, environment: &Environment<'_>, found: &mut Vec<Diagnostic>) {

@@ -129,7 +129,16 @@ pub fn load_product(source: &dyn Source, name: &str, shown: &Path, from: Product
         at.file = at.file.strip_prefix(&base).map_or_else(|_| at.file.clone(), |below| shown.join(below));
     }
     let product = folder.decode(name, shown, from, &mut loader.found);
+    forget_templates(&product, shown, &mut loader.found);
     (product, loader.found)
+}
+
+/// Templates of a product that renders none are of its hooks: they may be pictures, and of any size.
+fn forget_templates(product: &Product, base: &Path, found: &mut Vec<Diagnostic>) {
+    if product.rendered().next().is_none() {
+        let templates = base.join("templates");
+        found.retain(|found| found.at.as_ref().is_none_or(|at| !at.file.starts_with(&templates)));
+    }
 }
 
 struct Loader<'a> {
@@ -170,6 +179,7 @@ impl Loader<'_> {
             let mut folder = ProductFolder::default();
             self.product_files(&base, "", 0, &mut folder);
             let product = folder.decode(&name, &base, ProductSource::Project, &mut self.found);
+            forget_templates(&product, &base, &mut self.found);
             products.insert(name, product);
         }
         products

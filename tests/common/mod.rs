@@ -10,7 +10,11 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+mod background;
+pub mod python;
 pub mod terminal;
+
+pub use background::Background;
 
 /// A project in a folder of its own, gone after the test.
 pub struct TestProject {
@@ -51,6 +55,11 @@ impl TestProject {
     /// The project's folder.
     pub fn root(&self) -> PathBuf {
         self.place.path().join("mesh")
+    }
+
+    /// The folder that the program takes for the user's home; the project's lies in it.
+    pub fn home(&self) -> &Path {
+        self.place.path()
     }
 
     /// Puts a file into the project.
@@ -130,6 +139,27 @@ impl TestProject {
     pub fn must(&self, args: &[&str]) {
         let (code, out, err) = self.output(args);
         assert_eq!(code, 0, "resilmesh {}\n{out}{err}", args.join(" "));
+    }
+
+    /// Runs the program, which must succeed; what it prints.
+    pub fn prints(&self, args: &[&str]) -> String {
+        let (code, out, err) = self.output(args);
+        assert_eq!(code, 0, "resilmesh {}\n{out}{err}", args.join(" "));
+        out
+    }
+
+    /// Runs the program, which must succeed; what it says besides.
+    pub fn says(&self, args: &[&str]) -> String {
+        let (code, out, err) = self.output(args);
+        assert_eq!(code, 0, "resilmesh {}\n{out}{err}", args.join(" "));
+        err
+    }
+
+    /// Runs the program, which must fail; what it says.
+    pub fn fails(&self, args: &[&str]) -> String {
+        let (code, out, err) = self.output(args);
+        assert_eq!(code, 1, "resilmesh {}\n{out}{err}", args.join(" "));
+        err
     }
 
     /// Runs the program, which must fail and change nothing; what it does as one text.

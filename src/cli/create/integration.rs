@@ -1,5 +1,7 @@
 //! `resilmesh create integration`.
 
+use std::path::Path;
+
 use clap::Args;
 
 use super::write::{self, WriteArgs};
@@ -63,11 +65,21 @@ pub(super) fn run(cx: &Context, args: &IntegrationArgs) -> Result<(), Failure> {
     let mut draft = Draft::default();
     complement(cx, &files, args, &wanted, &mut draft)?;
     let text = integration::text(&args.product, &args.target, &wanted).map_err(Failure::new)?;
-    draft.put(path, text);
-    if write::write(cx, &files, &draft, WriteArgs { dry_run: args.dry_run, force: false })? {
-        created(cx, args, &wanted)?;
+    draft.put(path.clone(), text.clone());
+    if !write::write(cx, &files, &draft, WriteArgs { dry_run: args.dry_run, force: false })? {
+        return Ok(());
     }
-    Ok(())
+    created(cx, args, &wanted).map_err(|failure| not_scaffolded(failure, &files.root, &path, &text))
+}
+
+/// Makes it possible to run the scaffold hooks again: they are only called for an integration that is not there.
+fn not_scaffolded(failure: Failure, root: &Path, path: &Path, text: &str) -> Failure {
+    let file = root.join(path);
+    let untouched = std::fs::read_to_string(&file).is_ok_and(|now| now == text);
+    if untouched && std::fs::remove_file(&file).is_ok() {
+        return failure.hint(format!("`{}` is deleted again: the same command begins anew", path.display()));
+    }
+    failure.hint(format!("delete `{}` to have the hooks called again", path.display()))
 }
 
 /// Adds the capability to both products, where they lack it.

@@ -75,7 +75,7 @@ async fn hook(executor: &Executor<'_>, call: impl Future<Output = Result<Option<
     match timeout(executor.patience, call).await {
         Ok(said) => Ok(said?),
         Err(_) => {
-            let what = format!("no answer within {} s", executor.patience.as_secs());
+            let what = format!("no answer within {:?}", executor.patience);
             Err(StepError::new(what, "`--wait-timeout` lets it take longer".to_owned()))
         }
     }
