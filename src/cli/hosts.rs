@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::secret::{self, Opened};
 use super::ui::Ui;
 use crate::hooks::desk::{Commands, DeskOf, Person, ProjectDesk, Scope, Secrets};
-use crate::hooks::host::{Hosts, NESTING, Voice, nesting};
+use crate::hooks::host::{Hosts, Voice};
 use crate::hooks::packages::Environments;
 use crate::plan::paths::StateFolder;
 use crate::redact::Redactor;
@@ -222,7 +222,6 @@ impl Commands for OwnCommands {
         }
         let own = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
         let mut child = tokio::process::Command::new(&own)
-            .env(NESTING, nesting().map_err(|error| failed(error.what))?)
             .arg("-C")
             .arg(&self.project)
             .args(&words)

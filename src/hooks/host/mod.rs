@@ -4,7 +4,6 @@
 //! products share one, save those that need packages of their own: these have a host each. A host
 //! that dies fails the calls it had; the next call starts another.
 
-mod nesting;
 mod process;
 mod program;
 
@@ -19,7 +18,6 @@ use tokio::sync::{Mutex, mpsc};
 
 use self::process::Host;
 use super::HookError;
-pub use nesting::{NESTING, below as nesting};
 pub use program::{Interpreter, interpreter};
 
 /// How long a host may take to end a call that is no longer wanted, before it is killed.

@@ -17,7 +17,6 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::codec::{FramedRead, LinesCodec};
 
 use super::super::HookError;
-use super::nesting::{self, NESTING};
 use super::program::{self, WITHHELD};
 use super::{Desk, GRACE, Voice};
 
@@ -67,9 +66,7 @@ impl Host {
         voice: &Arc<dyn Voice>,
     ) -> Result<Arc<Self>, HookError> {
         let program = program::find()?;
-        let nesting = nesting::below()?;
         let mut command = Command::new(&program);
-        command.env(NESTING, nesting);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         // Ctrl-C is ours: the host hears of it as a call that is no longer wanted. What hooks start ends with it.
         command.process_group(0);

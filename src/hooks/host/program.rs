@@ -41,11 +41,9 @@ pub struct Interpreter {
 /// When the host is not there or does not start.
 pub async fn interpreter() -> Result<Interpreter, HookError> {
     let host = find()?;
-    // It greets with both, and ends since nobody wants anything of it.
-    let output = tokio::process::Command::new(&host).stdin(std::process::Stdio::null()).output().await;
+    let output = tokio::process::Command::new(&host).arg("--runtime").output().await;
     let said = output.map_err(|error| HookError::new(format!("`{}` cannot be started: {error}", host.display())))?;
-    let greeting = said.stdout.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    match serde_json::from_slice(greeting) {
+    match serde_json::from_slice(&said.stdout) {
         Ok(FromHost::Hello { runtime, program, .. }) => {
             let version = runtime.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
             let program = program.unwrap_or_else(|| format!("python{version}")).into();
