@@ -46,6 +46,9 @@ type Spoken = (Option<String>, Role, Option<Mode>, Option<String>);
 /// Everything that integrations without files depend on.
 type Abilities = (Vec<Spoken>, Vec<Spoken>);
 
+/// What is worked out already, by the kinds of both ends.
+type Known = HashMap<(usize, usize), Rc<[Way]>>;
+
 /// All integrations among some products.
 pub struct Landscape<'a> {
     products: Vec<&'a Product>,
@@ -55,7 +58,7 @@ pub struct Landscape<'a> {
     examples: Vec<&'a Product>,
     /// How many products there are of each kind.
     counts: Vec<usize>,
-    known: RefCell<HashMap<(usize, usize), Rc<[Way]>>>,
+    known: RefCell<Known>,
 }
 
 impl<'a> Landscape<'a> {

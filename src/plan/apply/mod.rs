@@ -158,13 +158,14 @@ impl fmt::Debug for Executor<'_> {
 impl Executor<'_> {
     /// Carries the plan out.
     pub async fn apply(&self, plan: &Plan, journal: Journal) -> Report {
-        let mut round = match Round::new(plan, journal, self.state) {
-            Ok(round) => round,
-            Err((journal, error)) => {
+        let appender = match Appender::open(&self.state.journal(), &journal) {
+            Ok(appender) => appender,
+            Err(error) => {
                 let ended = vec![Ended::Interrupted; plan.steps.len()];
                 return Report { ended, journal, journal_error: Some(error) };
             }
         };
+        let mut round = Round::new(plan, journal, appender);
         let mut running = FuturesUnordered::new();
         loop {
             while let Some(index) = round.next(self.stop.is_cancelled()) {
@@ -222,11 +223,7 @@ struct Round<'a> {
 }
 
 impl<'a> Round<'a> {
-    fn new(plan: &'a Plan, journal: Journal, state: &StateFolder) -> Result<Self, (Journal, JournalError)> {
-        let appender = match Appender::open(&state.journal(), &journal) {
-            Ok(appender) => appender,
-            Err(error) => return Err((journal, error)),
-        };
+    fn new(plan: &'a Plan, journal: Journal, appender: Appender) -> Self {
         let mut followers = vec![Vec::new(); plan.steps.len()];
         for (index, step) in plan.steps.iter().enumerate() {
             step.after.iter().for_each(|before| followers[*before].push(index));
@@ -244,7 +241,7 @@ impl<'a> Round<'a> {
             waits: Vec::new(),
         };
         (0..waits.len()).filter(|index| waits[*index] == 0).for_each(|index| round.make_ready(index));
-        Ok(Self { waits, ..round })
+        Self { waits, ..round }
     }
 
     fn make_ready(&mut self, index: usize) {
