@@ -213,11 +213,19 @@ impl Commands for OwnCommands {
         let Some((words, input)) = words(scope, request) else {
             return Err(failed("plugs are not brought up or taken down from within a hook".to_owned()));
         };
+        let depth = depth();
+        if depth >= DEEPEST {
+            return Err(failed(format!(
+                "a hook runs a command whose hooks run commands, {DEEPEST} deep: `resilmesh {}` is not run",
+                words.join(" ")
+            )));
+        }
         let own = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
         let mut child = tokio::process::Command::new(&own)
             .arg("-C")
             .arg(&self.project)
             .args(&words)
+            .env(DEPTH, (depth + 1).to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -237,6 +245,17 @@ impl Commands for OwnCommands {
         let text = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
         Ok(if text.is_empty() { Value::Null } else { Value::String(text) })
     }
+}
+
+/// Tells a command how many commands it is within that hooks run: a hook that runs the command that calls
+/// it must come to an end.
+const DEPTH: &str = "RESILMESH_DEPTH";
+
+/// How deep commands may be within each other.
+const DEEPEST: u32 = 4;
+
+fn depth() -> u32 {
+    std::env::var(DEPTH).ok().and_then(|depth| depth.parse().ok()).unwrap_or(0)
 }
 
 /// The command line for a request, and its standard input; none for what a hook may not do.
