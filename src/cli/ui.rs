@@ -216,7 +216,8 @@ impl Ui {
     /// # Errors
     /// When asking fails, in a few words.
     pub fn passphrase(&self, prompt: &str, again: Option<&str>) -> Result<Option<Secret>, String> {
-        let own = || if std::io::stderr().is_terminal() { session_terminal() } else { None };
+        // Within git, its own setting says whether anybody is asked.
+        let own = || if !self.asks_at_session && std::io::stderr().is_terminal() { session_terminal() } else { None };
         self.terminal().or_else(own).map(|terminal| ask_hidden(&terminal, prompt, again)).transpose()
     }
 

@@ -63,9 +63,14 @@ pub(super) fn run(cx: &Context, args: &IntegrationArgs) -> Result<(), Failure> {
     let mut draft = Draft::default();
     complement(cx, &files, args, &wanted, &mut draft)?;
     let text = integration::text(&args.product, &args.target, &wanted).map_err(Failure::new)?;
-    draft.put(path, text);
+    draft.put(path.clone(), text.clone());
     if write::write(cx, &files, &draft, WriteArgs { dry_run: args.dry_run, force: false })? {
-        created(cx, args, &wanted)?;
+        let scaffolded = created(cx, args, &wanted);
+        if scaffolded.is_err() && std::fs::read_to_string(files.root.join(&path)).is_ok_and(|now| now == text) {
+            // As it was, so that the hooks are called again the next time.
+            let _ = std::fs::remove_file(files.root.join(&path));
+        }
+        scaffolded?;
     }
     Ok(())
 }
@@ -105,7 +110,7 @@ fn can(product: &Product, wanted: &Wanted) -> bool {
 /// What follows once the integration is written: the scaffold hooks of the product, in their order.
 ///
 /// # Errors
-/// When one fails: the integration stays.
+/// When one fails.
 fn created(cx: &Context, args: &IntegrationArgs, wanted: &Wanted) -> Result<(), Failure> {
     cx.ui.progress(format!("made the integration of `{}` with `{}`: `{wanted}`", args.product, args.target));
     let files = cx.project()?;
