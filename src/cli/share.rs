@@ -14,6 +14,7 @@ use crate::git::trouble::Trouble;
 use crate::git::{changes, outgoing, parts, share};
 use crate::mesh::difference::{Difference, differences};
 use crate::project::names;
+use crate::trust::Gate;
 
 /// Commit the mesh and push it, once it has no mistakes and no secret stands in it in clear
 #[derive(Debug, Args)]
@@ -41,6 +42,10 @@ pub fn run(cx: &Context, args: ShareArgs) -> Result<(), Failure> {
         failure
     })?;
     warnings.iter().for_each(|warning| cx.ui.diagnostic(warning));
+    let broken: Vec<_> = Gate::open(&cx.project()?)?.subjects.into_iter().flat_map(|subject| subject.broken).collect();
+    if !broken.is_empty() {
+        return Err(Failure::new("nothing is shared: nobody could run these products").found(broken));
+    }
     let scanner = leaks::scanner(cx, &repository)?;
     leaks::refuse("nothing is committed or shared", outgoing::in_files(&repository, &scanner)?)?;
 

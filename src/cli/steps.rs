@@ -105,7 +105,12 @@ pub(super) fn verdict(plan: &Plan, report: &Report, command: &str) -> Result<(),
     failure.hints.extend(first.hint.clone());
     failure.trace = first.trace.clone();
     for (index, error) in failures {
+        // The lines of each stand under it.
+        if let Some(trace) = failure.trace.take() {
+            trace.lines.iter().for_each(|line| failure.message.push_str(&format!("\n  {line}")));
+        }
         failure.message.push_str(&format!("\n{}: {}", plan.steps[index], error.what));
+        failure.trace = error.trace.clone();
         failure.hints.extend(error.hint.clone());
     }
     if skipped > 0 {

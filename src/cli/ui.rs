@@ -1,5 +1,6 @@
 //! The only code that prints: data to standard output, all else to standard error.
 
+use std::borrow::Cow;
 use std::io::{ErrorKind, IsTerminal, Write};
 
 use dialoguer::console::Term;
@@ -61,6 +62,11 @@ impl Ui {
         let mut out = std::io::stdout().lock();
         let written = writeln!(out, "{}", text.as_ref()).and_then(|()| out.flush());
         drop(out);
+        self.printed(written);
+    }
+
+    /// What becomes of data that could not be written.
+    fn printed(&self, written: std::io::Result<()>) {
         let Err(error) = written else { return };
         // Nothing that a command does after its output depends on that being read.
         if error.kind() == ErrorKind::BrokenPipe {
@@ -72,10 +78,12 @@ impl Ui {
 
     /// Prints data as JSON, in one document.
     pub fn document(&self, value: &impl Serialize) {
-        match serde_json::to_string_pretty(value) {
-            Ok(text) => self.line(text),
-            Err(error) => self.warning(&format!("cannot be shown as JSON: {error}")),
-        }
+        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+        let written = serde_json::to_writer_pretty(&mut out, value).map_err(std::io::Error::from);
+        let written = written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
+        // Its lock is needed to say what went wrong.
+        drop(out);
+        self.printed(written);
     }
 
     /// Prints rows as aligned columns under their titles.
@@ -97,6 +105,18 @@ impl Ui {
         for row in rows {
             self.line(render(row));
         }
+    }
+
+    /// A table whose rows are printed as they come; `widths` are those of its columns, in characters.
+    pub fn streamed_table<const N: usize>(&self, titles: [&str; N], widths: [usize; N]) -> StreamedTable<N> {
+        let mut table = StreamedTable {
+            ui: self.clone(),
+            out: std::io::BufWriter::new(std::io::stdout()),
+            widths,
+            line: String::new(),
+        };
+        table.row(titles.map(Cow::from));
+        table
     }
 
     /// Says what is going on, on standard error.
@@ -196,7 +216,8 @@ impl Ui {
     /// # Errors
     /// When asking fails, in a few words.
     pub fn passphrase(&self, prompt: &str, again: Option<&str>) -> Result<Option<Secret>, String> {
-        let own = || if std::io::stderr().is_terminal() { session_terminal() } else { None };
+        // Within git, its own setting says whether anybody is asked.
+        let own = || if !self.asks_at_session && std::io::stderr().is_terminal() { session_terminal() } else { None };
         self.terminal().or_else(own).map(|terminal| ask_hidden(&terminal, prompt, again)).transpose()
     }
 
@@ -236,6 +257,37 @@ impl Ui {
     fn say(&self, text: &str) {
         // Nobody may be there to read it; the exit code still tells.
         let _ = writeln!(std::io::stderr().lock(), "{text}");
+    }
+}
+
+/// See [`Ui::streamed_table`].
+pub struct StreamedTable<const N: usize> {
+    ui: Ui,
+    out: std::io::BufWriter<std::io::Stdout>,
+    widths: [usize; N],
+    line: String,
+}
+
+impl<const N: usize> StreamedTable<N> {
+    /// Prints a row.
+    pub fn row(&mut self, cells: [Cow<'_, str>; N]) {
+        self.line.clear();
+        for (cell, width) in cells.iter().zip(self.widths) {
+            let cell = one_line(cell);
+            self.line.push_str(&cell);
+            let missing = (width + 2).saturating_sub(cell.chars().count());
+            self.line.extend(std::iter::repeat_n(' ', missing));
+        }
+        self.line.truncate(self.line.trim_end().len());
+        self.line.push('\n');
+        let written = self.out.write_all(self.line.as_bytes());
+        self.ui.printed(written);
+    }
+
+    /// Prints what is left.
+    pub fn finish(mut self) {
+        let written = self.out.flush();
+        self.ui.printed(written);
     }
 }
 

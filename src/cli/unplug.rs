@@ -108,7 +108,7 @@ fn forget<'a>(cx: &Context, files: &ProjectFiles, plugs: impl Iterator<Item = &'
         if journal.undo.contains_key(&id.to_string()) {
             let _lock = Lock::take(&state.lock(), "unplug").map_err(Trouble::from)?;
             journal = Journal::load(&state.journal()).map_err(Trouble::from)?;
-            journal.forget(id);
+            journal.without(id).into_iter().for_each(|change| journal.apply(change));
             journal.save(&state.journal()).map_err(Trouble::from)?;
         }
         if journal.plug_state(id) != PlugState::Down {

@@ -73,9 +73,8 @@ pub fn run(cx: &Context, args: WatchArgs) -> Result<(), Failure> {
                     None => return Ok(()),
                     Some(event) => cx.ui.line(event?.to_string()),
                 },
-                _ = tokio::signal::ctrl_c() => {
-                    return Err(Failure { kind: Kind::Interrupted, ..Failure::new("interrupted") });
-                }
+                // It is how one ends it.
+                _ = tokio::signal::ctrl_c() => return Ok(()),
             }
             left -= 1;
         }
@@ -117,6 +116,7 @@ fn watch_file(cx: &Context, running: &Running, hook: &FileHook, args: &WatchArgs
             None => Ok(()),
         }
     }))
+    .or_else(|failure| if failure.kind == Kind::Interrupted { Ok(()) } else { Err(failure) })
 }
 
 /// The hook to watch with. Of a plug, the end where its events can be seen: where they arrive, else

@@ -25,6 +25,9 @@ pub struct HostedHook {
     pub line: u32,
     /// It sets up both ends.
     pub owns_both: bool,
+    /// Its product has setup hooks for its own end.
+    #[serde(default)]
+    pub owns_self: bool,
 }
 
 /// What is handed to a hook besides what it is about.
@@ -49,6 +52,7 @@ impl HostedHook {
             function: function.clone(),
             line: *line,
             owns_both: hook.owns_both,
+            owns_self: !hook.owns_both && sets_up(product, hook),
         })
     }
 
@@ -79,10 +83,21 @@ impl HostedHook {
     fn integration(&self, project: &Path, call: &Call) -> Option<api::Integration> {
         let target = &call.peer.as_ref()?.product;
         let (topic, role, mode) = (call.topic.clone()?, call.role?, call.mode?);
-        let owns = documents::Owns { both: self.owns_both, own: self.kind == HookKind::Setup && !self.owns_both };
+        let owns = documents::Owns { both: self.owns_both, own: self.owns_self };
         let key = documents::IntegrationKey { product: &call.own.product, target, topic: &topic, role, mode };
         Some(documents::integration(&project.join(&self.folder), &key, call.format.clone(), owns))
     }
+}
+
+/// Whether a product has a setup hook for the part that another of its hooks is about.
+fn sets_up(product: &Product, hook: &DeclaredHook) -> bool {
+    let agree = |one: Option<&str>, other: Option<&str>| one.is_none() || other.is_none() || one == other;
+    let own = product.integrations.iter().flat_map(|integration| &integration.hooks);
+    let mut setups = product.hooks.iter().chain(own).filter(|other| other.kind == HookKind::Setup);
+    setups.any(|setup| {
+        (setup.role.is_none() || hook.role.is_none() || setup.role == hook.role)
+            && agree(setup.topic.as_deref(), hook.topic.as_deref())
+    })
 }
 
 /// Where the folder of a product is; built-in ones have none.

@@ -15,10 +15,10 @@ use super::topology;
 use super::{clashes, secrets};
 use crate::project::decode::Located;
 use crate::project::instance_file::InstanceFile;
-use crate::project::load::ProjectFiles;
+use crate::project::load::{self, ProjectFiles};
 use crate::project::names;
 use crate::project::plug_file::PlugFile;
-use crate::project::position::{Diagnostic, Position};
+use crate::project::position::{Diagnostic, Position, Severity};
 use crate::project::project_file;
 
 /// The mesh that the files mean, and what there is to warn of.
@@ -36,6 +36,7 @@ pub fn compile(files: &ProjectFiles) -> Result<(Mesh, Vec<Diagnostic>), Vec<Diag
     compiler.products();
     let plugs = compiler.plugs();
     let Compiler { instances, mut found, .. } = compiler;
+    spare_unused(files, &mut found);
     let used: BTreeSet<&str> = instances.values().map(|instance| instance.product.as_str()).collect();
     let products =
         used.iter().filter_map(|name| Some(((*name).to_owned(), files.products.get(*name)?.clone()))).collect();
@@ -47,6 +48,20 @@ pub fn compile(files: &ProjectFiles) -> Result<(Mesh, Vec<Diagnostic>), Vec<Diag
     found.sort();
     found.dedup();
     if found.iter().any(Diagnostic::is_error) { Err(found) } else { Ok((mesh, found)) }
+}
+
+/// What is wrong with a product of the project that nobody uses is no more than a warning.
+fn spare_unused(files: &ProjectFiles, found: &mut [Diagnostic]) {
+    let used: BTreeSet<&str> = files.instances.iter().map(|own| own.product.as_str()).collect();
+    let is_unused = |path: &Path| {
+        let mut parts = path.iter().filter_map(|part| part.to_str());
+        parts.next() == Some(load::PRODUCTS) && parts.next().is_some_and(|product| !used.contains(product))
+    };
+    // An instance that cannot be read may be of any product.
+    let sure = files.unreadable.is_empty();
+    for one in found.iter_mut().filter(|one| sure && one.at.as_ref().is_some_and(|at| is_unused(&at.file))) {
+        one.severity = Severity::Warning;
+    }
 }
 
 struct Compiler<'a> {

@@ -1,11 +1,17 @@
 //! How products can be connected: by files, and by what two of them can do.
+//!
+//! Products that can do the same are looked at once: what follows from two products' capabilities
+//! depends on nothing else. So the cost lies in the rows that are asked for, not in comparing every
+//! product with every other one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use serde::Serialize;
 
 use super::matching::{general, meets};
-use super::model::{Capability, HookKind, Mode, Product, Role};
+use super::model::{Capability, HookKind, Integration, Mode, Product, Role};
 
 /// An integration as listed; ordered as shown.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -14,6 +20,14 @@ pub struct Row {
     pub product: String,
     /// The product at the other end.
     pub target: String,
+    /// How it plays it.
+    #[serde(flatten)]
+    pub way: Way,
+}
+
+/// How a product plays its part towards another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Way {
     /// The topic; `*` for every topic.
     pub topic: String,
     /// The part.
@@ -26,35 +40,105 @@ pub struct Row {
     pub explicit: bool,
 }
 
-/// All integrations among the products that are at hand, each once, sorted.
-pub fn rows(products: &BTreeMap<String, Product>) -> BTreeSet<Row> {
-    let mut rows = BTreeSet::new();
-    for product in products.values() {
-        for target in products.values() {
-            between(product, target, &mut rows);
-        }
-    }
-    rows
+/// Topic, role, mode and format.
+type Spoken = (Option<String>, Role, Option<Mode>, Option<String>);
+
+/// Everything that integrations without files depend on.
+type Abilities = (Vec<Spoken>, Vec<Spoken>);
+
+/// What is worked out already, by the kinds of both ends.
+type Known = HashMap<(usize, usize), Rc<[Way]>>;
+
+/// All integrations among some products.
+pub struct Landscape<'a> {
+    products: Vec<&'a Product>,
+    /// For each product, the kind that it is of: those of a kind can do the same.
+    kinds: Vec<usize>,
+    /// One product of each kind.
+    examples: Vec<&'a Product>,
+    /// How many products there are of each kind.
+    counts: Vec<usize>,
+    known: RefCell<Known>,
 }
 
-/// The integrations of one product towards another, added to `rows`.
-pub fn between(product: &Product, target: &Product, rows: &mut BTreeSet<Row>) {
-    let row = |topic: &str, role, mode, format: Option<&str>, explicit| Row {
-        product: product.name.clone(),
-        target: target.name.clone(),
-        topic: topic.to_owned(),
-        role,
-        mode,
-        format: format.map(str::to_owned),
-        explicit,
-    };
-    let mut found = BTreeSet::new();
-    for own in product.integrations.iter().filter(|own| own.target == target.name) {
-        let topic = own.topic.as_deref().unwrap_or("*");
-        found.insert(row(topic, own.role, own.mode, own.format.as_deref(), true));
+impl<'a> Landscape<'a> {
+    /// Among these products.
+    pub fn new(products: impl IntoIterator<Item = &'a Product>) -> Self {
+        let products: Vec<&Product> = products.into_iter().collect();
+        let (mut numbers, mut examples): (BTreeMap<Abilities, usize>, Vec<&Product>) = Default::default();
+        let kinds: Vec<usize> = products
+            .iter()
+            .map(|product| {
+                *numbers.entry(abilities(product)).or_insert_with(|| {
+                    examples.push(product);
+                    examples.len() - 1
+                })
+            })
+            .collect();
+        let mut counts = vec![0; examples.len()];
+        kinds.iter().for_each(|kind| counts[*kind] += 1);
+        Self { products, kinds, examples, counts, known: RefCell::default() }
     }
+
+    /// Those of a product towards each other one, in order of products. Nothing but what is asked for
+    /// is worked out.
+    pub fn of(&self, index: usize) -> impl Iterator<Item = (&'a Product, Rc<[Way]>)> + '_ {
+        let explicit = self.products[index].integrations.is_empty();
+        self.products.iter().enumerate().map(move |(other, target)| {
+            let general = self.between_kinds(self.kinds[index], self.kinds[other]);
+            (*target, if explicit { general } else { with_files(self.products[index], target, general) })
+        })
+    }
+
+    /// The products, with their places.
+    pub fn products(&self) -> impl Iterator<Item = (usize, &'a Product)> + '_ {
+        self.products.iter().copied().enumerate()
+    }
+
+    /// How many integrations a product has.
+    pub fn count(&self, index: usize) -> usize {
+        let own = self.kinds[index];
+        if !self.products[index].integrations.is_empty() {
+            return self.of(index).map(|(_, ways)| ways.len()).sum();
+        }
+        (0..self.examples.len()).map(|kind| self.counts[kind] * self.between_kinds(own, kind).len()).sum()
+    }
+
+    fn between_kinds(&self, own: usize, other: usize) -> Rc<[Way]> {
+        if let Some(known) = self.known.borrow().get(&(own, other)) {
+            return Rc::clone(known);
+        }
+        let ways: Rc<[Way]> = generic(self.examples[own], self.examples[other]).into_iter().collect();
+        self.known.borrow_mut().insert((own, other), Rc::clone(&ways));
+        ways
+    }
+}
+
+/// The integrations of one product towards another.
+pub fn between(product: &Product, target: &Product) -> Vec<Way> {
+    with_files(product, target, generic(product, target).into_iter().collect()).to_vec()
+}
+
+fn abilities(product: &Product) -> Abilities {
+    let declared = product.capabilities.iter();
+    let declared = declared.map(|own| (own.topic.clone(), own.role, Some(own.mode), own.format.clone())).collect();
+    let setups = product.hooks.iter().filter(|hook| hook.kind == HookKind::Setup);
+    let setups = setups
+        .flat_map(|hook| {
+            let roles = hook.role.map_or(ROLES.to_vec(), |role| vec![role]);
+            roles.into_iter().map(|role| (hook.topic.clone(), role, hook.mode, hook.format.clone()))
+        })
+        .collect();
+    (declared, setups)
+}
+
+const ROLES: [Role; 4] = [Role::Consumer, Role::Producer, Role::Trigger, Role::Executor];
+
+/// What follows from what two products can do.
+fn generic(product: &Product, target: &Product) -> BTreeSet<Way> {
+    let mut found = BTreeSet::new();
     for topic in topics(product).union(&topics(target)) {
-        for role in [Role::Consumer, Role::Producer, Role::Trigger, Role::Executor] {
+        for role in ROLES {
             let theirs = general(target, role.counterpart(), topic);
             // What both say for every topic is listed as that.
             let named = |all: &[(Capability, bool)]| *topic == "*" || all.iter().any(|(_, named)| *named);
@@ -72,18 +156,33 @@ pub fn between(product: &Product, target: &Product, rows: &mut BTreeSet<Row>) {
                     .iter()
                     .any(|(their, _)| their.mode == own.mode && meets(their.format.as_deref(), own.format.as_deref()));
                 if pairs {
-                    found.insert(row(topic, own.role, own.mode, own.format.as_deref(), false));
+                    let topic = (*topic).to_owned();
+                    found.insert(Way { topic, role: own.role, mode: own.mode, format: own.format, explicit: false });
                 }
             }
         }
     }
-    // A file stands for the pair it refines.
-    let explicit: Vec<Row> = found.iter().filter(|row| row.explicit).cloned().collect();
-    found.retain(|row| {
-        row.explicit
-            || !explicit.iter().any(|file| (&file.topic, file.role, file.mode) == (&row.topic, row.role, row.mode))
+    found
+}
+
+/// With the files that a product has for the other one. A file stands for the pair that it refines.
+fn with_files(product: &Product, target: &Product, generic: Rc<[Way]>) -> Rc<[Way]> {
+    let explicit: Vec<&Integration> = product.integrations.iter().filter(|own| own.target == target.name).collect();
+    if explicit.is_empty() {
+        return generic;
+    }
+    let topic = |own: &Integration| own.topic.clone().unwrap_or_else(|| "*".to_owned());
+    let refined =
+        |way: &&Way| explicit.iter().any(|own| (&topic(own), own.role, own.mode) == (&way.topic, way.role, way.mode));
+    let files = explicit.iter().map(|own| Way {
+        topic: topic(own),
+        role: own.role,
+        mode: own.mode,
+        format: own.format.clone(),
+        explicit: true,
     });
-    rows.extend(found);
+    let all: BTreeSet<Way> = generic.iter().filter(|way| !refined(way)).cloned().chain(files).collect();
+    all.into_iter().collect()
 }
 
 /// The topics that a product names, and `*`.

@@ -8,6 +8,9 @@ use super::rings::{self, Edge};
 use crate::project::names;
 use crate::project::position::Diagnostic;
 
+/// How many plugs of a ring are named.
+const MOST_NAMED: usize = 9;
+
 /// Checks the mesh as a whole.
 pub(super) fn check(mesh: &Mesh, found: &mut Vec<Diagnostic>) {
     broker_topics(mesh, found);
@@ -76,7 +79,8 @@ fn outgoing_topics(mesh: &Mesh, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Events must not come round again: rings of brokers' topics and of the instances between them.
+/// Events must not come round again: rings of brokers' topics and of the services between them. What
+/// a tenant does with what it gets is not known: most give other events than they take.
 fn data_rings(mesh: &Mesh, found: &mut Vec<Diagnostic>) {
     let mut numbers: HashMap<(&str, Option<&str>), usize> = HashMap::new();
     let mut number = |instance, topic| {
@@ -84,8 +88,11 @@ fn data_rings(mesh: &Mesh, found: &mut Vec<Diagnostic>) {
         let topic = is_broker(mesh, instance).then_some(topic);
         *numbers.entry((instance, topic)).or_insert(next)
     };
+    let services: BTreeSet<&str> = mesh.services().map(|(instance, _)| instance.name.as_str()).collect();
+    let passes_on =
+        |plug: &Plug| [&plug.id.source, &plug.id.destination].iter().all(|end| services.contains(end.as_str()));
     let mut edges = Vec::new();
-    for (index, plug) in mesh.plugs.iter().enumerate() {
+    for (index, plug) in mesh.plugs.iter().enumerate().filter(|(_, plug)| passes_on(plug)) {
         let from = number(plug.id.source.as_str(), plug.id.topic.as_str());
         let to = number(plug.id.destination.as_str(), plug.id.topic.as_str());
         edges.push(Edge { from, to, plug: index });
@@ -123,7 +130,9 @@ fn waiting_rings(mesh: &Mesh, found: &mut Vec<Diagnostic>) {
 fn report(mesh: &Mesh, ring: &[usize], what: &str, hint: &str, found: &mut Vec<Diagnostic>) {
     let plugs: Vec<&Plug> = ring.iter().map(|index| &mesh.plugs[*index]).collect();
     let Some(first) = plugs.iter().min_by_key(|plug| &plug.id) else { return };
-    let names: Vec<String> = plugs.iter().map(|plug| format!("`{}`", plug.id)).collect();
-    let message = format!("{what}: {}", names.join(", "));
+    let names: Vec<String> = plugs.iter().take(MOST_NAMED).map(|plug| format!("`{}`", plug.id)).collect();
+    let more = plugs.len() - names.len();
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    let message = format!("{what}: {}{more}", names.join(", "));
     found.push(Diagnostic::error(first.at.clone(), message).with_hint(hint));
 }

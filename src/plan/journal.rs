@@ -1,7 +1,8 @@
 //! What `up` has done and `down` has to undo: `.resilmesh/journal.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -66,7 +67,7 @@ pub struct UpPlug {
 }
 
 /// The journal.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Journal {
     version: u32,
     /// Services, by instance.
@@ -88,6 +89,31 @@ pub struct Journal {
     /// Instances that have data on this machine.
     #[serde(default)]
     pub data: BTreeSet<String>,
+}
+
+/// A change of the journal. `None` takes out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// Of a service, by instance.
+    Service(String, Option<StartedService>),
+    /// Of the digest of rendered files, by instance.
+    Rendered(String, Option<String>),
+    /// Of a setup, by key.
+    Setup(String, Option<Box<DoneSetup>>),
+    /// Of a plug, by its text form.
+    Plug(String, Option<UpPlug>),
+    /// Of what takes a plug down again, by its text form.
+    Undo(String, Option<Undoing>),
+    /// An instance has data on this machine, or has none any more.
+    Data(String, bool),
+}
+
+fn put<T>(map: &mut BTreeMap<String, T>, key: String, value: Option<T>) {
+    match value {
+        Some(value) => drop(map.insert(key, value)),
+        None => drop(map.remove(&key)),
+    }
 }
 
 /// What names a setup: the instance whose hook it is, and the plug.
@@ -151,7 +177,11 @@ impl Journal {
     pub fn load(path: &Path) -> Result<Self, JournalError> {
         let text = match std::fs::read(path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let mut journal = Self::default();
+                replay(&mut journal, &changes_path(path))?;
+                return Ok(journal);
+            }
             Err(source) => return Err(JournalError::Io { path: path.to_owned(), source }),
         };
         let damaged =
@@ -161,32 +191,50 @@ impl Journal {
             Some(version) if version > u64::from(VERSION) => {
                 Err(JournalError::Newer { path: path.to_owned(), version })
             }
-            Some(_) => serde_json::from_value(value).map_err(damaged),
+            Some(_) => {
+                let mut journal = serde_json::from_value(value).map_err(damaged)?;
+                replay(&mut journal, &changes_path(path))?;
+                Ok(journal)
+            }
             None => Err(JournalError::Damaged { path: path.to_owned(), why: "it has no `version`".to_owned() }),
         }
     }
 
-    /// Writes the journal, whole or not at all.
+    /// Writes the journal, whole or not at all; the changes that were appended are part of it then.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), JournalError> {
-        let journal = Self { version: VERSION, ..self.clone() };
-        let text = serde_json::to_vec_pretty(&journal).map_err(io::Error::from);
+        let text = serde_json::to_vec_pretty(self).map_err(io::Error::from);
         text.and_then(|text| paths::write_file(path, &text))
+            .and_then(|()| remove_if_there(&changes_path(path)))
             .map_err(|source| JournalError::Io { path: path.to_owned(), source })
     }
 
-    /// Forgets a plug whose ends were set up by hooks in files: they are not called to take it down. Whether
-    /// there was something to forget.
-    pub fn forget(&mut self, plug: &PlugId) -> bool {
-        let name = plug.to_string();
-        let known = self.undo.remove(&name).is_some();
-        if known {
-            self.plugs.remove(&name);
-            self.setups.retain(|_, done| done.hosted.is_none() || done.call.plug.as_ref() != Some(plug));
+    /// Makes a change.
+    pub fn apply(&mut self, change: Change) {
+        match change {
+            Change::Service(instance, started) => put(&mut self.services, instance, started),
+            Change::Rendered(instance, digest) => put(&mut self.rendered, instance, digest),
+            Change::Setup(key, done) => put(&mut self.setups, key, done.map(|done| *done)),
+            Change::Plug(plug, up) => put(&mut self.plugs, plug, up),
+            Change::Undo(plug, undoing) => put(&mut self.undo, plug, undoing),
+            Change::Data(instance, true) => drop(self.data.insert(instance)),
+            Change::Data(instance, false) => drop(self.data.remove(&instance)),
         }
-        known
+    }
+
+    /// What forgets a plug whose ends were set up by hooks in files.
+    pub fn without(&self, plug: &PlugId) -> Vec<Change> {
+        let name = plug.to_string();
+        let Some(undoing) = self.undo.get(&name) else { return Vec::new() };
+        let setups = [&undoing.plug.source, &undoing.plug.destination].into_iter().flat_map(|instance| {
+            let first = setup_key(instance, plug);
+            let own = self.setups.range(first.clone()..).take_while(move |(key, _)| key.starts_with(&first));
+            own.filter(|(_, done)| done.hosted.is_some() && done.call.plug.as_ref() == Some(plug))
+        });
+        let setups = setups.map(|(key, _)| Change::Setup(key.clone(), None));
+        setups.chain([Change::Undo(name.clone(), None), Change::Plug(name, None)]).collect()
     }
 
     /// How far a plug is, in the mesh or not.
@@ -204,6 +252,100 @@ impl Journal {
     /// Whether there is nothing to take down but data.
     pub fn is_down(&self) -> bool {
         self.services.is_empty() && self.rendered.is_empty() && self.plugs.is_empty() && self.undo.is_empty()
+    }
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            services: BTreeMap::new(),
+            rendered: BTreeMap::new(),
+            setups: BTreeMap::new(),
+            plugs: BTreeMap::new(),
+            undo: BTreeMap::new(),
+            data: BTreeSet::new(),
+        }
+    }
+}
+
+/// Where changes are appended until the journal is written whole again.
+fn changes_path(journal: &Path) -> PathBuf {
+    journal.with_extension("changes")
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the changes that were appended. What was being written when the process was killed is no line:
+/// its step had not begun, or is done again.
+fn replay(journal: &mut Journal, path: &Path) -> Result<(), JournalError> {
+    let text = match std::fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(JournalError::Io { path: path.to_owned(), source }),
+    };
+    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    for (number, line) in text[..whole].split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
+        let change = serde_json::from_slice(line).map_err(|error| JournalError::Damaged {
+            path: path.to_owned(),
+            why: format!("line {}: {error}", number + 1),
+        })?;
+        journal.apply(change);
+    }
+    Ok(())
+}
+
+/// The journal while steps are carried out: each change is appended, so that the cost of a step does not
+/// grow with what is up.
+#[derive(Debug)]
+pub struct Appender {
+    path: PathBuf,
+    changes: std::fs::File,
+}
+
+impl Appender {
+    /// Begins to append to the journal at `path`, which is written whole before.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn open(path: &Path, journal: &Journal) -> Result<Self, JournalError> {
+        journal.save(path)?;
+        let appended = changes_path(path);
+        let opened = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&appended);
+        match opened {
+            Ok(changes) => Ok(Self { path: path.to_owned(), changes }),
+            Err(source) => Err(JournalError::Io { path: appended, source }),
+        }
+    }
+
+    /// Appends changes; the next to read the journal knows them, also if this process is killed.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn append(&mut self, changes: &[Change]) -> Result<(), JournalError> {
+        let mut lines = Vec::new();
+        for change in changes {
+            serde_json::to_writer(&mut lines, change).map_err(|error| self.failed(error.into()))?;
+            lines.push(b'\n');
+        }
+        self.changes.write_all(&lines).map_err(|error| self.failed(error))
+    }
+
+    /// Writes the journal whole.
+    ///
+    /// # Errors
+    /// When it cannot be written: what was appended stays.
+    pub fn finish(self, journal: &Journal) -> Result<(), JournalError> {
+        journal.save(&self.path)
+    }
+
+    fn failed(&self, source: io::Error) -> JournalError {
+        JournalError::Io { path: changes_path(&self.path), source }
     }
 }
 

@@ -32,6 +32,16 @@ impl Secret {
         Some(structured.unwrap_or_else(|| text.into()))
     }
 
+    /// The value as people and programs read it: JSON that stands for itself is without the line that says
+    /// so.
+    #[must_use]
+    pub fn as_read(&self) -> Self {
+        match self.expose_text().and_then(|text| text.strip_suffix(STRUCTURED)) {
+            Some(json) => Self::new(json),
+            None => self.clone(),
+        }
+    }
+
     /// The value itself. Keep what is made of it out of messages, logs, arguments and environments.
     pub fn expose(&self) -> &[u8] {
         &self.0

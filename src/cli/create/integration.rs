@@ -117,7 +117,7 @@ fn can(product: &Product, wanted: &Wanted) -> bool {
 /// What follows once the integration is written: the scaffold hooks of the product, in their order.
 ///
 /// # Errors
-/// When one fails: the integration stays.
+/// When one fails.
 fn created(cx: &Context, args: &IntegrationArgs, wanted: &Wanted) -> Result<(), Failure> {
     cx.ui.progress(format!("made the integration of `{}` with `{}`: `{wanted}`", args.product, args.target));
     let files = cx.project()?;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{cell, document, instances_of};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
-use crate::mesh::integrations::{self, Row};
+use crate::mesh::integrations::Landscape;
 use crate::mesh::model::{Capability, Mode, Product, ProductSource, Role};
 use crate::project::catalogue;
 use crate::project::load::ProjectFiles;
@@ -54,10 +54,9 @@ struct Offer<'a> {
 }
 
 pub(super) fn run(cx: &Context, mut files: ProjectFiles, args: ProductsArgs) -> Result<(), Failure> {
-    let mut counted: BTreeMap<String, usize> = BTreeMap::new();
-    for Row { product, .. } in integrations::rows(&files.products) {
-        *counted.entry(product).or_default() += 1;
-    }
+    let landscape = Landscape::new(files.products.values());
+    let counted: BTreeMap<String, usize> =
+        landscape.products().map(|(index, product)| (product.name.clone(), landscape.count(index))).collect();
     if args.all || files.root.join(FILE_NAME).is_file() {
         for name in catalogue::names() {
             files.need_product(name);

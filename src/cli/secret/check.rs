@@ -28,12 +28,20 @@ pub(super) fn run(cx: &Context, args: &CheckArgs) -> Result<(), Failure> {
     let opened = cx.secrets()?;
     note_meshroom(cx, &opened.project);
     let vault = &opened.vault;
+    if !vault.exists()? && opened.project.join(MESHROOM_FILE).is_file() {
+        return check_meshrooms(cx, &opened, args);
+    }
     let depth = Depth::Open(if args.open { Prompting::Allowed } else { Prompting::Never });
     let report = vault.check(depth)?;
     let (mut problems, mut warnings) = findings(&report);
     let of_mesh = needs(cx, vault, &beside(&opened, args)?)?;
     problems.extend(of_mesh.0);
     warnings.extend(of_mesh.1);
+    if vault.exists()? {
+        problems.extend(opened.unaccepted(cx)?.iter().map(|key| {
+            format!("recipient {0} is not accepted on this machine: `resilmesh secret recipients accept {0}` if you know whose it is, else `remove`", key.to_hex())
+        }));
+    }
     problems.extend(
         conflict::names(&opened.project)?
             .into_iter()
@@ -58,6 +66,24 @@ pub(super) fn run(cx: &Context, args: &CheckArgs) -> Result<(), Failure> {
     }
     let failure = Failure::new(format!("{} found in the vault", names::counted(problems.len(), "problem")));
     Err(advice(&report).into_iter().fold(failure, Failure::hint))
+}
+
+/// Checks what the mesh needs against Meshroom's vault, where there is no other.
+fn check_meshrooms(cx: &Context, opened: &Opened, args: &CheckArgs) -> Result<(), Failure> {
+    let beside = beside(opened, args)?;
+    let (problems, warnings) = needs(cx, &opened.vault, &beside)?;
+    if cx.ui.json {
+        cx.ui.document(&json!({"schema": 1, "entries": [], "keys": [], "problems": problems, "warnings": warnings}));
+    } else {
+        problems.iter().chain(&warnings).for_each(|found| cx.ui.line(found));
+    }
+    if let Beside::Names(names) = &beside {
+        cx.ui.progress(format!("{} in Meshroom's `{MESHROOM_FILE}`", names::counted(names.len(), "secret")));
+    }
+    match problems.len() {
+        0 => Ok(()),
+        count => Err(Failure::new(format!("{} found", names::counted(count, "problem")))),
+    }
 }
 
 /// What helps. Nothing is encrypted anew as long as one secret cannot be read.

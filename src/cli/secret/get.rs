@@ -31,12 +31,15 @@ pub(super) fn run(cx: &Context, args: &GetArgs) -> Result<(), Failure> {
         ));
     }
     if !cx.ui.json {
-        return cx.ui.value(&value).map_err(|error| Failure::new(format!("the value cannot be printed: {error}")));
+        return cx
+            .ui
+            .value(&value.as_read())
+            .map_err(|error| Failure::new(format!("the value cannot be printed: {error}")));
     }
-    let Some(text) = value.expose_text() else {
+    let Some(value) = value.to_json() else {
         return Err(Failure::new(format!("`{}` is no text, which JSON needs", args.name))
             .hint("without `--json` it is printed as it is"));
     };
-    cx.ui.document(&json!({"schema": 1, "name": args.name.as_str(), "value": text}));
+    cx.ui.document(&json!({"schema": 1, "name": args.name.as_str(), "value": value}));
     Ok(())
 }

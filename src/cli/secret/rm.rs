@@ -5,7 +5,7 @@ use clap::Args;
 use super::name;
 use crate::cli::failure::Failure;
 use crate::cli::{Context, completion};
-use crate::vault::{self, SecretName, VaultError};
+use crate::vault::{self, MESHROOM_FILE, SecretName, VaultError};
 
 /// Which secrets.
 #[derive(Debug, Args)]
@@ -33,6 +33,12 @@ pub(super) fn run(cx: &Context, args: &RmArgs) -> Result<(), Failure> {
     for name in &args.names {
         vault.remove(name)?;
         cx.ui.progress(format!("removed `{name}`"));
+    }
+    let project = cx.project_folder()?;
+    if project.join(MESHROOM_FILE).is_file() {
+        cx.ui.warning(&format!(
+            "Meshroom's `{MESHROOM_FILE}` is here too: what it holds is read from there; once all of it is imported, remove that file"
+        ));
     }
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! Integrations, from files and generic.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use resilmesh_hook_api::{Failure, HookKind, IntegrationName};
@@ -10,7 +9,7 @@ use super::super::documents::{self, IntegrationKey, Owns};
 use super::super::hosted;
 use super::{Answer, failure, not_written, plugs, products, to_value};
 use crate::mesh::hooks::{Part, in_force};
-use crate::mesh::integrations::{Row, between};
+use crate::mesh::integrations::{Landscape, Way, between};
 use crate::mesh::model::{Product, Role};
 use crate::project::load::{PRODUCTS, ProjectFiles};
 use crate::project::{names, write};
@@ -26,7 +25,7 @@ pub(super) struct Only {
 }
 
 impl Only {
-    fn has(&self, row: &Row) -> bool {
+    fn has(&self, row: &Way) -> bool {
         let fits = |said: &Option<String>, own: &str| said.as_ref().is_none_or(|said| said == own);
         fits(&self.topic, &row.topic)
             && fits(&self.role, row.role.word())
@@ -40,13 +39,16 @@ pub(super) fn list(mut files: ProjectFiles, only: &Only) -> Answer {
         files.need_product(name);
     }
     let is = |said: &Option<String>, own: &Product| said.as_ref().is_none_or(|said| *said == own.name);
-    let mut rows = BTreeSet::new();
-    for product in files.products.values().filter(|own| is(&only.product, own)) {
-        for target in files.products.values().filter(|own| is(&only.target_product, own)) {
-            between(product, target, &mut rows);
+    let landscape = Landscape::new(files.products.values());
+    let mut found = Vec::new();
+    for (index, product) in landscape.products().filter(|(_, own)| is(&only.product, own)) {
+        for (target, ways) in landscape.of(index).filter(|(own, _)| is(&only.target_product, own)) {
+            for way in ways.iter().filter(|way| only.has(way)) {
+                found.push(of_way(&files, &product.name, &target.name, way)?);
+            }
         }
     }
-    rows.iter().filter(|row| only.has(row)).map(|row| of_row(&files, row)).collect()
+    Ok(found.into())
 }
 
 pub(super) fn get(mut files: ProjectFiles, name: IntegrationName) -> Answer {
@@ -56,11 +58,10 @@ pub(super) fn get(mut files: ProjectFiles, name: IntegrationName) -> Answer {
     let (Some(own), Some(target)) = (files.products.get(&product), files.products.get(&target_product)) else {
         return Ok(Value::Null);
     };
-    let mut rows = BTreeSet::new();
-    between(own, target, &mut rows);
     let mode = mode.unwrap_or_else(|| "push".into());
-    let found = rows.iter().find(|row| row.topic == topic && row.role.word() == role && row.mode.word() == mode);
-    found.map_or(Ok(Value::Null), |row| of_row(&files, row))
+    let ways = between(own, target);
+    let found = ways.iter().find(|way| way.topic == topic && way.role.word() == role && way.mode.word() == mode);
+    found.map_or(Ok(Value::Null), |way| of_way(&files, &product, &target_product, way))
 }
 
 pub(super) fn save(project: &Path, name: &IntegrationName, mut document: Map<String, Value>) -> Answer {
@@ -98,15 +99,9 @@ pub(super) fn role(word: &str) -> Result<Role, Failure> {
         })
 }
 
-fn of_row(files: &ProjectFiles, row: &Row) -> Answer {
-    let key = IntegrationKey {
-        product: &row.product,
-        target: &row.target,
-        topic: &row.topic,
-        role: row.role,
-        mode: row.mode,
-    };
-    of_key(files, &key, row.format.clone())
+fn of_way(files: &ProjectFiles, product: &str, target: &str, way: &Way) -> Answer {
+    let key = IntegrationKey { product, target, topic: &way.topic, role: way.role, mode: way.mode };
+    of_key(files, &key, way.format.clone())
 }
 
 /// An integration of a product that is loaded.

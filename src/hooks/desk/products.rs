@@ -1,5 +1,6 @@
 //! Products and what they can do.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use resilmesh_hook_api::{Capability, Failure, Product as Document};
@@ -7,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::{documents, hosted};
 use super::{Answer, failure, integrations, not_written, plugs, to_value};
-use crate::mesh::integrations::{between, capabilities as known};
+use crate::mesh::integrations::{Landscape, between, capabilities as known};
 use crate::mesh::model::{Product, Role};
 use crate::project::load::{PRODUCTS, ProjectFiles};
 use crate::project::product_folder::DEFINITION;
@@ -18,24 +19,28 @@ pub(super) fn list(files: &ProjectFiles, tags: &[String], search: Option<&str>) 
         (tags.is_empty() || own.tags.iter().any(|tag| tags.contains(tag)))
             && search.is_none_or(|part| own.name.contains(part))
     });
-    wanted.map(|own| document(files, own)).collect()
+    let landscape = Landscape::new(files.products.values());
+    let places: BTreeMap<&str, usize> =
+        landscape.products().map(|(index, product)| (product.name.as_str(), index)).collect();
+    wanted
+        .map(|own| document(files, own, places.get(own.name.as_str()).map_or(0, |index| landscape.count(*index))))
+        .collect()
 }
 
 pub(super) fn get(mut files: ProjectFiles, name: &str) -> Answer {
     files.need_product(name);
-    files.products.get(name).map_or(Ok(Value::Null), |own| document(&files, own))
+    let count = |own| files.products.values().map(|target| between(own, target).len()).sum();
+    files.products.get(name).map_or(Ok(Value::Null), |own| document(&files, own, count(own)))
 }
 
-fn document(files: &ProjectFiles, product: &Product) -> Answer {
+fn document(files: &ProjectFiles, product: &Product, integrations: usize) -> Answer {
     let folder = hosted::folder(product).unwrap_or_else(|| Path::new(PRODUCTS).join(&product.name));
     let folder = files.root.join(folder);
-    let mut rows = std::collections::BTreeSet::new();
-    files.products.values().for_each(|target| between(product, target, &mut rows));
     to_value(&Document {
         name: product.name.clone(),
         path: folder.to_string_lossy().into_owned(),
         document: documents::read(&folder.join(DEFINITION)).unwrap_or_default(),
-        integrations: rows.len(),
+        integrations,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Secrets of instances and plugs, by the names that the vault knows them by.
 
-use resilmesh_hook_api::{Failure, SecretOwner};
+use resilmesh_hook_api::{Failure, InstanceName, PlugName, SecretOwner};
 use serde_json::Value;
 
 use super::{Answer, ProjectDesk, Scope, failure, instances, plugs};
@@ -38,7 +38,7 @@ impl ProjectDesk {
             )));
         }
         match owner {
-            SecretOwner::Free => Ok(key.to_owned()),
+            SecretOwner::Free => self.free(scope, key),
             SecretOwner::Instance(instance) => {
                 let known = instance.product.as_deref().or_else(|| scope.product_of(&instance.name));
                 match known {
@@ -57,6 +57,37 @@ impl ProjectDesk {
             }
         }
     }
+
+    /// A name that belongs to nobody. One that is an instance's or a plug's is its own way of asking for their
+    /// secrets.
+    fn free(&self, scope: &Scope, key: &str) -> Result<String, Failure> {
+        if !matches!(scope, Scope::Parties { .. }) {
+            return Ok(key.to_owned());
+        }
+        let files = self.files()?;
+        let instances = files.instances.iter().map(|own| {
+            let name = InstanceName { product: Some(own.product.clone()), name: own.name.clone() };
+            (name_of_instance(&own.product, &own.name, ""), SecretOwner::Instance(name))
+        });
+        let plugs = files.plugs.iter().map(|plug| {
+            let id = &plug.id;
+            let name = PlugName {
+                src_instance: id.source.clone(),
+                dst_instance: id.destination.clone(),
+                topic: id.topic.clone(),
+                mode: Some(id.mode.word().to_owned()),
+            };
+            (name_of_plug(id, ""), SecretOwner::Plug(name))
+        });
+        match instances.chain(plugs).find(|(prefix, owner)| key.starts_with(prefix.as_str()) && !scope.covers(owner)) {
+            Some((_, owner)) => Err(refused(&owner)),
+            None => Ok(key.to_owned()),
+        }
+    }
+}
+
+fn refused(owner: &SecretOwner) -> Failure {
+    failure(format!("the hook is not called for {}, so it does not get its secrets", words(owner)))
 }
 
 fn words(owner: &SecretOwner) -> String {

@@ -329,7 +329,11 @@ impl Reader {
             }
             FromHost::Done { call, value } => self.ended(call, Ok(value)),
             FromHost::Failed { call, error } => {
-                let error = HookError::from(error).map(|text| self.voice.clean(text));
+                let mut error = HookError::from(error).map(|text| self.voice.clean(text));
+                if let (Some(call), Some(trace)) = (self.call(call), &mut error.trace) {
+                    let own = |line: &String| format!("products/{}/{line}", call.hook.product);
+                    trace.lines = trace.lines.iter().map(own).collect();
+                }
                 self.ended(call, Err(error));
             }
         }

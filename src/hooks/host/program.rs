@@ -41,9 +41,11 @@ pub struct Interpreter {
 /// When the host is not there or does not start.
 pub async fn interpreter() -> Result<Interpreter, HookError> {
     let host = find()?;
-    let output = tokio::process::Command::new(&host).arg("--runtime").output().await;
-    let said = output.map_err(|error| HookError::new(format!("`{}` cannot be started: {error}", host.display())))?;
-    match serde_json::from_slice(&said.stdout) {
+    // Its first line says so; without input, it ends then.
+    let started = tokio::process::Command::new(&host).stdin(std::process::Stdio::null()).output().await;
+    let said = started.map_err(|error| HookError::new(format!("`{}` cannot be started: {error}", host.display())))?;
+    let first = said.stdout.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    match serde_json::from_slice(first) {
         Ok(FromHost::Hello { runtime, program, .. }) => {
             let version = runtime.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
             let program = program.unwrap_or_else(|| format!("python{version}")).into();

@@ -12,7 +12,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
-use super::journal::{DoneSetup, Journal, JournalError, Undo};
+use super::journal::{Appender, Change, DoneSetup, Journal, JournalError, Undo};
 use super::paths::StateFolder;
 use super::step::{Plan, Setup, Step};
 use crate::hooks::{HookError, Trace};
@@ -158,12 +158,19 @@ impl fmt::Debug for Executor<'_> {
 impl Executor<'_> {
     /// Carries the plan out.
     pub async fn apply(&self, plan: &Plan, journal: Journal) -> Report {
-        let mut round = Round::new(plan, journal);
+        let appender = match Appender::open(&self.state.journal(), &journal) {
+            Ok(appender) => appender,
+            Err(error) => {
+                let ended = vec![Ended::Interrupted; plan.steps.len()];
+                return Report { ended, journal, journal_error: Some(error) };
+            }
+        };
+        let mut round = Round::new(plan, journal, appender);
         let mut running = FuturesUnordered::new();
         loop {
             while let Some(index) = round.next(self.stop.is_cancelled()) {
                 let step = &plan.steps[index];
-                if round.note(self.state, |journal| notes::before(journal, &step.action)) {
+                if round.note(notes::before(&round.journal, &step.action)) {
                     self.events.step(plan, index, &Progress::Begun);
                     let since = Instant::now();
                     running.push(async move { (index, self.run(step).await, since.elapsed()) });
@@ -171,7 +178,7 @@ impl Executor<'_> {
             }
             let Some((index, ended, took)) = running.next().await else { break };
             if matches!(ended, Ended::Done(_)) {
-                round.note(self.state, |journal| notes::after(journal, &plan.steps[index].action));
+                round.note(notes::after(&round.journal, &plan.steps[index].action));
             }
             self.events.step(plan, index, &Progress::Ended(&ended, took));
             for skipped in round.end(index, ended) {
@@ -180,8 +187,7 @@ impl Executor<'_> {
                 }
             }
         }
-        let ended = round.ended.into_iter().map(|ended| ended.unwrap_or(Ended::Interrupted)).collect();
-        Report { ended, journal: round.journal, journal_error: round.journal_error }
+        round.finish()
     }
 
     async fn run(&self, step: &Step) -> Ended {
@@ -212,11 +218,12 @@ struct Round<'a> {
     /// A hook in a file is being called.
     hosted: Option<usize>,
     journal: Journal,
+    appender: Appender,
     journal_error: Option<JournalError>,
 }
 
 impl<'a> Round<'a> {
-    fn new(plan: &'a Plan, journal: Journal) -> Self {
+    fn new(plan: &'a Plan, journal: Journal, appender: Appender) -> Self {
         let mut followers = vec![Vec::new(); plan.steps.len()];
         for (index, step) in plan.steps.iter().enumerate() {
             step.after.iter().for_each(|before| followers[*before].push(index));
@@ -229,6 +236,7 @@ impl<'a> Round<'a> {
             ready: BTreeSet::new(),
             hosted: None,
             journal,
+            appender,
             journal_error: None,
             waits: Vec::new(),
         };
@@ -288,17 +296,28 @@ impl<'a> Round<'a> {
         skipped
     }
 
-    /// Changes the journal and writes it; whether that went well.
-    fn note(&mut self, state: &StateFolder, change: impl FnOnce(&mut Journal) -> bool) -> bool {
-        if !change(&mut self.journal) {
+    /// Changes the journal and appends that to it; whether that went well.
+    fn note(&mut self, changes: Vec<Change>) -> bool {
+        if changes.is_empty() {
             return true;
         }
-        match self.journal.save(&state.journal()) {
+        let appended = self.appender.append(&changes);
+        changes.into_iter().for_each(|change| self.journal.apply(change));
+        match appended {
             Ok(()) => true,
             Err(error) => {
                 self.journal_error.get_or_insert(error);
                 false
             }
         }
+    }
+
+    /// Writes the journal whole; what became of it all.
+    fn finish(mut self) -> Report {
+        if self.journal_error.is_none() {
+            self.journal_error = self.appender.finish(&self.journal).err();
+        }
+        let ended = self.ended.into_iter().map(|ended| ended.unwrap_or(Ended::Interrupted)).collect();
+        Report { ended, journal: self.journal, journal_error: self.journal_error }
     }
 }

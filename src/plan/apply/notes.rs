@@ -4,79 +4,76 @@
 use std::collections::BTreeSet;
 
 use crate::mesh::model::PlugId;
-use crate::plan::journal::{DoneSetup, Journal, StartedService, Undo, Undoing, UpPlug};
+use crate::plan::journal::{Change, DoneSetup, Journal, StartedService, Undo, Undoing, UpPlug};
 use crate::plan::step::{Action, Launch, Setup};
 
 /// A digest that no digest equals.
 const UNFINISHED: &str = "unfinished";
 
-/// Before the step; whether something changed.
-pub(super) fn before(journal: &mut Journal, action: &Action) -> bool {
+/// Before the step.
+pub(super) fn before(journal: &Journal, action: &Action) -> Vec<Change> {
     match action {
         Action::Start(launch) | Action::Restart(launch) => {
             let instance = launch.spec.instance.clone();
-            journal.data.insert(instance.clone());
-            journal.services.insert(instance, started(launch, UNFINISHED));
+            vec![Change::Data(instance.clone(), true), Change::Service(instance, Some(started(launch, UNFINISHED)))]
         }
         Action::Setup(setup) => {
-            journal.setups.insert(setup.key.clone(), done(setup, UNFINISHED));
-            if let (Some(_), Some(plug)) = (&setup.hosted, &setup.call.plug) {
-                journal.undo.entry(plug.to_string()).or_insert_with(|| undoing(plug, &setup.undo));
+            let mut changes = vec![Change::Setup(setup.key.clone(), Some(Box::new(done(setup, UNFINISHED))))];
+            if let (Some(_), Some(plug)) = (&setup.hosted, &setup.call.plug)
+                && !journal.undo.contains_key(&plug.to_string())
+            {
+                changes.push(Change::Undo(plug.to_string(), Some(undoing(plug, &setup.undo))));
             }
+            changes
         }
-        _ => return false,
+        _ => Vec::new(),
     }
-    true
 }
 
-/// After it was done; whether something changed.
-pub(super) fn after(journal: &mut Journal, action: &Action) -> bool {
+/// After it was done.
+pub(super) fn after(journal: &Journal, action: &Action) -> Vec<Change> {
     match action {
-        Action::Render { instance, digest, .. } => {
-            journal.rendered.insert(instance.clone(), digest.clone());
-        }
-        Action::RemoveFiles(instance) => {
-            journal.rendered.remove(instance);
-        }
+        Action::Render { instance, digest, .. } => vec![Change::Rendered(instance.clone(), Some(digest.clone()))],
+        Action::RemoveFiles(instance) => vec![Change::Rendered(instance.clone(), None)],
         Action::Start(launch) | Action::Restart(launch) | Action::Reload(launch) => {
-            journal.services.insert(launch.spec.instance.clone(), started(launch, &launch.identity));
+            vec![Change::Service(launch.spec.instance.clone(), Some(started(launch, &launch.identity)))]
         }
-        Action::Stop(instance) => {
-            journal.services.remove(instance);
-        }
-        Action::Setup(setup) => {
-            journal.setups.insert(setup.key.clone(), done(setup, &setup.digest));
-        }
-        Action::Teardown { key, .. } => {
-            journal.setups.remove(key);
-        }
+        Action::Stop(instance) => vec![Change::Service(instance.clone(), None)],
+        Action::Setup(setup) => vec![Change::Setup(setup.key.clone(), Some(Box::new(done(setup, &setup.digest))))],
+        Action::Teardown { key, .. } => vec![Change::Setup(key.clone(), None)],
         Action::Undo { plug, undo } => {
-            if let Some(undoing) = journal.undo.get_mut(&plug.to_string()) {
+            let left = journal.undo.get(&plug.to_string()).cloned().map(|mut undoing| {
                 undoing.hooks.retain(|other| other != undo.as_ref());
-            }
+                Change::Undo(plug.to_string(), Some(undoing))
+            });
+            left.into_iter().collect()
         }
         Action::PlugUp { plug, digest, undo } => {
-            note_undo(journal, plug, undo);
-            journal.plugs.insert(plug.to_string(), UpPlug { plug: plug.clone(), digest: digest.clone() });
+            let mut changes = note_undo(journal, plug, undo);
+            let up = UpPlug { plug: plug.clone(), digest: digest.clone() };
+            changes.push(Change::Plug(plug.to_string(), Some(up)));
+            changes
         }
         Action::PlugDown(plug) => {
-            journal.forget(plug);
-            journal.plugs.remove(&plug.to_string());
+            let mut changes = journal.without(plug);
+            changes.push(Change::Plug(plug.to_string(), None));
+            changes
         }
         Action::DeleteData(instance) => {
-            journal.data.remove(instance);
-            journal.setups.retain(|_, done| done.call.own.name != *instance);
+            let own = journal.setups.iter().filter(|(_, done)| done.call.own.name == *instance);
+            let gone = own.map(|(key, _)| Change::Setup(key.clone(), None));
+            gone.chain([Change::Data(instance.clone(), false)]).collect()
         }
-        Action::Ready(_) | Action::Finish => return false,
+        Action::Ready(_) | Action::Finish => Vec::new(),
     }
-    true
 }
 
 /// What there is now takes the place of what was known before.
-fn note_undo(journal: &mut Journal, plug: &PlugId, undo: &[Undo]) {
-    if !undo.is_empty() || journal.undo.contains_key(&plug.to_string()) {
-        journal.undo.insert(plug.to_string(), undoing(plug, undo));
-    }
+fn note_undo(journal: &Journal, plug: &PlugId, undo: &[Undo]) -> Vec<Change> {
+    let known = journal.undo.get(&plug.to_string());
+    let now = undoing(plug, undo);
+    let same = known.map_or(undo.is_empty(), |known| *known == now);
+    if same { Vec::new() } else { vec![Change::Undo(plug.to_string(), Some(now))] }
 }
 
 fn undoing(plug: &PlugId, undo: &[Undo]) -> Undoing {
