@@ -29,7 +29,7 @@ mod hosts;
 pub mod init;
 mod leaks;
 pub mod left_secrets;
-mod list;
+pub mod list;
 pub mod log;
 pub mod logs;
 mod open;
