@@ -28,7 +28,7 @@ pub mod hooks;
 mod hosts;
 pub mod init;
 mod leaks;
-pub mod left_secrets;
+mod left_secrets;
 pub mod list;
 pub mod log;
 pub mod logs;
