@@ -1,6 +1,6 @@
 //! How commands change a project: tried first, and made only if nothing new is wrong then.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use super::Context;
 use super::failure::Failure;
@@ -50,11 +50,12 @@ impl Context {
     }
 }
 
-/// What is found wrong after, and was not before; lines may have moved.
+/// What is found wrong after, and was not before, or was no more than a warning; lines may have moved.
 pub(super) fn new_findings(before: &ProjectFiles, after: &ProjectFiles) -> Vec<Diagnostic> {
     let key = |found: &Diagnostic| (found.at.as_ref().map(|at| at.file.clone()), found.message.clone());
-    let known: HashSet<_> = findings(before).iter().map(key).collect();
-    findings(after).into_iter().filter(|found| !known.contains(&key(found))).collect()
+    let known: HashMap<_, bool> = findings(before).iter().map(|found| (key(found), found.is_error())).collect();
+    let is_new = |found: &Diagnostic| known.get(&key(found)).is_none_or(|was_error| found.is_error() && !was_error);
+    findings(after).into_iter().filter(is_new).collect()
 }
 
 fn findings(files: &ProjectFiles) -> Vec<Diagnostic> {

@@ -18,6 +18,7 @@ use crate::hooks::desk::{Commands, DeskOf, Person, ProjectDesk, Scope, Secrets};
 use crate::hooks::host::{Hosts, Voice};
 use crate::hooks::packages::Environments;
 use crate::plan::paths::StateFolder;
+use crate::project::printable::printable;
 use crate::redact::Redactor;
 use crate::vault::{Secret, SecretName, VaultError};
 
@@ -97,12 +98,13 @@ struct Speaker {
 
 impl Voice for Speaker {
     fn clean(&self, text: &str) -> String {
-        self.known.clean(text)
+        printable(&self.known.clean(text))
     }
 
     fn line(&self, _hook: Option<&HookRef>, level: Level, text: &str) {
+        // Ends of lines as on other systems are no words.
         let text = self.known.clean(text);
-        for line in text.lines().map(crate::project::printable::printable) {
+        for line in text.lines().map(printable) {
             match level {
                 Level::Error | Level::Warning => self.ui.note(&format!("  {line}")),
                 _ => self.ui.progress(format!("  {line}")),

@@ -13,7 +13,7 @@ use super::product_check;
 use super::settings::{self, Declared};
 use super::topology;
 use super::{clashes, secrets};
-use crate::project::decode::Located;
+use crate::project::decode::{Located, UnknownKeys};
 use crate::project::instance_file::InstanceFile;
 use crate::project::load::{self, ProjectFiles};
 use crate::project::names;
@@ -140,7 +140,7 @@ impl<'a> Compiler<'a> {
         let declared = Declared {
             settings: &declared,
             by: format!("product `{}`", product.name),
-            closed: settings::is_closed(product),
+            undeclared: if settings::is_closed(product) { UnknownKeys::Refuse } else { UnknownKeys::Warn },
         };
         let settings = settings::resolve(&declared, &written.settings, &at.file, &mut self.found);
         let instance = Instance {
@@ -204,10 +204,12 @@ impl<'a> Compiler<'a> {
         };
         let explicit = [&choice.source, &choice.destination].map(|side| side.explicit);
         let declared: Vec<&Setting> = explicit.into_iter().flatten().flat_map(|own| &own.settings).collect();
+        let closed = settings::is_closed(source) && settings::is_closed(destination);
         let declared = Declared {
             settings: &declared,
             by: format!("plug `{}`", written.id),
-            closed: settings::is_closed(source) && settings::is_closed(destination),
+            // Meshroom's hooks keep values of their own there.
+            undeclared: if closed { UnknownKeys::Refuse } else { UnknownKeys::WarnIfClose },
         };
         let settings = settings::resolve(&declared, &written.settings, &written.at.file, &mut self.found);
         let owner = match choice.ownership {

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::model::{Product, ProductSource, Setting};
-use crate::project::decode::Located;
+use crate::project::decode::{Located, UnknownKeys};
 use crate::project::names;
 use crate::project::position::{Diagnostic, Mark, Position};
 use crate::project::setting;
@@ -16,8 +16,8 @@ use crate::project::yaml::Node;
 pub(super) struct Declared<'a> {
     pub(super) settings: &'a [&'a Setting],
     pub(super) by: String,
-    /// Undeclared settings are mistakes. Meshroom's hooks may keep values of their own there.
-    pub(super) closed: bool,
+    /// What to make of undeclared settings.
+    pub(super) undeclared: UnknownKeys,
 }
 
 /// A product in Meshroom's style may keep undeclared settings; ours may not.
@@ -50,9 +50,13 @@ pub(super) fn resolve(
             },
             None => {
                 let message = format!("{} has no setting `{name}`", declared.by);
-                let unknown =
-                    if declared.closed { Diagnostic::error(at, message) } else { Diagnostic::warning(at, message) };
-                found.push(unknown.with_hint_if(names::suggest(name, known.keys().copied())));
+                let unknown = match declared.undeclared {
+                    UnknownKeys::Refuse => Some(Diagnostic::error(at, message)),
+                    UnknownKeys::WarnIfClose if !known.keys().any(|own| names::is_slip(name, own)) => None,
+                    _ => Some(Diagnostic::warning(at, message)),
+                };
+                let hint = || names::suggest(name, known.keys().copied());
+                found.extend(unknown.map(|unknown| unknown.with_hint_if(hint())));
                 resolved.insert(name.clone(), given.value.to_json());
             }
         }

@@ -83,13 +83,17 @@ impl Desired {
     /// Adds plugs with their setups.
     fn plugs<'a>(&mut self, mesh: &Mesh, ports: &Ports, plugs: impl IntoIterator<Item = &'a Plug>) {
         for plug in plugs {
-            self.plugs.insert(plug.id.clone(), digest_of(&(&plug.format, &plug.settings)));
             let undo = undo(mesh, ports, plug);
+            let mut by_files = false;
             for end in [plug.passive(), plug.active()] {
                 let found = setups(mesh, ports, plug, end, &undo);
+                by_files |= found.iter().any(|(_, found)| found.setup.hosted.is_some());
                 self.of_plug.entry(plug.id.clone()).or_default().extend(found.iter().map(|(key, _)| key.clone()));
                 self.setups.extend(found);
             }
+            // Hooks in files keep there what they made: that is no change of what is declared.
+            let settings = (!by_files).then_some(&plug.settings);
+            self.plugs.insert(plug.id.clone(), digest_of(&(&plug.format, settings)));
             if !undo.is_empty() {
                 self.undo.insert(plug.id.clone(), undo);
             }

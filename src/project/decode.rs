@@ -187,7 +187,9 @@ impl<'n> Fields<'n> {
             let near = names::closest(&key.text, self.known.iter().copied());
             let message = format!("{} has no key `{}`", self.what, key.text);
             let found = match (unknown, near) {
-                (UnknownKeys::WarnIfClose, None) => continue,
+                (UnknownKeys::WarnIfClose, near) if near.is_none_or(|near| !names::is_slip(&key.text, near)) => {
+                    continue;
+                }
                 (UnknownKeys::Refuse, _) => report.error(key.at, message),
                 _ => report.warning(key.at, format!("{message}; it is kept")),
             };

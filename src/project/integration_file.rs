@@ -64,6 +64,7 @@ pub fn decode(
     integration.documentation_url = fields.text("documentation_url", report).map(|text| text.value);
     // Said by the path; Meshroom writes them too.
     fields.tolerate(&["product", "target_product", "topic", "role", "mode", "is_generic", "owns_self"]);
-    fields.finish(UnknownKeys::Warn, report);
+    // Hooks may keep there what they like.
+    fields.finish(UnknownKeys::WarnIfClose, report);
     integration
 }

@@ -76,16 +76,28 @@ pub fn python(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
 }
 
+/// Whether `name` is `known` with a slip of the finger.
+pub fn is_slip(name: &str, known: &str) -> bool {
+    slips(&name.to_lowercase(), known).is_some()
+}
+
+/// How many slips of the finger `folded` is away from a candidate, if that is not too far.
+fn slips(folded: &str, candidate: &str) -> Option<usize> {
+    let distance = strsim::damerau_levenshtein(folded, &candidate.to_lowercase());
+    let most = candidate.chars().count().max(folded.chars().count()).div_ceil(3);
+    (distance <= most).then_some(distance)
+}
+
 /// The known name that `name` most likely meant, if one is near.
 pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = name.to_lowercase();
     known
         .into_iter()
         .filter_map(|candidate| {
-            let distance = strsim::damerau_levenshtein(&folded, &candidate.to_lowercase());
-            let most = candidate.chars().count().max(folded.chars().count()).div_ceil(3);
             let part = folded.len() >= 3 && (candidate.contains(&folded) || folded.contains(candidate));
-            (distance <= most || part).then_some((distance, candidate))
+            let distance = || strsim::damerau_levenshtein(&folded, &candidate.to_lowercase());
+            let near = slips(&folded, candidate).or_else(|| part.then(distance));
+            near.map(|distance| (distance, candidate))
         })
         .min()
         .map(|(_, candidate)| candidate)

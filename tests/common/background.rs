@@ -3,6 +3,8 @@
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -16,7 +18,43 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// The program in a process group of its own; killed with the test.
 pub struct Background {
     child: Child,
-    reading: Option<std::thread::JoinHandle<(String, String)>>,
+    out: Printed,
+    err: Printed,
+}
+
+/// What is printed on one of its outputs, as it comes.
+struct Printed {
+    text: Arc<Mutex<Vec<u8>>>,
+    reading: JoinHandle<()>,
+}
+
+impl Printed {
+    fn on(mut from: impl Read + Send + 'static) -> Self {
+        let text = Arc::new(Mutex::new(Vec::new()));
+        let into = Arc::clone(&text);
+        let reading = std::thread::spawn(move || {
+            let mut part = [0; 4096];
+            // What was read until a pipe broke is all there is.
+            while let Ok(length @ 1..) = from.read(&mut part) {
+                into.lock().expect("it reads").extend_from_slice(&part[..length]);
+            }
+        });
+        Self { text, reading }
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.text.lock().expect("it reads")).into_owned()
+    }
+
+    /// All of it, once the program has ended. What it has started may still hold the pipe.
+    fn to_the_end(&self) -> String {
+        let end = Instant::now() + DEADLINE;
+        while !self.reading.is_finished() {
+            assert!(Instant::now() < end, "something still holds the output: {}", self.so_far());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.so_far()
+    }
 }
 
 impl Background {
@@ -33,13 +71,18 @@ impl Background {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program can be started");
-        let (mut out, mut err) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
-        let reading = std::thread::spawn(move || {
-            let other = std::thread::spawn(move || text(&mut out));
-            let err = text(&mut err);
-            (other.join().expect("it reads"), err)
-        });
-        Self { child, reading: Some(reading) }
+        let out = Printed::on(child.stdout.take().expect("piped"));
+        let err = Printed::on(child.stderr.take().expect("piped"));
+        Self { child, out, err }
+    }
+
+    /// Waits until it has printed this.
+    pub fn wait_for_output(&self, text: &str) {
+        let end = Instant::now() + DEADLINE;
+        while !self.out.so_far().contains(text) {
+            assert!(Instant::now() < end, "`{text}` was never printed: {}{}", self.out.so_far(), self.err.so_far());
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Its number.
@@ -62,8 +105,7 @@ impl Background {
             assert!(Instant::now() < end, "it does not end");
             std::thread::sleep(Duration::from_millis(5));
         };
-        let (out, err) = self.reading.take().expect("it is read once").join().expect("it reads");
-        (status.code(), out, err)
+        (status.code(), self.out.to_the_end(), self.err.to_the_end())
     }
 }
 
@@ -75,19 +117,17 @@ impl Drop for Background {
     }
 }
 
-fn text(from: &mut impl Read) -> String {
-    let mut bytes = Vec::new();
-    // What was read until a pipe broke is all there is.
-    let _ = from.read_to_end(&mut bytes);
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 impl TestProject {
     /// Waits until a hook has noted this line.
     pub fn wait_for_trace(&self, line: &str) {
+        self.wait_for(|trace| trace.iter().any(|noted| noted == line));
+    }
+
+    /// Waits until this is true of what hooks have noted.
+    pub fn wait_for(&self, mut holds: impl FnMut(&[String]) -> bool) {
         let end = Instant::now() + DEADLINE;
-        while !self.trace().iter().any(|noted| noted == line) {
-            assert!(Instant::now() < end, "`{line}` was never noted, only {:?}", self.trace());
+        while !holds(&self.trace()) {
+            assert!(Instant::now() < end, "it never came to that: {:?}", self.trace());
             std::thread::sleep(Duration::from_millis(5));
         }
     }

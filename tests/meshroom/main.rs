@@ -13,3 +13,4 @@ mod pairs;
 mod recovery;
 mod safety;
 mod secrets;
+mod unchanged;

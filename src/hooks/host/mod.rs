@@ -2,7 +2,8 @@
 //!
 //! A host is started when the first of its hooks is called, and serves every call of a command. All
 //! products share one, save those that need packages of their own: these have a host each. A host
-//! that dies fails the calls it had; the next call starts another.
+//! that dies fails the calls it had; the next call starts another, and so does one after a hook that
+//! does not end when it is told to.
 
 mod process;
 mod program;
@@ -58,6 +59,8 @@ pub struct Hosts {
     voice: Arc<dyn Voice>,
     packages: Arc<dyn Packages>,
     running: Mutex<BTreeMap<Option<PathBuf>, Arc<Host>>>,
+    /// Those that were held up by a hook that does not end.
+    replaced: Mutex<Vec<Arc<Host>>>,
 }
 
 impl std::fmt::Debug for Hosts {
@@ -69,7 +72,7 @@ impl std::fmt::Debug for Hosts {
 impl Hosts {
     /// None runs yet. `project` is absolute.
     pub fn new(project: PathBuf, desk: Arc<dyn Desk>, voice: Arc<dyn Voice>, packages: Arc<dyn Packages>) -> Self {
-        Self { project, desk, voice, packages, running: Mutex::default() }
+        Self { project, desk, voice, packages, running: Mutex::default(), replaced: Mutex::default() }
     }
 
     /// Calls a hook; what it returns. Dropping the future interrupts the hook.
@@ -91,17 +94,21 @@ impl Hosts {
     async fn host(&self, hook: &HookRef) -> Result<Arc<Host>, HookError> {
         let packages = self.packages.of(&hook.product, Path::new(&hook.folder)).await?;
         let mut running = self.running.lock().await;
-        if let Some(host) = running.get(&packages).filter(|host| host.is_alive()) {
+        if let Some(host) = running.get(&packages)
+            && host.is_free().await
+        {
             return Ok(Arc::clone(host));
         }
         let host = Host::start(&self.project, packages.as_deref(), &self.desk, &self.voice).await?;
-        running.insert(packages, Arc::clone(&host));
+        self.replaced.lock().await.extend(running.insert(packages, Arc::clone(&host)));
         Ok(host)
     }
 
     /// Ends every host; one that does not end by itself is killed.
     pub async fn end(&self) {
         let running = std::mem::take(&mut *self.running.lock().await);
-        futures::future::join_all(running.into_values().map(|host| async move { host.end().await })).await;
+        let replaced = std::mem::take(&mut *self.replaced.lock().await);
+        futures::future::join_all(running.into_values().chain(replaced).map(|host| async move { host.end().await }))
+            .await;
     }
 }

@@ -23,6 +23,9 @@ use super::{Desk, GRACE, Voice};
 /// How long a host may take to say its first line.
 const START: Duration = Duration::from_secs(30);
 
+/// How long a call that was given up may take to end before other calls are given to another host.
+const SETTLE: Duration = Duration::from_millis(300);
+
 /// How long a host may take to end when asked to.
 const END: Duration = Duration::from_secs(3);
 
@@ -48,6 +51,15 @@ pub(super) struct Host {
 struct Calls {
     open: Mutex<HashMap<CallId, Open>>,
     dead: AtomicBool,
+    /// Told when a call has ended.
+    ended: Notify,
+}
+
+impl Calls {
+    /// Whether it is still at a call that nobody waits for any more.
+    fn is_held_up(&self) -> bool {
+        self.open.lock().values().any(|open| open.ended.is_none())
+    }
 }
 
 struct Open {
@@ -133,6 +145,22 @@ impl Host {
 
     pub(super) fn is_alive(&self) -> bool {
         !self.calls.dead.load(Ordering::Acquire)
+    }
+
+    /// Whether it can be given another call: it lives, and no call that was given up holds it up for long.
+    pub(super) async fn is_free(&self) -> bool {
+        let settled = async {
+            loop {
+                let ended = self.calls.ended.notified();
+                tokio::pin!(ended);
+                ended.as_mut().enable();
+                if !self.is_alive() || !self.calls.is_held_up() {
+                    return;
+                }
+                ended.await;
+            }
+        };
+        tokio::time::timeout(SETTLE, settled).await.is_ok() && self.is_alive()
     }
 
     fn send(&self, message: ToHost) {
@@ -347,5 +375,6 @@ impl Reader {
         if let Some(ended) = self.calls.open.lock().remove(&id).and_then(|open| open.ended) {
             let _ = ended.send(result);
         }
+        self.calls.ended.notify_waiters();
     }
 }

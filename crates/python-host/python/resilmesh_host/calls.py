@@ -33,7 +33,11 @@ def run(number, call):
         if interrupted:
             reasons[number] = _early.pop(number)
             raise KeyboardInterrupt
-        return _finish(number, state, call["kind"], _call_hook(call))
+        function, values = _hook_of(call)
+        value = _finish(number, state, call["kind"], function(**values))
+        if call["kind"] in ("setup", "teardown") and "plug" in values:
+            values["plug"]._save_if_changed()
+        return value
     except BaseException:
         if os.getpid() == _pid:
             raise
@@ -46,13 +50,14 @@ def run(number, call):
         streams.close_call(number)
 
 
-def _call_hook(call):
+def _hook_of(call):
+    """The function, and what it is called with."""
     from resilmesh import _hooks, _products
 
     hook = call["hook"]
     module = _products.import_file(hook["product"], hook["folder"], hook["file"])
     function = _hooks.find(module, hook["function"], hook["line"])
-    return function(**_hooks.arguments(function, call))
+    return function, _hooks.arguments(function, call)
 
 
 def _finish(number, state, kind, result):

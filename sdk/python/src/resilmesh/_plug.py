@@ -52,12 +52,14 @@ class Plug(Document):
         settings: dict[str, Any]
         _path: str | None
         _products: tuple[str, str] | None
+        _saved: dict[str, Any] | None
 
         def __getattr__(self, name: str) -> Any: ...
 
     def __init__(self, **values: Any):
         object.__setattr__(self, "_path", None)
         object.__setattr__(self, "_products", None)
+        object.__setattr__(self, "_saved", None)
         super().__init__(**values)
 
     @classmethod
@@ -66,6 +68,7 @@ class Plug(Document):
         values = {key: value for key, value in wire["document"].items() if value is not None}
         plug = cls(**{**values, **{name: wire.get(name) for name in known}})
         plug._path, plug._products = wire["path"], (wire["src_product"], wire["dst_product"])
+        plug._saved = plug.model_dump()
         return plug
 
     def _converted(self, name: str, value: Any) -> Any:
@@ -91,12 +94,20 @@ class Plug(Document):
 
     def save(self) -> Plug:
         """Writes the plug's file."""
-        self._path = _host.ask("save_plug", plug=self._named(), document=self.model_dump())["path"]
+        document = self.model_dump()
+        self._path = _host.ask("save_plug", plug=self._named(), document=document)["path"]
+        self._saved = document
         return self
+
+    def _save_if_changed(self) -> None:
+        """Writes what a hook has changed and not saved."""
+        if self._saved is not None and self._saved != self.model_dump():
+            self.save()
 
     def delete(self) -> None:
         """Deletes the plug's file."""
         _host.ask("delete_plug", **self._named())
+        self._saved = None
 
     @property
     def path(self) -> Path:

@@ -74,12 +74,23 @@ def list_products(tags: Iterable[str] | None = None, search: str | None = None) 
     return map(Product._from_wire, _host.ask("list_products", **wanted))
 
 
+#: The products that were asked for.
+_known: dict[str, Product] = {}
+
+
 def get_product(product: str) -> Product:
-    """A product; ValueError if there is none of that name."""
+    """A product; ValueError if there is none of that name.
+
+    It is the same object as before unless its file has changed: what is not saved yet is not lost.
+    """
     wire = _host.ask("get_product", name=product)
     if wire is None:
+        _known.pop(product, None)
         raise ValueError(f"there is no product {product!r}")
-    return Product._from_wire(wire)
+    known = _known.get(product)
+    if known is None or known._saved != wire["document"]:
+        known = _known[product] = Product._from_wire(wire)
+    return known
 
 
 def create_product(name: str, **values: Any) -> Product:
