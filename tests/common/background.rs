@@ -51,7 +51,7 @@ impl Printed {
         let end = Instant::now() + DEADLINE;
         while !self.reading.is_finished() {
             assert!(Instant::now() < end, "something still holds the output: {}", self.so_far());
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::park_timeout(Duration::from_millis(5));
         }
         self.so_far()
     }
@@ -81,7 +81,7 @@ impl Background {
         let end = Instant::now() + DEADLINE;
         while !self.out.so_far().contains(text) {
             assert!(Instant::now() < end, "`{text}` was never printed: {}{}", self.out.so_far(), self.err.so_far());
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::park_timeout(Duration::from_millis(5));
         }
     }
 
@@ -103,7 +103,7 @@ impl Background {
                 break status;
             }
             assert!(Instant::now() < end, "it does not end");
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::park_timeout(Duration::from_millis(5));
         };
         (status.code(), self.out.to_the_end(), self.err.to_the_end())
     }
@@ -128,7 +128,7 @@ impl TestProject {
         let end = Instant::now() + DEADLINE;
         while !holds(&self.trace()) {
             assert!(Instant::now() < end, "it never came to that: {:?}", self.trace());
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::park_timeout(Duration::from_millis(5));
         }
     }
 }

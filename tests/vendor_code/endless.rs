@@ -33,7 +33,7 @@ fn assert_gone(process: i32) {
             return;
         }
         assert!(std::time::Instant::now() < end, "process {process} is still there");
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        std::thread::park_timeout(std::time::Duration::from_millis(10));
     }
 }
 
