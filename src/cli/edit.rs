@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::Context;
 use super::failure::Failure;
-use crate::mesh::compile::compile;
+use crate::mesh::compile::{compile, compile_used};
 use crate::mesh::model::Product;
 use crate::project::assign::Wrong;
 use crate::project::change::Change;
@@ -31,7 +31,8 @@ impl Context {
         for change in changes {
             change.preview(&mut after);
         }
-        let found = new_findings(files, &after);
+        // A product that nobody has used yet may have mistakes that matter now.
+        let found = new_by(files, &after, used_findings);
         let mistakes = found.iter().filter(|found| found.is_error()).count();
         if mistakes > 0 && new == NewMistakes::Refuse {
             let word = if mistakes == 1 { "a mistake" } else { "mistakes" };
@@ -52,10 +53,22 @@ impl Context {
 
 /// What is found wrong after, and was not before, or was no more than a warning; lines may have moved.
 pub(super) fn new_findings(before: &ProjectFiles, after: &ProjectFiles) -> Vec<Diagnostic> {
+    new_by(before, after, findings)
+}
+
+fn new_by(
+    before: &ProjectFiles,
+    after: &ProjectFiles,
+    findings: fn(&ProjectFiles) -> Vec<Diagnostic>,
+) -> Vec<Diagnostic> {
     let key = |found: &Diagnostic| (found.at.as_ref().map(|at| at.file.clone()), found.message.clone());
     let known: HashMap<_, bool> = findings(before).iter().map(|found| (key(found), found.is_error())).collect();
     let is_new = |found: &Diagnostic| known.get(&key(found)).is_none_or(|was_error| found.is_error() && !was_error);
     findings(after).into_iter().filter(is_new).collect()
+}
+
+fn used_findings(files: &ProjectFiles) -> Vec<Diagnostic> {
+    compile_used(files).map_or_else(|found| found, |(_, warnings)| warnings)
 }
 
 fn findings(files: &ProjectFiles) -> Vec<Diagnostic> {
