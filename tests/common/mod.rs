@@ -10,11 +10,9 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-mod background;
+pub mod background;
 pub mod python;
 pub mod terminal;
-
-pub use background::Background;
 
 /// A project in a folder of its own, gone after the test.
 pub struct TestProject {
