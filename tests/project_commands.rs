@@ -307,7 +307,7 @@ fn plug_says_which_side_lacks_what() {
     assert_snapshot!(refused(&["alerts", "edr-1", "siem-1", "-m", "pull"]), @"
     -- stderr
     error: nobody sets up the ends of `alerts` between `edr-1` and `siem-1`: neither both products set up their own, nor one of them both
-    hint: write `products/edr/integrations/siem/alerts_producer.yml` with `renders`
+    hint: `resilmesh create integration edr siem alerts producer` begins one, with setup hooks or `renders`
     -- exit 1
     ");
     assert_snapshot!(refused(&["alerts", "edr-1", "siem-1", "-f", "leef", "-m", "push"]), @"

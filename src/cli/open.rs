@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Context;
 use super::failure::Failure;
-use crate::mesh::compile::compile;
+use crate::mesh::compile::compile_used;
 use crate::mesh::model::Mesh;
 use crate::plan::journal::Journal;
 use crate::plan::paths::StateFolder;
@@ -63,7 +63,7 @@ impl Context {
     /// As [`Context::mesh`].
     pub fn compiled(&self) -> Result<(PathBuf, Mesh, Vec<Diagnostic>), Failure> {
         let files = self.project()?;
-        match compile(&files) {
+        match compile_used(&files) {
             Ok((mesh, warnings)) => Ok((files.root, mesh, warnings)),
             Err(found) => {
                 let errors = found.iter().filter(|found| found.is_error()).count();

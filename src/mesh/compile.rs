@@ -26,6 +26,22 @@ use crate::project::project_file;
 /// # Errors
 /// Everything found wrong, warnings among it, in order of the files; at least one error.
 pub fn compile(files: &ProjectFiles) -> Result<(Mesh, Vec<Diagnostic>), Vec<Diagnostic>> {
+    compile_with(files, |_| {})
+}
+
+/// As [`compile`], for what runs rather than for what is written: mistakes in products that nobody uses
+/// are warnings.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_used(files: &ProjectFiles) -> Result<(Mesh, Vec<Diagnostic>), Vec<Diagnostic>> {
+    compile_with(files, |found| spare_unused(files, found))
+}
+
+fn compile_with(
+    files: &ProjectFiles,
+    judge: impl FnOnce(&mut [Diagnostic]),
+) -> Result<(Mesh, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut compiler =
         Compiler { files, found: files.found.clone(), instances: BTreeMap::new(), declared: BTreeMap::new() };
     let runtime = compiler.runtime(files.project.runtime.as_ref(), Path::new(project_file::FILE_NAME));
@@ -36,7 +52,6 @@ pub fn compile(files: &ProjectFiles) -> Result<(Mesh, Vec<Diagnostic>), Vec<Diag
     compiler.products();
     let plugs = compiler.plugs();
     let Compiler { instances, mut found, .. } = compiler;
-    spare_unused(files, &mut found);
     let used: BTreeSet<&str> = instances.values().map(|instance| instance.product.as_str()).collect();
     let products =
         used.iter().filter_map(|name| Some(((*name).to_owned(), files.products.get(*name)?.clone()))).collect();
@@ -45,6 +60,7 @@ pub fn compile(files: &ProjectFiles) -> Result<(Mesh, Vec<Diagnostic>), Vec<Diag
     secrets::check(&mesh, &mut found);
     topology::check(&mesh, &mut found);
     cautions::check(&mesh, files, &mut found);
+    judge(&mut found);
     found.sort();
     found.dedup();
     if found.iter().any(Diagnostic::is_error) { Err(found) } else { Ok((mesh, found)) }

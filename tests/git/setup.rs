@@ -157,7 +157,6 @@ fn share_adds_the_lines_for_git_that_a_project_lacks_and_leaves_those_of_its_own
     *.gpg
     # /secrets/**/.resilmesh-*
     # Added by resilmesh
-    /.resilmesh/
     !/secrets/**/*.gpg
     ");
     assert_snapshot!(ann.read("mesh/.gitattributes"), @"

@@ -93,7 +93,7 @@ mod tests {
     fn a_document_is_read_and_anything_else_refused_without_a_value() {
         let read = |text: &str| document(&Secret::from(text), "standard input");
         let found = read(r#"{"schema": 1, "secrets": {"a": "one", "b/c": 2}}"#).expect("a document");
-        assert_eq!(found, [("a".to_owned(), Secret::from("one")), ("b/c".to_owned(), Secret::from("2"))]);
+        assert_eq!(found, [("a".to_owned(), Secret::from("one")), ("b/c".to_owned(), Secret::of_json(&2.into()))]);
         for wrong in
             [r#"{"a": "hunter2"}"#, r#"{"schema": 2, "secrets": {"a": "hunter2"}}"#, "[\"hunter2\"]", "hunter2"]
         {

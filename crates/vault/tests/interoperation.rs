@@ -176,7 +176,7 @@ fn a_vault_of_meshroom_is_read_with_a_key_file_and_through_gpg_agent() {
     fs::write(&file, bytes).expect("writable");
     for keys in [ring(&[&own]), gpg.ring()] {
         let found = import::meshroom(&file, &keys, Prompting::Allowed).expect("readable");
-        let found: Vec<_> = found.iter().map(|(key, value)| (key.as_str(), text(value))).collect();
+        let found: Vec<_> = found.iter().map(|(key, value)| (key.as_str(), text(&value.as_read()))).collect();
         let options = r#"{"retry":[1,"two"]}"#.to_owned();
         assert_eq!(found, [("edr_edr-1_options", options), ("edr_edr-1_token", "one".to_owned())]);
     }
