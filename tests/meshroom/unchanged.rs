@@ -108,3 +108,22 @@ fn settings_of_an_integration_are_where_hooks_look_for_them() {
     project.must(&["up"]);
     assert_eq!(project.trace()[0], given);
 }
+
+#[test]
+fn an_integration_knows_what_it_owns_once_it_is_saved() {
+    let pull = "\
+@pull()
+def fetch(path):
+    integration = Integration(product='sensor', target_product='lake', topic='events', role='producer')
+    integration.save()
+    note(integration)
+
+
+@setup_producer(owns_both=True)
+def forward(plug):
+    pass
+";
+    let project = sensor_and_lake(pull, "");
+    project.must(&["pull", "sensor"]);
+    assert_eq!(project.trace(), ["sensor --[events:push]-> lake (producer, can setup both)"]);
+}
