@@ -1,6 +1,7 @@
 //! How commands change a project: tried first, and made only if nothing new is wrong then.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
 use super::Context;
 use super::failure::Failure;
@@ -8,7 +9,7 @@ use crate::mesh::compile::{compile, compile_used};
 use crate::mesh::model::Product;
 use crate::project::assign::Wrong;
 use crate::project::change::Change;
-use crate::project::load::ProjectFiles;
+use crate::project::load::{PRODUCTS, ProjectFiles};
 use crate::project::names;
 use crate::project::position::Diagnostic;
 
@@ -51,7 +52,8 @@ impl Context {
     }
 }
 
-/// What is found wrong after, and was not before, or was no more than a warning; lines may have moved.
+/// What is found wrong after, and was not before or only with a product that nobody used; lines may have
+/// moved.
 pub(super) fn new_findings(before: &ProjectFiles, after: &ProjectFiles) -> Vec<Diagnostic> {
     new_by(before, after, findings)
 }
@@ -62,9 +64,15 @@ fn new_by(
     findings: fn(&ProjectFiles) -> Vec<Diagnostic>,
 ) -> Vec<Diagnostic> {
     let key = |found: &Diagnostic| (found.at.as_ref().map(|at| at.file.clone()), found.message.clone());
-    let known: HashMap<_, bool> = findings(before).iter().map(|found| (key(found), found.is_error())).collect();
-    let is_new = |found: &Diagnostic| known.get(&key(found)).is_none_or(|was_error| found.is_error() && !was_error);
-    findings(after).into_iter().filter(is_new).collect()
+    let known: HashSet<_> = findings(before).iter().map(key).collect();
+    let used = |files: &ProjectFiles| files.instances.iter().map(|own| own.product.clone()).collect::<HashSet<_>>();
+    let newly_used: Vec<PathBuf> =
+        used(after).difference(&used(before)).map(|product| Path::new(PRODUCTS).join(product)).collect();
+    let counts_now = |found: &Diagnostic| {
+        let file = found.at.as_ref().filter(|_| found.is_error()).map(|at| &at.file);
+        file.is_some_and(|file| newly_used.iter().any(|product| file.starts_with(product)))
+    };
+    findings(after).into_iter().filter(|found| !known.contains(&key(found)) || counts_now(found)).collect()
 }
 
 fn used_findings(files: &ProjectFiles) -> Vec<Diagnostic> {

@@ -1,6 +1,6 @@
 //! What a hook is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
@@ -29,6 +29,9 @@ pub struct Party {
     pub gives: Vec<String>,
     /// `host:port` of each of its ports, by name.
     pub endpoints: BTreeMap<String, String>,
+    /// Settings that its product's integration declares for the plug.
+    #[serde(default)]
+    pub of_plug: BTreeSet<String>,
 }
 
 impl Party {
@@ -43,6 +46,7 @@ impl Party {
             takes: Vec::new(),
             gives: Vec::new(),
             endpoints: BTreeMap::new(),
+            of_plug: BTreeSet::new(),
         }
     }
 }
@@ -192,6 +196,7 @@ mod tests {
             takes: Vec::default(),
             gives: Vec::default(),
             endpoints: std::collections::BTreeMap::default(),
+            of_plug: BTreeSet::new(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The project's documents as hooks are given them: what stands in the file now, with what its path
 //! says. A file that is gone or cannot be read counts as empty, or as what was known of it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use resilmesh_hook_api as api;
@@ -52,10 +53,12 @@ pub fn plug(project: &Path, call: &Call, up: bool) -> Option<api::Plug> {
     let (id, peer) = (call.plug.as_ref()?, call.peer.as_ref()?);
     let (source, destination) = if id.source == call.own.name { (&call.own, peer) } else { (peer, &call.own) };
     let path = project.join(plug_path(&source.product, id));
-    let document = read(&path).unwrap_or_else(|| {
+    let mut document = read(&path).unwrap_or_else(|| {
         let settings: Map<String, Value> = call.settings.clone().into_iter().collect();
         if settings.is_empty() { Map::new() } else { Map::from_iter([("settings".to_owned(), settings.into())]) }
     });
+    configure(&mut document, "src_config", source, &call.settings);
+    configure(&mut document, "dst_config", destination, &call.settings);
     Some(api::Plug {
         src_instance: id.source.clone(),
         src_product: source.product.clone(),
@@ -68,6 +71,15 @@ pub fn plug(project: &Path, call: &Call, up: bool) -> Option<api::Plug> {
         path: path.to_string_lossy().into_owned(),
         document,
     })
+}
+
+/// Puts the settings that an end's integration declares where Meshroom's hooks look for them.
+fn configure(document: &mut Map<String, Value>, key: &str, end: &Party, known: &BTreeMap<String, Value>) {
+    let values = end.of_plug.iter().filter_map(|name| Some((name.clone(), known.get(name)?.clone())));
+    let values: Vec<_> = values.filter(|(_, value)| !value.is_null()).collect();
+    if let Value::Object(config) = document.entry(key).or_insert_with(|| Map::new().into()) {
+        config.extend(values);
+    }
 }
 
 /// What names an integration.

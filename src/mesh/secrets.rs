@@ -89,7 +89,7 @@ fn of_plug<'a>(mesh: &'a Mesh, plug: &'a Plug) -> impl Iterator<Item = Wanted> {
 }
 
 /// The integration that a product has of its own for this end.
-fn integration<'a>(mesh: &'a Mesh, plug: &Plug, end: &End, peer: &End) -> Option<&'a Integration> {
+pub fn integration<'a>(mesh: &'a Mesh, plug: &Plug, end: &End, peer: &End) -> Option<&'a Integration> {
     let (own, peer) = (mesh.instances.get(&end.instance)?, mesh.instances.get(&peer.instance)?);
     mesh.product_of(own).integrations.iter().find(|integration| {
         integration.target == peer.product

@@ -1,17 +1,24 @@
 //! What hooks are told about the mesh and its ports on this machine.
 
+use std::collections::BTreeSet;
+
 use super::ports::{self, Ports};
 use super::render::topics;
 use crate::hooks::{Call, Party};
-use crate::mesh::model::{End, Instance, Mesh, Plug, PlugId, Role};
+use crate::mesh::model::{End, Instance, Integration, Mesh, Plug, PlugId, Role};
+use crate::mesh::secrets;
 use crate::project::names;
 
 /// The call for one end of a plug.
 pub fn of_plug(mesh: &Mesh, ports: &Ports, plug: &Plug, end: &End) -> Call {
-    let peer = if end.instance == plug.id.source { &plug.id.destination } else { &plug.id.source };
+    let peer = if end.instance == plug.id.source { &plug.destination } else { &plug.source };
+    let party_at = |end: &End, peer: &End| Party {
+        of_plug: secrets::integration(mesh, plug, end, peer).map(open_settings).unwrap_or_default(),
+        ..party(mesh, ports, &mesh.instances[&end.instance], Some(&plug.id))
+    };
     Call {
-        own: party(mesh, ports, &mesh.instances[&end.instance], Some(&plug.id)),
-        peer: Some(party(mesh, ports, &mesh.instances[peer], Some(&plug.id))),
+        own: party_at(end, peer),
+        peer: Some(party_at(peer, end)),
         plug: Some(plug.id.clone()),
         role: Some(end.role),
         topic: Some(plug.id.topic.clone()),
@@ -39,6 +46,11 @@ pub fn of_instance(mesh: &Mesh, ports: &Ports, instance: &Instance, topic: Optio
     }
 }
 
+/// The names of settings that are no secrets.
+fn open_settings(integration: &Integration) -> BTreeSet<String> {
+    integration.settings.iter().filter(|own| !own.secret).map(|own| own.name.clone()).collect()
+}
+
 fn party(mesh: &Mesh, ports: &Ports, instance: &Instance, plug: Option<&PlugId>) -> Party {
     let (takes, gives) = topics(mesh, &instance.name);
     let mut numbers = ports.shown(mesh, &instance.name);
@@ -53,5 +65,6 @@ fn party(mesh: &Mesh, ports: &Ports, instance: &Instance, plug: Option<&PlugId>)
         takes: takes.into_iter().map(str::to_owned).collect(),
         gives: gives.into_iter().map(str::to_owned).collect(),
         endpoints: numbers.into_iter().map(|(name, number)| (name, reach(number))).collect(),
+        of_plug: BTreeSet::new(),
     }
 }

@@ -53,7 +53,7 @@ impl InstanceFile {
                     .warning(said.at, format!("`{key}` is `{}`, but the path says `{path}`, which counts", said.value));
             }
         }
-        file.settings = settings(&mut fields, report);
+        file.settings = settings(&mut fields, "settings", report);
         file.runtime = fields.text("runtime", report);
         file.zone = fields.text("zone", report).map(|zone| zone.value);
         fields.finish(UnknownKeys::Warn, report);
@@ -62,9 +62,13 @@ impl InstanceFile {
 }
 
 /// The settings of an instance or a plug as written.
-pub(super) fn settings(fields: &mut Fields<'_>, report: &mut Report) -> BTreeMap<String, Located<Node>> {
+pub(super) fn settings(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    report: &mut Report,
+) -> BTreeMap<String, Located<Node>> {
     fields
-        .map("settings", report)
+        .map(key, report)
         .iter()
         .map(|(key, node)| (key.text.clone(), Located { value: node.clone(), at: key.at }))
         .collect()

@@ -72,11 +72,15 @@ impl PlugFile {
         for (key, said) in [("format", &file.format), ("owner", &file.owner)] {
             file.places.extend(said.iter().map(|said| (key, said.at)));
         }
-        file.settings = instance_file::settings(&mut fields, report);
+        file.settings = instance_file::settings(&mut fields, "settings", report);
+        for key in ["src_config", "dst_config"] {
+            // Here Meshroom keeps what it has asked for; what was set since goes before it.
+            for (name, value) in instance_file::settings(&mut fields, key, report) {
+                file.settings.entry(name).or_insert(value);
+            }
+        }
         file.up =
             fields.get("status").is_some() && fields.text("status", report).is_some_and(|said| said.value == "up");
-        // Notes of Meshroom's hooks.
-        fields.tolerate(&["src_config", "dst_config"]);
         fields.finish(UnknownKeys::Warn, report);
         file
     }

@@ -15,6 +15,15 @@ use super::TestProject;
 /// Far more than it takes, on a loaded machine too.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// Waits until something holds; `what` says what was waited for.
+pub fn until(what: impl Fn() -> String, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + DEADLINE;
+    while !holds() {
+        assert!(Instant::now() < end, "{}", what());
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
 /// The program in a process group of its own; killed with the test.
 pub struct Background {
     child: Child,
@@ -48,11 +57,7 @@ impl Printed {
 
     /// All of it, once the program has ended. What it has started may still hold the pipe.
     fn to_the_end(&self) -> String {
-        let end = Instant::now() + DEADLINE;
-        while !self.reading.is_finished() {
-            assert!(Instant::now() < end, "something still holds the output: {}", self.so_far());
-            std::thread::park_timeout(Duration::from_millis(5));
-        }
+        until(|| format!("something still holds the output: {}", self.so_far()), || self.reading.is_finished());
         self.so_far()
     }
 }
@@ -78,11 +83,8 @@ impl Background {
 
     /// Waits until it has printed this.
     pub fn wait_for_output(&self, text: &str) {
-        let end = Instant::now() + DEADLINE;
-        while !self.out.so_far().contains(text) {
-            assert!(Instant::now() < end, "`{text}` was never printed: {}{}", self.out.so_far(), self.err.so_far());
-            std::thread::park_timeout(Duration::from_millis(5));
-        }
+        let what = || format!("`{text}` was never printed: {}{}", self.out.so_far(), self.err.so_far());
+        until(what, || self.out.so_far().contains(text));
     }
 
     /// Its number.
@@ -97,14 +99,8 @@ impl Background {
 
     /// Waits until it ends: exit code (none if killed), standard output, standard error.
     pub fn end(mut self) -> (Option<i32>, String, String) {
-        let end = Instant::now() + DEADLINE;
-        let status = loop {
-            if let Some(status) = self.child.try_wait().expect("it can be waited for") {
-                break status;
-            }
-            assert!(Instant::now() < end, "it does not end");
-            std::thread::park_timeout(Duration::from_millis(5));
-        };
+        until(|| "it does not end".to_owned(), || self.child.try_wait().expect("it can be waited for").is_some());
+        let status = self.child.wait().expect("it has ended");
         (status.code(), self.out.to_the_end(), self.err.to_the_end())
     }
 }
@@ -125,10 +121,6 @@ impl TestProject {
 
     /// Waits until this is true of what hooks have noted.
     pub fn wait_for(&self, mut holds: impl FnMut(&[String]) -> bool) {
-        let end = Instant::now() + DEADLINE;
-        while !holds(&self.trace()) {
-            assert!(Instant::now() < end, "it never came to that: {:?}", self.trace());
-            std::thread::park_timeout(Duration::from_millis(5));
-        }
+        until(|| format!("it never came to that: {:?}", self.trace()), || holds(&self.trace()));
     }
 }

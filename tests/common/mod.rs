@@ -10,12 +10,9 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-mod background;
+pub mod background;
 pub mod python;
 pub mod terminal;
-
-#[allow(unused_imports, reason = "each test file uses a part of it")]
-pub use background::Background;
 
 /// A project in a folder of its own, gone after the test.
 pub struct TestProject {

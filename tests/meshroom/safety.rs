@@ -2,8 +2,9 @@
 
 use std::thread;
 
+use crate::common::TestProject;
+use crate::common::background::Background;
 use crate::common::python::{sensor_and_lake, setup, working_pair};
-use crate::common::{Background, TestProject};
 
 #[test]
 fn commands_at_the_same_time_lose_nothing() {

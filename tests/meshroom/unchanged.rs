@@ -85,3 +85,45 @@ def keep(path):
     let text = project.read("products/lake/definition.yaml");
     assert!(text.contains("executes:\n  isolate:\n") && text.contains("consumes:\n  events:\n"), "{text}");
 }
+
+#[test]
+fn settings_of_an_integration_are_where_hooks_look_for_them() {
+    let look = |role: &str| {
+        format!("@setup_{role}()\ndef look(plug):\n    note('{role}', plug.src_config, plug.dst_config)\n\n\n")
+    };
+    let project = sensor_and_lake(&look("producer"), &look("consumer"));
+    project.write(
+        "products/lake/integrations/sensor/events_consumer.yml",
+        "settings:\n- {name: index, required: true}\n- {name: shards, type: integer, default: 3}\n",
+    );
+    let given = "consumer {} {'index': 'edr', 'shards': 3}";
+    project.must(&["plug", "events", "s1", "l1", "-c", "index=edr"]);
+    project.must(&["up"]);
+    assert_eq!(project.trace(), [given, &given.replace("consumer", "producer")]);
+    project.must(&["down"]);
+    // As Meshroom writes it.
+    let file = "instances/sensor/s1/plugs/l1/events.yaml";
+    project.write(file, "src_instance: s1\ndst_instance: l1\ntopic: events\nmode: push\ndst_config:\n  index: edr\n");
+    project.forget_trace();
+    project.must(&["up"]);
+    assert_eq!(project.trace()[0], given);
+}
+
+#[test]
+fn an_integration_knows_what_it_owns_once_it_is_saved() {
+    let pull = "\
+@pull()
+def fetch(path):
+    integration = Integration(product='sensor', target_product='lake', topic='events', role='producer')
+    integration.save()
+    note(integration)
+
+
+@setup_producer(owns_both=True)
+def forward(plug):
+    pass
+";
+    let project = sensor_and_lake(pull, "");
+    project.must(&["pull", "sensor"]);
+    assert_eq!(project.trace(), ["sensor --[events:push]-> lake (producer, can setup both)"]);
+}

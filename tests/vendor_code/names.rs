@@ -5,7 +5,7 @@ use crate::common::python::{sensor_and_lake, setup, working_pair};
 #[test]
 fn names_that_lead_elsewhere_are_refused() {
     let project = working_pair();
-    for name in ["../x", "a/b", "a b", "..", ".", "-x", "a\nb", "a\\b", "é"] {
+    for name in ["../x", "a/b", "a b", "..", ".", "-x", "a\nb", "a\\b"] {
         for args in [
             &["add", "--", "sensor", name][..],
             &["plug", "--", name, "s1", "l1"],
@@ -14,10 +14,6 @@ fn names_that_lead_elsewhere_are_refused() {
             &["create", "integration", "--", "sensor", "lake", name, "producer"],
             &["create", "integration", "--", "sensor", name, "events", "producer"],
         ] {
-            // Letters of any language will do for a product's name.
-            if name == "é" && args[..2] == ["create", "product"] {
-                continue;
-            }
             let outcome = project.refused(args);
             assert!(outcome.ends_with("-- exit 1") && outcome.contains("error: "), "{args:?}: {outcome}");
         }

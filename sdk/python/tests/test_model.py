@@ -129,6 +129,14 @@ class Products(ProjectTest):
         self.assertEqual(found.model_dump()["tags"], ["z", "a", "m"])
         self.assertEqual(found.settings, [ProductSetting(name="k", secret=True)])
 
+    def test_a_product_is_the_same_object_until_its_file_changes(self):
+        self.answer(get_product=support.product("shared", vendor="v"))
+        found = model.get_product("shared")
+        found.add_capability("executor", "isolate")
+        self.assertIs(model.get_product("shared"), found)
+        self.answer(get_product=support.product("shared", vendor="w"))
+        self.assertEqual(model.get_product("shared").model_dump().get("executes"), None)
+
     def test_unknown_keys_of_entries_are_kept(self):
         entry = {"mode": "pull", "url": "https://x"}
         self.answer(get_product=support.product("p", produces={"events": [entry]}))

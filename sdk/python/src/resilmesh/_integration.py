@@ -104,7 +104,8 @@ class Integration(Document):
         """Writes the integration's file."""
         wire = _host.ask("save_integration", integration=self._named(), document=self.model_dump())
         self.is_generic = False
-        self._path, self._owns = wire["path"], (wire["owns_both"], wire["owns_self"])
+        # Which hooks are for it is asked for when somebody wants to know.
+        self._path, self._owns = wire["path"], None
         return self
 
     @property

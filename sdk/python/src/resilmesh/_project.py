@@ -88,7 +88,7 @@ def get_product(product: str) -> Product:
         _known.pop(product, None)
         raise ValueError(f"there is no product {product!r}")
     known = _known.get(product)
-    if known is None or known._saved != wire["document"]:
+    if known is None or (known._path, known._saved) != (wire["path"], wire["document"]):
         known = _known[product] = Product._from_wire(wire)
     return known
 
