@@ -55,6 +55,7 @@ pub mod show;
 pub mod status;
 mod steps;
 pub mod supervise;
+pub mod trace;
 pub mod trigger;
 pub mod trust;
 pub mod ui;
@@ -167,6 +168,7 @@ enum Command {
     Status(status::StatusArgs),
     #[command(hide = true)]
     Supervise(supervise::SuperviseArgs),
+    Trace(trace::TraceArgs),
     Trigger(trigger::TriggerArgs),
     Trust(trust::TrustArgs),
     Unplug(unplug::UnplugArgs),
@@ -234,6 +236,7 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Show(args) => show::run(cx, args),
         Command::Status(args) => status::run(cx, args),
         Command::Supervise(args) => supervise::run(cx, args),
+        Command::Trace(args) => trace::run(cx, args),
         Command::Trigger(args) => trigger::run(cx, &args),
         Command::Trust(args) => trust::run(cx, &args),
         Command::Unplug(args) => unplug::run(cx, args),
