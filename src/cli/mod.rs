@@ -24,6 +24,8 @@ pub mod failure;
 mod file_hooks;
 pub mod git_hook;
 pub mod git_merge;
+mod going_back;
+pub mod history;
 pub mod hooks;
 mod hosts;
 pub mod init;
@@ -41,9 +43,11 @@ pub mod port;
 pub mod produce;
 pub mod publish;
 pub mod pull;
+mod recording;
 pub mod relay;
 pub mod remove;
 pub mod rename;
+pub mod rollback;
 mod running;
 pub mod search;
 pub mod secret;
@@ -141,6 +145,7 @@ enum Command {
     #[command(hide = true)]
     GitMerge(git_merge::GitMergeArgs),
     Execute(execute::ExecuteArgs),
+    History(history::HistoryArgs),
     #[command(subcommand)]
     Hooks(hooks::HooksCommand),
     Init(init::InitArgs),
@@ -157,6 +162,7 @@ enum Command {
     Relay(relay::RelayArgs),
     Remove(remove::RemoveArgs),
     Rename(rename::RenameArgs),
+    Rollback(rollback::RollbackArgs),
     Search(search::SearchArgs),
     #[command(subcommand)]
     Secret(secret::SecretCommand),
@@ -211,6 +217,7 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::GitHook(hook) => git_hook::run(cx, hook),
         Command::GitMerge(args) => git_merge::run(cx, args),
         Command::Execute(args) => execute::run(cx, &args),
+        Command::History(args) => history::run(cx, &args),
         Command::Hooks(command) => hooks::run(cx, command),
         Command::Init(args) => init::run(cx, args),
         Command::List(args) => list::run(cx, args),
@@ -225,6 +232,7 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Relay(args) => relay::run(cx, &args),
         Command::Remove(args) => remove::run(cx, args),
         Command::Rename(args) => rename::run(cx, args),
+        Command::Rollback(args) => rollback::run(cx, &args),
         Command::Search(args) => search::run(cx, args),
         Command::Secret(command) => secret::run(cx, command),
         Command::Share(args) => share::run(cx, args),
