@@ -1,15 +1,15 @@
 //! `resilmesh rollback`: bring the documents back to what they were, and the mesh to that.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
 
 use super::failure::Failure;
 use super::recording::{self, Recording};
+use super::steps::StepArgs;
 use super::up::{self, Way};
-use super::{Context, down, history, plan, steps, trust};
+use super::{Context, down, history, plan, trust};
 use crate::git::snapshots::Snapshots;
 use crate::git::snapshots::documents::{self, Documents};
 use crate::mesh::compile::compile_used;
@@ -39,9 +39,9 @@ pub struct RollbackArgs {
     /// Show which files and what else would change, and change nothing
     #[arg(long)]
     pub plan: bool,
-    /// How long a service may take to become ready, such as 90s or 2m
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = steps::duration)]
-    pub wait_timeout: Duration,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a comment here would become the help of the command")]
+    pub steps: StepArgs,
 }
 
 /// Shows what changes, asks, writes the files and brings the mesh up.
@@ -69,7 +69,7 @@ pub fn run(cx: &Context, args: &RollbackArgs) -> Result<(), Failure> {
     let undo = format!("`resilmesh rollback {kept}` brings back what the documents were before this");
     let result = target.write(&state).and_then(|()| {
         cx.ui.progress(format!("{} are what they were at {}; {undo}", target.files(), target.number));
-        bring_up(cx, args.wait_timeout, &mut recording).map_err(|failure| {
+        bring_up(cx, &args.steps, &mut recording).map_err(|failure| {
             failure.hint(format!("the documents are those of {} now: `resilmesh up` goes on", target.number)).hint(undo)
         })
     });
@@ -126,7 +126,7 @@ impl<'a> Target<'a> {
             .map_err(|found| Failure::new(format!("the documents of {} have mistakes", self.number)).found(found))?;
         let session = plan::session(cx, self.project, &mesh, None)?;
         if cx.ui.json {
-            let (changes, plan) = (self.changes(), session.plan.to_json());
+            let (changes, plan) = (self.changes(), session.plan.to_json(&session.file_changes()));
             cx.ui.document(&json!({"schema": 1, "number": self.number, "changes": changes, "plan": plan}));
             return Ok(());
         }
@@ -191,10 +191,10 @@ fn known_to_be_up(project: &Path, state: &StateFolder) -> Result<Option<Journal>
 }
 
 /// Brings up what the documents say now.
-fn bring_up(cx: &Context, patience: Duration, recording: &mut Recording) -> Result<(), Failure> {
+fn bring_up(cx: &Context, steps: &StepArgs, recording: &mut Recording) -> Result<(), Failure> {
     let (project, mesh) = cx.mesh()?;
     let trusted = trust::permit(cx, trust::used_by(&mesh))?;
     let runtime = up::runtime(cx, &project)?;
-    let way = Way { trusted: &trusted, runtime: &runtime, patience, part: None, rollback_on_failure: false };
+    let way = Way { trusted: &trusted, runtime: &runtime, steps, part: None, rollback_on_failure: false };
     super::block_on(up::bring_up(cx, &project, &mesh, &way, recording))
 }

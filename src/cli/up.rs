@@ -9,7 +9,7 @@ use clap::Args;
 use super::failure::Failure;
 use super::part::PartArgs;
 use super::recording::Recording;
-use super::steps::{self, Reporter};
+use super::steps::{self, Reporter, StepArgs};
 use super::{Context, going_back, plan, trust};
 use crate::mesh::model::Mesh;
 use crate::plan::apply::Executor;
@@ -40,12 +40,12 @@ pub struct UpArgs {
     /// Show what would be done, and change nothing
     #[arg(long)]
     pub plan: bool,
-    /// How long a service may take to become ready, such as 90s or 2m
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = steps::duration)]
-    pub wait_timeout: Duration,
     /// When a step fails, take back what was done: the mesh is then as it was before
     #[arg(long, conflicts_with = "plan")]
     pub rollback_on_failure: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a comment here would become the help of the command")]
+    pub steps: StepArgs,
     #[command(flatten)]
     #[allow(missing_docs, reason = "a comment here would become the help of the command")]
     pub part: PartArgs,
@@ -66,7 +66,7 @@ pub fn run(cx: &Context, args: UpArgs) -> Result<(), Failure> {
     let way = Way {
         trusted: &trusted,
         runtime: &runtime,
-        patience: args.wait_timeout,
+        steps: &args.steps,
         part: part.as_ref(),
         rollback_on_failure: args.rollback_on_failure,
     };
@@ -88,7 +88,7 @@ pub(super) fn runtime(cx: &Context, project: &Path) -> Result<Embedded, Failure>
 pub(super) struct Way<'a> {
     pub(super) trusted: &'a Trusted,
     pub(super) runtime: &'a Embedded,
-    pub(super) patience: Duration,
+    pub(super) steps: &'a StepArgs,
     pub(super) part: Option<&'a Part>,
     pub(super) rollback_on_failure: bool,
 }
@@ -104,7 +104,7 @@ pub(super) async fn bring_up(
     way: &Way<'_>,
     recording: &mut Recording,
 ) -> Result<(), Failure> {
-    let Way { trusted, runtime, patience, part, rollback_on_failure } = *way;
+    let Way { trusted, runtime, steps, part, rollback_on_failure } = *way;
     let since = Instant::now();
     // A supervisor of another build is replaced before anything is asked of it.
     runtime.prepare().await?;
@@ -134,7 +134,8 @@ pub(super) async fn bring_up(
         state: &session.state,
         runtime,
         hooks: &HookRunner { project, state: &session.state, hosts: &hosts, redactor: redactor(cx, &session.secrets) },
-        patience,
+        patience: steps.wait_timeout,
+        parallel: steps.parallel(mesh.is_meshrooms),
         events: &reporter,
         stop: steps::stop_on_signals(),
     };

@@ -83,6 +83,9 @@ impl Before {
 
 /// The texts below a folder, by path. What is no text was not rendered.
 fn texts(folder: &Path) -> Result<BTreeMap<String, String>, Trouble> {
+    if !folder.is_dir() {
+        return Ok(BTreeMap::new());
+    }
     let files = desired::files_on_disk(folder).map_err(|error| Trouble::io(folder, &error))?;
     let text = |(path, bytes): (String, Vec<u8>)| Some((path, String::from_utf8(bytes).ok()?));
     Ok(files.into_iter().filter_map(text).collect())

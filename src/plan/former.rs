@@ -117,9 +117,10 @@ fn brokers(was: &Desired) -> BTreeSet<String> {
 /// When steps wait for each other.
 pub fn back(was: &Desired, before: &Observed, now: &Observed) -> Result<Plan, Ring> {
     let mut was = was.clone();
-    // A plug that was half up is no plug to go back to, once it is whole.
-    let halves: Vec<PlugId> = was.plugs.keys().filter(|plug| !was_up(before, plug)).cloned().collect();
-    for plug in halves.iter().filter(|plug| was_up(now, plug)) {
+    // A plug that was half up or half down is no plug to go back to, once it is whole.
+    let (whole, halves): (BTreeSet<PlugId>, BTreeSet<PlugId>) =
+        was.plugs.keys().filter(|plug| !is_up(before, plug)).cloned().partition(|plug| is_up(now, plug));
+    for plug in &whole {
         was.plugs.remove(plug);
         was.undo.remove(plug);
         for key in was.of_plug.remove(plug).unwrap_or_default() {
@@ -130,11 +131,11 @@ pub fn back(was: &Desired, before: &Observed, now: &Observed) -> Result<Plan, Ri
     for step in &mut plan.steps {
         mend(step, &was);
     }
-    Ok(without(plan, |action| is_none_of_before(action, before)))
+    Ok(without(plan, |action| is_none_of_before(action, before, &halves)))
 }
 
-fn was_up(seen: &Observed, plug: &PlugId) -> bool {
-    seen.journal.plugs.contains_key(&plug.to_string())
+fn is_up(seen: &Observed, plug: &PlugId) -> bool {
+    seen.journal.plugs.contains_key(&plug.to_string()) && !seen.journal.is_half_down(plug)
 }
 
 /// What is seen, with services that were not ready before and are as they were told to be left alone.
@@ -165,12 +166,14 @@ fn mend(step: &mut Step, was: &Desired) {
     }
 }
 
-/// Steps to where it never was: to a plug that was half up, a setup that was not finished, files that
-/// were not there.
-fn is_none_of_before(action: &Action, before: &Observed) -> bool {
+/// Steps to where it never was: to plugs of which a half stays as it is, setups that were not finished,
+/// files that were not there.
+fn is_none_of_before(action: &Action, before: &Observed, halves: &BTreeSet<PlugId>) -> bool {
     match action {
-        Action::PlugUp { plug, .. } => !was_up(before, plug),
-        Action::Setup(setup) => setup.digest == UNFINISHED,
+        Action::PlugUp { plug, .. } | Action::PlugDown(plug) | Action::Undo { plug, .. } => halves.contains(plug),
+        Action::Setup(setup) => {
+            setup.digest == UNFINISHED || setup.call.plug.as_ref().is_some_and(|plug| halves.contains(plug))
+        }
         Action::Render { instance, .. } => !before.on_disk.contains_key(instance),
         _ => false,
     }

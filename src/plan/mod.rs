@@ -5,6 +5,8 @@
 //! | [`render`] | configuration files from templates; pure |
 //! | [`desired`] | services, setups and plugs that the mesh wants on this machine; pure |
 //! | [`reconcile`] | the plan: what is wanted against what is seen; pure |
+//! | [`changes`] | what a plan changes in files |
+//! | [`drift`] | what was changed behind our back; pure |
 //! | [`apply`] | carries a plan out; decides nothing |
 //! | [`journal`] | what was done and has to be undone |
 //! | [`history`] | every `up`, `down` and `rollback`, with number, who and when |
@@ -16,7 +18,9 @@
 pub mod apply;
 pub mod before;
 pub mod calls;
+pub mod changes;
 pub mod desired;
+pub mod drift;
 pub mod former;
 pub mod history;
 pub mod hook_runner;
