@@ -54,6 +54,8 @@ pub fn run(cx: &Context, args: &RollbackArgs) -> Result<(), Failure> {
     if args.plan {
         return Target::of(&project, &History::load(&state.history())?, args.number)?.preview(cx);
     }
+    // Where there is nothing to go back to, nothing is made.
+    chosen(&History::load(&state.history())?, args.number)?;
     state.make().map_err(|error| Trouble::io(state.root(), &error))?;
     let _lock = Lock::take(&state.lock(), "rollback").map_err(Trouble::from)?;
     let history = History::load(&state.history())?;

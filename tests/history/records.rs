@@ -1,5 +1,7 @@
 //! What `history` tells of `up` and `down`.
 
+use std::os::unix::fs::PermissionsExt;
+
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -101,7 +103,7 @@ fn documents_are_compared_with_those_of_the_one_before() {
     project.must(&["up"]);
     let told = project.prints(&["history", "2"]);
     assert!(told.contains("documents  3 files changed since 1\n"), "{told}");
-    for line in ["  added instance `s2`", "  added plug"] {
+    for line in ["  instance s2 added\n", "  plug events s2 -> l1 added\n", "  product sensor: note.md\n"] {
         assert!(told.contains(line), "{line}: {told}");
     }
     let told = project.prints(&["history", "2", "--verbose"]);
@@ -125,7 +127,6 @@ fn the_revision_is_that_of_the_projects_repository() {
     project.must(&["init", "--no-key"]);
     std::fs::write(project.home().join(".gitconfig"), "[user]\n\tname = Ann\n\temail = ann@example.org\n")
         .expect("writable");
-    project.must(&["share", "--help"]);
     let commit = |message: &str| {
         let root = project.root();
         for arguments in [&["add", "-A"][..], &["commit", "-q", "-m", message]] {
@@ -155,18 +156,17 @@ fn the_revision_is_that_of_the_projects_repository() {
 }
 
 #[test]
-fn secrets_are_no_documents() {
-    let project = TestProject::with(&[
-        ("products/edr/definition.yaml", "settings: [{name: token, secret: true}]\nproduces: {events: [{}]}\n"),
-        ("instances/edr/e1/config.yaml", "name: e1\n"),
-        ("secrets/edr_e1_token.gpg", "not read"),
-        ("secrets.gpg", "not read"),
-    ]);
-    project.must(&["down"]);
-    let sensors = working_pair();
-    sensors.write("secrets/x.gpg", "SECRET-BYTES");
-    sensors.must(&["plug", "events", "s1", "l1"]);
-    sensors.must(&["up"]);
-    let kept = sensors.prints(&["history", "1", "--verbose"]);
-    assert!(kept.contains("now/instances/sensor/s1/config.yaml") && !kept.contains("secrets/"), "{kept}");
+fn secrets_and_state_are_no_documents() {
+    let project = working_pair();
+    project.write("secrets/x.gpg", "SECRET-BYTES");
+    project.write("secrets.gpg", "SECRET-BYTES");
+    project.must(&["plug", "events", "s1", "l1"]);
+    project.must(&["up"]);
+    let kept = project.prints(&["history", "1", "--verbose"]);
+    assert!(kept.contains("now/instances/sensor/s1/config.yaml"), "{kept}");
+    for other in ["now/secrets", "SECRET-BYTES", "now/.resilmesh", "now/trace.log"] {
+        assert!(!kept.contains(other), "{other}: {kept}");
+    }
+    let folder = std::fs::metadata(project.root().join(".resilmesh/history.git")).expect("there");
+    assert_eq!(folder.permissions().mode() & 0o777, 0o700);
 }
