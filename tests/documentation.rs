@@ -71,3 +71,8 @@ fn the_commands_of_the_tour_of_sharing_run() {
 fn the_commands_of_the_tour_of_making_run() {
     runs("docs/making.md");
 }
+
+#[test]
+fn the_commands_of_the_tour_of_operating_run() {
+    runs("docs/operating.md");
+}

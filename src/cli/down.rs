@@ -8,11 +8,13 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::part::PartArgs;
+use super::recording::Recording;
 use super::steps::{self, Reporter, StepArgs};
 use super::up::note_status;
 use super::{Context, plan, trust};
 use crate::mesh::model::PlugId;
 use crate::plan::apply::Executor;
+use crate::plan::history::Command;
 use crate::plan::hook_runner::HookRunner;
 use crate::plan::journal::Journal;
 use crate::plan::lock::Lock;
@@ -45,6 +47,14 @@ pub struct DownArgs {
     pub part: PartArgs,
 }
 
+impl DownArgs {
+    /// As on the command line.
+    fn words(&self) -> Vec<String> {
+        let volumes = self.volumes.then(|| "--volumes".to_owned());
+        self.part.words().into_iter().chain(volumes).collect()
+    }
+}
+
 /// Takes down what the journal knows and what runs, also when the project's files are broken or
 /// gone.
 ///
@@ -57,7 +67,7 @@ pub fn run(cx: &Context, args: DownArgs) -> Result<(), Failure> {
 }
 
 /// The folder given, if `up` has left its state there.
-fn state_without_project(cx: &Context) -> Option<std::path::PathBuf> {
+pub(super) fn state_without_project(cx: &Context) -> Option<std::path::PathBuf> {
     let folder = cx.directory.canonicalize().ok()?;
     StateFolder::of(&folder).journal().is_file().then_some(folder)
 }
@@ -115,12 +125,15 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
         events: &reporter,
         stop: steps::stop_on_signals(),
     };
+    let mut recording = Recording::new(cx, project, Command::Down, args.words());
+    recording.begin();
     let report = executor.apply(&plan, seen.journal.clone()).await;
+    recording.count(&report);
     hosts.end().await;
     if let Some(mesh) = &mesh {
         note_status(cx, project, mesh, &report.journal);
     }
-    steps::verdict(&plan, &report, "down")?;
+    recording.end(steps::verdict(&plan, &report, "down"))?;
     let data = &report.journal.data;
     if !data.is_empty() && !cx.ui.json {
         let names: Vec<&str> = data.iter().map(String::as_str).collect();

@@ -25,6 +25,8 @@ pub mod failure;
 mod file_hooks;
 pub mod git_hook;
 pub mod git_merge;
+mod going_back;
+pub mod history;
 pub mod hooks;
 mod hosts;
 pub mod init;
@@ -42,9 +44,11 @@ pub mod port;
 pub mod produce;
 pub mod publish;
 pub mod pull;
+mod recording;
 pub mod relay;
 pub mod remove;
 pub mod rename;
+pub mod rollback;
 mod running;
 pub mod search;
 pub mod secret;
@@ -144,6 +148,7 @@ enum Command {
     #[command(hide = true)]
     GitMerge(git_merge::GitMergeArgs),
     Execute(execute::ExecuteArgs),
+    History(history::HistoryArgs),
     #[command(subcommand)]
     Hooks(hooks::HooksCommand),
     Init(init::InitArgs),
@@ -160,6 +165,7 @@ enum Command {
     Relay(relay::RelayArgs),
     Remove(remove::RemoveArgs),
     Rename(rename::RenameArgs),
+    Rollback(rollback::RollbackArgs),
     Search(search::SearchArgs),
     #[command(subcommand)]
     Secret(secret::SecretCommand),
@@ -216,6 +222,7 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::GitHook(hook) => git_hook::run(cx, hook),
         Command::GitMerge(args) => git_merge::run(cx, args),
         Command::Execute(args) => execute::run(cx, &args),
+        Command::History(args) => history::run(cx, &args),
         Command::Hooks(command) => hooks::run(cx, command),
         Command::Init(args) => init::run(cx, args),
         Command::List(args) => list::run(cx, args),
@@ -230,6 +237,7 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Relay(args) => relay::run(cx, &args),
         Command::Remove(args) => remove::run(cx, args),
         Command::Rename(args) => rename::run(cx, args),
+        Command::Rollback(args) => rollback::run(cx, &args),
         Command::Search(args) => search::run(cx, args),
         Command::Secret(command) => secret::run(cx, command),
         Command::Share(args) => share::run(cx, args),

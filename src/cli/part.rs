@@ -34,6 +34,13 @@ impl PartArgs {
         self.source.is_none()
     }
 
+    /// As on the command line.
+    pub(super) fn words(&self) -> Vec<String> {
+        let mode = self.mode.map(|mode| Mode::from(mode).word().to_owned());
+        let topic = self.topic.clone();
+        [self.source.clone(), self.destination.clone(), topic, mode].into_iter().flatten().collect()
+    }
+
     fn has(&self, plug: &PlugId) -> bool {
         let of_pair = match (&self.source, &self.destination) {
             (Some(source), Some(destination)) => plug.source == *source && plug.destination == *destination,

@@ -1,6 +1,7 @@
 //! `resilmesh plan`: what `up` would do.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use clap::Args;
 
@@ -11,6 +12,7 @@ use crate::mesh::model::Mesh;
 use crate::plan::changes::{FileChange, Kind};
 use crate::plan::ports::probe::ThisMachine;
 use crate::plan::programs::OnThisMachine;
+use crate::plan::reconcile::Part;
 use crate::plan::session::{self, Session, Typed};
 use crate::plan::step::Plan;
 use crate::plan::trouble::Trouble;
@@ -37,13 +39,7 @@ pub struct PlanArgs {
 pub fn run(cx: &Context, args: PlanArgs) -> Result<(), Failure> {
     let (project, mesh) = cx.mesh()?;
     let part = args.part.of_mesh(cx, &mesh)?;
-    let runtime = Embedded::new(&project)?;
-    let opened = cx.secrets()?;
-    let session = super::block_on(async {
-        let programs = OnThisMachine { runtime: &runtime, fetch: None, notice: &|_| {} };
-        let typed = Typed { vault: &opened.vault, meshroom: Meshroom::of(&project)?, prompting: Prompting::Never };
-        Ok(session::plan(&project, &mesh, &runtime, &programs, &ThisMachine::default(), &typed, part.as_ref()).await?)
-    })?;
+    let session = session(cx, &project, &mesh, part.as_ref())?;
     trust::note(cx, &mesh)?;
     show(cx, &mesh, &session);
     own_clone::note(cx);
@@ -51,6 +47,20 @@ pub fn run(cx: &Context, args: PlanArgs) -> Result<(), Failure> {
         return Err(Failure::pending());
     }
     Ok(())
+}
+
+/// What `up` would do for a mesh; changes nothing and asks nobody.
+///
+/// # Errors
+/// When there is no plan.
+pub(super) fn session(cx: &Context, project: &Path, mesh: &Mesh, part: Option<&Part>) -> Result<Session, Failure> {
+    let runtime = Embedded::new(project)?;
+    let opened = cx.secrets()?;
+    super::block_on(async {
+        let programs = OnThisMachine { runtime: &runtime, fetch: None, notice: &|_| {} };
+        let typed = Typed { vault: &opened.vault, meshroom: Meshroom::of(project)?, prompting: Prompting::Never };
+        Ok(session::plan(project, mesh, &runtime, &programs, &ThisMachine::default(), &typed, part).await?)
+    })
 }
 
 /// Prints a plan, and what is left out of it.

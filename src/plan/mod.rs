@@ -9,15 +9,20 @@
 //! | [`drift`] | what was changed behind our back; pure |
 //! | [`apply`] | carries a plan out; decides nothing |
 //! | [`journal`] | what was done and has to be undone |
+//! | [`history`] | every `up`, `down` and `rollback`, with number, who and when |
+//! | [`before`], [`former`] | what was there before an `up`, and the plan that goes back to it |
 //! | [`observe`] | what is seen: services, files, journal, drift |
 //! | [`ports`], [`secrets`] | what this machine adds |
 //! | [`lock`] | one who changes the mesh at a time |
 
 pub mod apply;
+pub mod before;
 pub mod calls;
 pub mod changes;
 pub mod desired;
 pub mod drift;
+pub mod former;
+pub mod history;
 pub mod hook_runner;
 pub mod journal;
 pub mod lock;
