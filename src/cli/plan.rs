@@ -39,7 +39,9 @@ pub fn run(cx: &Context, args: PlanArgs) -> Result<(), Failure> {
     let session = super::block_on(async {
         let programs = OnThisMachine { runtime: &runtime, fetch: None, notice: &|_| {} };
         let typed = Typed { vault: &opened.vault, meshroom: Meshroom::of(&project)?, prompting: Prompting::Never };
-        Ok(session::plan(&project, &mesh, &runtime, &programs, &ThisMachine::default(), &typed, part.as_ref()).await?)
+        session::plan(&project, &mesh, &runtime, &programs, &ThisMachine::default(), &typed, part.as_ref())
+            .await
+            .map_err(|trouble| cx.in_project(&project, trouble))
     })?;
     trust::note(cx, &mesh)?;
     show(cx, &mesh, &session);

@@ -89,7 +89,9 @@ async fn up(cx: &Context, project: &Path, mesh: &Mesh, way: &Way<'_>) -> Result<
     let ports = shared_folder("ports").map(|folder| ThisMachine::reserving(folder, own)).unwrap_or_default();
     let opened = cx.secrets()?;
     let typed = Typed { vault: &opened.vault, meshroom: Meshroom::of(project)?, prompting: Prompting::Allowed };
-    let session = session::plan(project, mesh, runtime, &programs, &ports, &typed, part).await?;
+    let session = session::plan(project, mesh, runtime, &programs, &ports, &typed, part)
+        .await
+        .map_err(|trouble| cx.in_project(project, trouble))?;
     plan::left_out(cx, mesh, &session);
     if session.plan.is_empty() {
         session.save()?;

@@ -7,6 +7,7 @@
 //! | [`reconcile`] | the plan: what is wanted against what is seen; pure |
 //! | [`apply`] | carries a plan out; decides nothing |
 //! | [`journal`] | what was done and has to be undone |
+//! | [`rehearse`] | what a plan would find wrong, without this machine; for `check` |
 //! | [`observe`] | what is seen: services, files, journal, drift |
 //! | [`ports`], [`secrets`] | what this machine adds |
 //! | [`lock`] | one who changes the mesh at a time |
@@ -23,6 +24,7 @@ pub mod paths;
 pub mod ports;
 pub mod programs;
 pub mod reconcile;
+pub mod rehearse;
 pub mod render;
 pub mod secrets;
 pub mod session;
