@@ -18,6 +18,7 @@ pub mod create;
 pub mod demo;
 pub mod diff;
 pub mod down;
+pub mod drift;
 mod edit;
 pub mod engine;
 pub mod execute;
@@ -56,6 +57,7 @@ pub mod show;
 pub mod status;
 mod steps;
 pub mod supervise;
+pub mod trace;
 pub mod trigger;
 pub mod trust;
 pub mod ui;
@@ -137,6 +139,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Diff(diff::DiffArgs),
     Down(down::DownArgs),
+    Drift(drift::DriftArgs),
     #[command(subcommand, hide = true)]
     Engine(engine::Engine),
     #[command(subcommand, hide = true)]
@@ -168,6 +171,7 @@ enum Command {
     Status(status::StatusArgs),
     #[command(hide = true)]
     Supervise(supervise::SuperviseArgs),
+    Trace(trace::TraceArgs),
     Trigger(trigger::TriggerArgs),
     Trust(trust::TrustArgs),
     Unplug(unplug::UnplugArgs),
@@ -211,6 +215,7 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Demo(args) => demo::run(cx, &args),
         Command::Diff(args) => diff::run(cx, args),
         Command::Down(args) => down::run(cx, args),
+        Command::Drift(args) => drift::run(cx, args),
         Command::Engine(engine) => engine::run(cx, engine),
         Command::GitHook(hook) => git_hook::run(cx, hook),
         Command::GitMerge(args) => git_merge::run(cx, args),
@@ -235,6 +240,7 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Show(args) => show::run(cx, args),
         Command::Status(args) => status::run(cx, args),
         Command::Supervise(args) => supervise::run(cx, args),
+        Command::Trace(args) => trace::run(cx, args),
         Command::Trigger(args) => trigger::run(cx, &args),
         Command::Trust(args) => trust::run(cx, &args),
         Command::Unplug(args) => unplug::run(cx, args),
