@@ -9,6 +9,7 @@ pub mod add;
 pub mod api;
 mod ask;
 pub mod catalog;
+pub mod check;
 pub mod clone;
 mod command_hook;
 pub mod completion;
@@ -23,6 +24,7 @@ pub mod engine;
 pub mod execute;
 pub mod failure;
 mod file_hooks;
+mod finding;
 pub mod git_hook;
 pub mod git_merge;
 mod going_back;
@@ -133,6 +135,7 @@ enum Command {
     #[command(hide = true)]
     Api(api::ApiArgs),
     Catalog(catalog::CatalogArgs),
+    Check(check::CheckArgs),
     Clone(clone::CloneArgs),
     Completion(completion::CompletionArgs),
     Configure(configure::ConfigureArgs),
@@ -210,6 +213,7 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Add(args) => add::run(cx, args),
         Command::Api(args) => api::run(cx, &args),
         Command::Catalog(args) => catalog::run(cx, args),
+        Command::Check(args) => check::run(cx, &args),
         Command::Clone(args) => clone::run(cx, args),
         Command::Completion(args) => completion::run(cx, args),
         Command::Configure(args) => configure::run(cx, args),

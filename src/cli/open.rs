@@ -8,6 +8,8 @@ use crate::mesh::compile::compile_used;
 use crate::mesh::model::Mesh;
 use crate::plan::journal::Journal;
 use crate::plan::paths::StateFolder;
+use crate::project::excerpt::Texts;
+use crate::project::files::{Folder, Source};
 use crate::project::load::{self, ProjectFiles};
 use crate::project::locate;
 use crate::project::names;
@@ -45,6 +47,22 @@ impl Context {
             self.ui.warning(&format!("what is up is not known: {error}"));
             Journal::default()
         })
+    }
+
+    /// A failure of the plan of the project in `root`, with the lines that it is about: the mesh knows
+    /// only where they stand.
+    pub(super) fn in_project(&self, root: &Path, failure: impl Into<Failure>) -> Failure {
+        let mut failure: Failure = failure.into();
+        if let Ok(folder) = Folder::open(root) {
+            let mut texts = Texts::default();
+            for at in failure.diagnostics.iter().filter_map(|found| found.at.as_ref()) {
+                if let Ok(Some(text)) = folder.text(&at.file) {
+                    texts.note(&at.file, &text);
+                }
+            }
+            texts.put_into(&mut failure.diagnostics);
+        }
+        failure
     }
 
     /// The compiled mesh with the folder of its project; warnings are printed.

@@ -59,7 +59,9 @@ pub(super) fn session(cx: &Context, project: &Path, mesh: &Mesh, part: Option<&P
     super::block_on(async {
         let programs = OnThisMachine { runtime: &runtime, fetch: None, notice: &|_| {} };
         let typed = Typed { vault: &opened.vault, meshroom: Meshroom::of(project)?, prompting: Prompting::Never };
-        Ok(session::plan(project, mesh, &runtime, &programs, &ThisMachine::default(), &typed, part).await?)
+        session::plan(project, mesh, &runtime, &programs, &ThisMachine::default(), &typed, part)
+            .await
+            .map_err(|trouble| cx.in_project(project, trouble))
     })
 }
 

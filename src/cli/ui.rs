@@ -9,7 +9,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::failure::{Failure, Kind};
-use crate::project::position::{Diagnostic, Severity, one_line};
+use super::finding;
+use crate::project::position::{Diagnostic, one_line};
 use crate::vault::Secret;
 
 /// How often the time of what is being done is shown anew.
@@ -175,16 +176,12 @@ impl Ui {
 
     /// Says what was found wrong with the project.
     pub fn diagnostic(&self, found: &Diagnostic) {
-        let word = match found.severity {
-            Severity::Error => self.paint("31", "error"),
-            Severity::Warning => self.paint("33", "warning"),
-        };
-        // Names in it may come from others: none may move the cursor.
-        let place = found.at.as_ref().map(|at| format!("{}: ", one_line(&at.to_string()))).unwrap_or_default();
-        self.say(&format!("{place}{word}: {}", one_line(&found.message)));
-        if let Some(hint) = &found.hint {
-            self.say(&format!("  {}: {}", self.paint("36", "hint"), one_line(hint)));
-        }
+        self.say(&finding::text(found, |code, text| self.paint(code, text)));
+    }
+
+    /// Prints what was found wrong with the project where that is the data.
+    pub fn finding(&self, found: &Diagnostic) {
+        self.line(finding::text(found, |code, text| self.paint_data(code, text)));
     }
 
     /// Says why the command failed.

@@ -120,7 +120,9 @@ pub(super) async fn bring_up(
     let ports = shared_folder("ports").map(|folder| ThisMachine::reserving(folder, own)).unwrap_or_default();
     let opened = cx.secrets()?;
     let typed = Typed { vault: &opened.vault, meshroom: Meshroom::of(project)?, prompting: Prompting::Allowed };
-    let session = session::plan(project, mesh, runtime, &programs, &ports, &typed, part).await?;
+    let session = session::plan(project, mesh, runtime, &programs, &ports, &typed, part)
+        .await
+        .map_err(|trouble| cx.in_project(project, trouble))?;
     plan::left_out(cx, mesh, &session);
     if session.plan.is_empty() {
         session.save()?;

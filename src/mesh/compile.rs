@@ -13,6 +13,7 @@ use super::product_check;
 use super::settings::{self, Declared};
 use super::topology;
 use super::{clashes, secrets};
+use crate::project::code::Code;
 use crate::project::decode::{Located, UnknownKeys};
 use crate::project::instance_file::InstanceFile;
 use crate::project::load::{self, ProjectFiles};
@@ -61,6 +62,7 @@ fn compile_with(
     topology::check(&mesh, &mut found);
     cautions::check(&mesh, files, &mut found);
     judge(&mut found);
+    files.texts.put_into(&mut found);
     found.sort();
     found.dedup();
     if found.iter().any(Diagnostic::is_error) { Err(found) } else { Ok((mesh, found)) }
@@ -97,7 +99,7 @@ impl<'a> Compiler<'a> {
                 if let Err(wrong) = names::check_instance(&said.value) {
                     let at = Position::new(project_file::FILE_NAME, said.at);
                     let wrong = wrong.replacen("instance name", "project name", 1);
-                    self.found.push(Diagnostic::error(at, wrong).with_hint(names::NAME_HINT));
+                    self.found.push(Diagnostic::error(at, wrong).coded(Code::BadName).with_hint(names::NAME_HINT));
                 }
                 said.value.clone()
             }
@@ -110,7 +112,7 @@ impl<'a> Compiler<'a> {
         if known.is_none() {
             let at = Position::new(file, said.at);
             let unknown = Diagnostic::error(at, format!("runtime `{}` is unknown", said.value));
-            self.found.push(unknown.with_hint("there is `embedded`"));
+            self.found.push(unknown.coded(Code::UnknownRuntime).with_hint("there is `embedded`"));
         }
         known
     }
@@ -119,7 +121,8 @@ impl<'a> Compiler<'a> {
         let at = &written.at;
         if let Some(first) = self.declared.insert(&written.name, at) {
             let message = format!("instance `{}` is there twice, first in `{}`", written.name, first.file.display());
-            self.found.push(Diagnostic::error(at.clone(), message).with_hint("names are unique in a mesh: rename one"));
+            let twice = Diagnostic::error(at.clone(), message).coded(Code::Duplicate);
+            self.found.push(twice.with_hint("names are unique in a mesh: rename one"));
             self.declared.insert(&written.name, first);
             return;
         }
@@ -133,7 +136,8 @@ impl<'a> Compiler<'a> {
                 written.product_at.clone(),
                 format!("instance `{}` is of product `{}`, which does not exist", written.name, written.product),
             );
-            self.found.push(unknown.with_hint_if(names::suggest(&written.product, known.iter().copied())));
+            let hint = names::suggest(&written.product, known.iter().copied());
+            self.found.push(unknown.coded(Code::UnknownProduct).with_hint_if(hint));
             return;
         };
         let declared: Vec<&Setting> = product.settings.iter().collect();
@@ -166,7 +170,8 @@ impl<'a> Compiler<'a> {
         for written in &self.files.plugs {
             if let Some(first) = seen.insert(&written.id, &written.at.file) {
                 let message = format!("plug `{}` is there twice, first in `{}`", written.id, first.display());
-                self.found.push(Diagnostic::error(written.at.clone(), message).with_hint("delete one of the files"));
+                let twice = Diagnostic::error(written.at.clone(), message).coded(Code::Duplicate);
+                self.found.push(twice.with_hint("delete one of the files"));
                 continue;
             }
             plugs.extend(self.plug(written));
@@ -179,6 +184,8 @@ impl<'a> Compiler<'a> {
         let source = self.end(written, &written.id.source, "src_instance");
         let destination = self.end(written, &written.id.destination, "dst_instance");
         let (source, destination) = (source?, destination?);
+        // Said where the file is read; nothing can be found for it.
+        names::check_topic(&written.id.topic).ok()?;
         let trigger = self.kind(written);
         let request = Request {
             topic: &written.id.topic,
@@ -196,9 +203,15 @@ impl<'a> Compiler<'a> {
                     self.found.push(swapped);
                     return None;
                 }
-                self.found.push(
-                    Diagnostic::error(written.place(mismatch.about), mismatch.message).with_hint_if(mismatch.hint),
-                );
+                let hint = if matching::would_fit_swapped(&request) {
+                    let id = &written.id;
+                    let way = format!("`resilmesh plug {} {} {}`", id.topic, id.destination, id.source);
+                    Some(format!("the ends are swapped: {way} fits"))
+                } else {
+                    mismatch.hint
+                };
+                let wrong = Diagnostic::error(written.place(mismatch.about), mismatch.message);
+                self.found.push(wrong.coded(Code::CannotConnect).with_hint_if(hint));
                 return None;
             }
         };
@@ -251,7 +264,7 @@ impl<'a> Compiler<'a> {
         let hint = format!(
             "`resilmesh plug {topic} {destination} {source}`, and `resilmesh unplug {topic} {source} {destination}`"
         );
-        Some(Diagnostic::warning(written.at.clone(), warning).with_hint(hint))
+        Some(Diagnostic::warning(written.at.clone(), warning).coded(Code::CannotConnect).with_hint(hint))
     }
 
     /// Whether a plug carries commands: `kind: trigger` in Meshroom's files.
@@ -279,7 +292,8 @@ impl<'a> Compiler<'a> {
                 written.place(key),
                 format!("plug `{}` names instance `{name}`, which this project does not have", written.id),
             );
-            self.found.push(unknown.with_hint_if(names::suggest(name, self.declared.keys().copied())));
+            let hint = names::suggest(name, self.declared.keys().copied());
+            self.found.push(unknown.coded(Code::UnknownInstance).with_hint_if(hint));
         }
         None
     }

@@ -49,7 +49,7 @@ pub(super) fn explain(request: &Request<'_>) -> Mismatch {
                 destination.0,
                 takes[0].role.verb()
             ),
-            hint: None,
+            hint: Some("who produces goes with who consumes, and who triggers with who executes".to_owned()),
         };
     }
     by_mode(request, &gives, &takes)
@@ -156,7 +156,7 @@ fn by_format(request: &Request<'_>, gives: &[Capability], takes: &[Capability]) 
             request.destination.0,
             words(&take)
         ),
-        hint: None,
+        hint: Some("put something between them that takes the one and gives the other".to_owned()),
     })
 }
 

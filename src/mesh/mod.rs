@@ -4,6 +4,7 @@ mod cautions;
 mod clashes;
 pub mod compile;
 pub mod difference;
+pub mod guarantees;
 pub mod hooks;
 pub mod integrations;
 pub mod matching;

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::model::{Product, ProductSource, Setting};
+use crate::project::code::Code;
 use crate::project::decode::{Located, UnknownKeys};
 use crate::project::names;
 use crate::project::position::{Diagnostic, Mark, Position};
@@ -39,6 +40,8 @@ pub(super) fn resolve(
         match known.get(name.as_str()) {
             Some(own) if own.secret => found.push(
                 Diagnostic::error(at, format!("setting `{name}` is secret and must not stand in the project"))
+                    .coded(Code::SecretInProject)
+                    .concealing()
                     .with_hint("take it out of the file, and change the secret: it may be in the history"),
             ),
             Some(_) if given.value.value == crate::project::yaml::Value::Null => {}
@@ -46,7 +49,11 @@ pub(super) fn resolve(
                 Ok(value) => {
                     resolved.insert(name.clone(), value);
                 }
-                Err(wrong) => found.push(Diagnostic::error(Position::new(file, given.value.at), wrong)),
+                Err(wrong) => {
+                    let wrong = Diagnostic::error(Position::new(file, given.value.at), wrong);
+                    let wrong = wrong.coded(Code::SettingValue);
+                    found.push(if own.holds_secret() { wrong.concealing() } else { wrong });
+                }
             },
             None => {
                 let message = format!("{} has no setting `{name}`", declared.by);
@@ -55,7 +62,10 @@ pub(super) fn resolve(
                     UnknownKeys::WarnIfClose if !known.keys().any(|own| names::is_slip(name, own)) => None,
                     _ => Some(Diagnostic::warning(at, message)),
                 };
-                let hint = || names::suggest(name, known.keys().copied());
+                let none = || Some(format!("{} has no settings at all", declared.by));
+                let hint = || names::suggest(name, known.keys().copied()).or_else(none);
+                // It may be a secret with its name misspelt.
+                let unknown = unknown.map(|unknown| unknown.coded(Code::UnknownSetting).concealing());
                 found.extend(unknown.map(|unknown| unknown.with_hint_if(hint())));
                 resolved.insert(name.clone(), given.value.to_json());
             }
@@ -68,6 +78,7 @@ pub(super) fn resolve(
                     Position::new(file, Mark::START),
                     format!("setting `{}` of {} is required", own.name, declared.by),
                 )
+                .coded(Code::MissingSetting)
                 .with_hint_if(own.description.clone()),
             );
         }

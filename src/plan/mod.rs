@@ -11,6 +11,7 @@
 //! | [`journal`] | what was done and has to be undone |
 //! | [`history`] | every `up`, `down` and `rollback`, with number, who and when |
 //! | [`before`], [`former`] | what was there before an `up`, and the plan that goes back to it |
+//! | [`rehearse`] | what a plan would find wrong, without this machine; for `check` |
 //! | [`observe`] | what is seen: services, files, journal, drift |
 //! | [`ports`], [`secrets`] | what this machine adds |
 //! | [`lock`] | one who changes the mesh at a time |
@@ -32,6 +33,7 @@ pub mod paths;
 pub mod ports;
 pub mod programs;
 pub mod reconcile;
+pub mod rehearse;
 pub mod render;
 pub mod secrets;
 pub mod session;

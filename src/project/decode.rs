@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::code::Code;
 use super::names;
 use super::position::{Diagnostic, Mark, Position};
 use super::yaml::{Key, Node, Value};
@@ -45,7 +46,7 @@ impl Report {
     }
 
     fn wrong_type(&mut self, what: &str, expected: &str, node: &Node) {
-        self.error(node.at, format!("{what} must be {expected}, but is {}", node.describe()));
+        self.error(node.at, format!("{what} must be {expected}, but is {}", node.describe())).code = Code::WrongType;
     }
 }
 
@@ -122,7 +123,7 @@ impl<'n> Fields<'n> {
     pub fn require(&mut self, key: &'static str, report: &mut Report) -> Option<&'n Node> {
         let node = self.get(key);
         if node.is_none() {
-            report.error(self.at, format!("{} lacks the key `{key}`", self.what));
+            report.error(self.at, format!("{} lacks the key `{key}`", self.what)).code = Code::MissingKey;
         }
         node
     }
@@ -193,6 +194,8 @@ impl<'n> Fields<'n> {
                 (UnknownKeys::Refuse, _) => report.error(key.at, message),
                 _ => report.warning(key.at, format!("{message}; it is kept")),
             };
+            // What a key that nobody knows holds is not known either.
+            (found.code, found.conceals) = (Code::UnknownKey, true);
             found.hint = match near {
                 Some(near) => Some(format!("did you mean `{near}`?")),
                 None => Some(format!("it has {}", names::list(self.known.iter().copied()))),
@@ -218,8 +221,8 @@ pub fn text(node: &Node, what: &str, report: &mut Report) -> Option<Located<Stri
     match &node.value {
         Value::Text { text, .. } => Some(Located { value: text.clone(), at: node.at }),
         Value::Boolean(_) | Value::Integer(_) | Value::Float(_) => {
-            report.error(node.at, format!("{what} must be a text, but is {}", node.describe())).hint =
-                Some("put it in quotes".to_owned());
+            let found = report.error(node.at, format!("{what} must be a text, but is {}", node.describe()));
+            (found.code, found.hint) = (Code::WrongType, Some("put it in quotes".to_owned()));
             None
         }
         _ => {
@@ -247,7 +250,10 @@ pub fn number(node: &Node, what: &str, range: std::ops::RangeInclusive<i64>, rep
     match node.value {
         Value::Integer(value) if range.contains(&value) => Some(value),
         Value::Integer(value) => {
-            report.error(node.at, format!("{what} must be from {} to {}, but is {value}", range.start(), range.end()));
+            let (start, end) = (range.start(), range.end());
+            let wanted = if start == end { start.to_string() } else { format!("from {start} to {end}") };
+            let message = format!("{what} must be {wanted}, but is {value}");
+            report.error(node.at, message).code = Code::OutOfRange;
             None
         }
         _ => {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
+use super::code::Code;
 use super::decode::{self, Fields, Located, Report, UnknownKeys};
 use super::names;
 use super::position::Mark;
@@ -12,7 +13,8 @@ use super::service;
 use super::setting;
 use super::yaml::Node;
 use crate::mesh::model::{
-    Capability, Caution, DeclaredHook, HookKind, Into, Mode, Permissions, Product, ProductSource, Render, Role,
+    Capability, Caution, DeclaredHook, Guarantee, HookKind, Into, Mode, Permissions, Product, ProductSource, Render,
+    Role,
 };
 
 /// The sections that hold capabilities, with the part each is about.
@@ -39,6 +41,7 @@ pub fn bare(name: &str, at: &Path, source: ProductSource) -> Product {
         integrations: Vec::new(),
         hooks: Vec::new(),
         cautions: Vec::new(),
+        guarantees: Vec::new(),
         service: None,
         templates: BTreeMap::new(),
         at: super::position::Position::new(at, Mark::START),
@@ -48,7 +51,8 @@ pub fn bare(name: &str, at: &Path, source: ProductSource) -> Product {
 /// Reads the definition into `product`, whose name is its folder's.
 pub fn decode(node: &Node, product: &mut Product, report: &mut Report) {
     if let Err(wrong) = names::check_product(&product.name) {
-        report.error(Mark::START, wrong).hint = Some(names::NAME_HINT.to_owned());
+        let found = report.error(Mark::START, wrong);
+        (found.code, found.hint) = (Code::BadName, Some(names::NAME_HINT.to_owned()));
     }
     let Some(mut fields) = Fields::of(node, "the product", report) else { return };
     fields.tolerate(&["name"]);
@@ -64,6 +68,7 @@ pub fn decode(node: &Node, product: &mut Product, report: &mut Report) {
     }
     product.hooks = fields.items("hooks", report).iter().filter_map(|node| hook(node, report)).collect();
     product.cautions = fields.items("warn", report).iter().filter_map(|node| caution(node, report)).collect();
+    product.guarantees = fields.items("guarantees", report).iter().filter_map(|node| guarantee(node, report)).collect();
     product.service = fields.get("service").and_then(|node| service::decode(node, &product.name, report));
     product.permissions = fields.get("permissions").and_then(|node| permissions(node, report)).unwrap_or_default();
     fields.finish(UnknownKeys::Warn, report);
@@ -119,7 +124,8 @@ pub(super) fn mode(fields: &mut Fields<'_>, report: &mut Report) -> Option<Mode>
         "push" => Some(Mode::Push),
         "pull" => Some(Mode::Pull),
         other => {
-            report.error(said.at, format!("mode `{other}` is neither `push` nor `pull`"));
+            report.error(said.at, format!("mode `{other}` is neither `push` nor `pull`")).hint =
+                names::closest(other, ["push", "pull"]).map(|near| format!("did you mean `{near}`?"));
             None
         }
     }
@@ -129,12 +135,13 @@ pub(super) fn mode(fields: &mut Fields<'_>, report: &mut Report) -> Option<Mode>
 fn word<T: serde::de::DeserializeOwned>(
     said: &Located<String>,
     what: &str,
-    known: &str,
+    known: &[&str],
     report: &mut Report,
 ) -> Option<T> {
     let parsed = serde_json::from_value(Json::String(said.value.clone())).ok();
     if parsed.is_none() {
-        report.error(said.at, format!("{what} `{}` is unknown", said.value)).hint = Some(format!("there is {known}"));
+        report.error(said.at, format!("{what} `{}` is unknown", said.value)).hint =
+            names::suggest(&said.value, known.iter().copied());
     }
     parsed
 }
@@ -158,7 +165,7 @@ pub(super) fn render_list(
         let template = entry.required_text("template", report);
         let to = entry.required_text("to", report);
         let into = if per_plug { entry.text("into", report) } else { None };
-        let into = into.and_then(|said| word::<Into>(&said, "`into`", "`self` and `peer`", report)).unwrap_or_default();
+        let into = into.and_then(|said| word::<Into>(&said, "`into`", &["self", "peer"], report)).unwrap_or_default();
         let when = plain(entry.text("when", report));
         let at = report.position(template.as_ref().map_or(node.at, |template| template.at));
         entry.finish(UnknownKeys::Refuse, report);
@@ -185,7 +192,7 @@ fn hook(node: &Node, report: &mut Report) -> Option<DeclaredHook> {
     let kind = fields.required_text("kind", report);
     let role = fields.required_text("role", report);
     let title = fields.required_text("title", report);
-    let kinds = "`setup`, `teardown`, `check`, `produce`, `watch`, `trigger`, `execute`";
+    let kinds = &["setup", "teardown", "check", "produce", "watch", "trigger", "execute"];
     let kind = kind.and_then(|kind| word::<HookKind>(&kind, "hook kind", kinds, report));
     let role = role.and_then(|said| self::role(&said, report));
     let topic = plain(fields.text("topic", report)).filter(|topic| topic != "*");
@@ -199,7 +206,7 @@ fn hook(node: &Node, report: &mut Report) -> Option<DeclaredHook> {
 }
 
 fn role(said: &Located<String>, report: &mut Report) -> Option<Role> {
-    word(said, "role", "`consumer`, `producer`, `trigger`, `executor`", report)
+    word(said, "role", &["consumer", "producer", "trigger", "executor"], report)
 }
 
 fn caution(node: &Node, report: &mut Report) -> Option<Caution> {
@@ -209,4 +216,20 @@ fn caution(node: &Node, report: &mut Report) -> Option<Caution> {
     fields.finish(UnknownKeys::Refuse, report);
     let when = when?;
     Some(Caution { at: report.position(when.at), when: when.value, message: message?.value })
+}
+
+fn guarantee(node: &Node, report: &mut Report) -> Option<Guarantee> {
+    let mut fields = Fields::of(node, "an entry of `guarantees`", report)?;
+    let role = fields.required_text("role", report).and_then(|said| self::role(&said, report));
+    let mode = mode(&mut fields, report);
+    let format = plain(fields.text("format", report));
+    let product = plain(fields.text("product", report));
+    let when = plain(fields.text("when", report));
+    let delivery = fields.required_text("delivery", report);
+    let known = &["at_most_once", "at_least_once", "exactly_once"];
+    let delivery = delivery.and_then(|said| word(&said, "delivery", known, report));
+    let because = fields.required_text("because", report);
+    fields.finish(UnknownKeys::Refuse, report);
+    let at = report.position(node.at);
+    Some(Guarantee { role: role?, mode, format, product, when, delivery: delivery?, because: because?.value, at })
 }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::catalogue;
+use super::code::Code;
+use super::excerpt::Texts;
 use super::files::{Folder, Source};
 use super::git_catalogue;
 use super::instance_file::InstanceFile;
@@ -48,6 +50,8 @@ pub struct ProjectFiles {
     pub unusable: BTreeMap<String, Diagnostic>,
     /// What could not be read or is no document of its kind.
     pub found: Vec<Diagnostic>,
+    /// The texts of the files, for the lines that findings are about.
+    pub texts: Texts,
 }
 
 impl ProjectFiles {
@@ -94,7 +98,7 @@ pub fn load(root: &Path) -> std::io::Result<ProjectFiles> {
 
 /// Reads the project in `source`, which stands for the folder `root`.
 pub fn load_from(root: &Path, source: &dyn Source) -> ProjectFiles {
-    let mut loader = Loader { found: Vec::new(), source };
+    let mut loader = Loader { found: Vec::new(), texts: Texts::default(), source };
     let (project, is_meshrooms) = loader.project();
     let mut files = ProjectFiles {
         root: root.to_owned(),
@@ -108,9 +112,11 @@ pub fn load_from(root: &Path, source: &dyn Source) -> ProjectFiles {
         unreadable: BTreeSet::new(),
         unusable: BTreeMap::new(),
         found: Vec::new(),
+        texts: Texts::default(),
     };
     loader.instances(&mut files);
-    files.found = loader.found;
+    (files.found, files.texts) = (loader.found, loader.texts);
+    files.texts.put_into(&mut files.found);
     let used: Vec<String> = files.instances.iter().map(|instance| instance.product.clone()).collect();
     for product in used {
         // Unknown ones are named when the mesh is compiled.
@@ -121,14 +127,17 @@ pub fn load_from(root: &Path, source: &dyn Source) -> ProjectFiles {
 
 /// Reads one product of a catalogue; `shown` is its folder in messages.
 pub fn load_product(source: &dyn Source, name: &str, shown: &Path, from: ProductSource) -> (Product, Vec<Diagnostic>) {
-    let mut loader = Loader { found: Vec::new(), source };
+    let mut loader = Loader { found: Vec::new(), texts: Texts::default(), source };
     let base = Path::new(PRODUCTS).join(name);
     let mut folder = ProductFolder::default();
     loader.product_files(&base, "", 0, &mut folder);
     for at in loader.found.iter_mut().filter_map(|found| found.at.as_mut()) {
         at.file = at.file.strip_prefix(&base).map_or_else(|_| at.file.clone(), |below| shown.join(below));
     }
+    let mut texts = Texts::default();
+    folder.files.iter().for_each(|(path, text)| texts.note(&shown.join(path), text));
     let product = folder.decode(name, shown, from, &mut loader.found);
+    texts.put_into(&mut loader.found);
     forget_templates(&product, shown, &mut loader.found);
     (product, loader.found)
 }
@@ -144,6 +153,7 @@ fn forget_templates(product: &Product, base: &Path, found: &mut Vec<Diagnostic>)
 struct Loader<'a> {
     source: &'a dyn Source,
     found: Vec<Diagnostic>,
+    texts: Texts,
 }
 
 impl Loader<'_> {
@@ -248,6 +258,7 @@ impl Loader<'_> {
                         Position::new(&path, Mark::START),
                         format!("instance `{name}` has plugs but no `{CONFIG}`"),
                     )
+                    .coded(Code::UnknownInstance)
                     .with_hint(format!("`resilmesh add {product} {name}` makes it")),
                 );
             }
@@ -284,15 +295,19 @@ impl Loader<'_> {
     fn misnamed(&mut self, path: &Path, what: &str, named: &str) {
         if path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml") {
             let warning = Diagnostic::warning(Position::new(path, Mark::START), "not read because of its name");
-            self.found.push(warning.with_hint(format!("the file of {what} is called `{named}`")));
+            self.found.push(warning.coded(Code::Misnamed).with_hint(format!("the file of {what} is called `{named}`")));
         }
     }
 
     fn text(&mut self, path: &Path) -> Option<String> {
-        self.source.text(path).unwrap_or_else(|wrong| {
+        let text = self.source.text(path).unwrap_or_else(|wrong| {
             self.found.push(wrong);
             None
-        })
+        });
+        if let Some(text) = &text {
+            self.texts.note(path, text);
+        }
+        text
     }
 
     fn list(&mut self, path: &Path) -> super::files::Entries {

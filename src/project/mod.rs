@@ -12,10 +12,12 @@
 pub mod assign;
 pub mod catalogue;
 pub mod change;
+pub mod code;
 pub mod content;
 pub mod decode;
 pub mod definition;
 pub mod edit;
+pub mod excerpt;
 pub mod files;
 pub mod git_catalogue;
 pub mod instance_file;

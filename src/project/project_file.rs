@@ -19,8 +19,12 @@ impl ProjectFile {
     /// Reads the document.
     pub fn decode(node: &Node, report: &mut Report) -> Self {
         let Some(mut fields) = Fields::of(node, "the project", report) else { return Self::default() };
+        let mistakes = report.found.len();
         fields.require("version", report);
         fields.number("version", 1..=1, report);
+        for found in &mut report.found[mistakes..] {
+            found.hint = Some("`version: 1` is what this resilmesh reads; a later one may read more".to_owned());
+        }
         let file = Self { name: fields.text("name", report), runtime: fields.text("runtime", report) };
         fields.finish(UnknownKeys::Refuse, report);
         file
