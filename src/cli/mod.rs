@@ -18,6 +18,7 @@ pub mod demo;
 pub mod diff;
 pub mod down;
 mod edit;
+mod editors;
 pub mod engine;
 pub mod execute;
 pub mod failure;
@@ -41,10 +42,12 @@ pub mod port;
 pub mod produce;
 pub mod publish;
 pub mod pull;
+pub mod reference;
 pub mod relay;
 pub mod remove;
 pub mod rename;
 mod running;
+pub mod schema;
 pub mod search;
 pub mod secret;
 pub mod secret_settings;
@@ -154,9 +157,12 @@ enum Command {
     Publish(publish::PublishArgs),
     Pull(pull::PullArgs),
     #[command(hide = true)]
+    Reference(reference::ReferenceArgs),
+    #[command(hide = true)]
     Relay(relay::RelayArgs),
     Remove(remove::RemoveArgs),
     Rename(rename::RenameArgs),
+    Schema(schema::SchemaArgs),
     Search(search::SearchArgs),
     #[command(subcommand)]
     Secret(secret::SecretCommand),
@@ -222,9 +228,11 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Produce(args) => produce::run(cx, args),
         Command::Publish(args) => publish::run(cx, &args),
         Command::Pull(args) => pull::run(cx, &args),
+        Command::Reference(args) => reference::run(cx, &args),
         Command::Relay(args) => relay::run(cx, &args),
         Command::Remove(args) => remove::run(cx, args),
         Command::Rename(args) => rename::run(cx, args),
+        Command::Schema(args) => schema::run(cx, args),
         Command::Search(args) => search::run(cx, args),
         Command::Secret(command) => secret::run(cx, command),
         Command::Share(args) => share::run(cx, args),

@@ -6,9 +6,10 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::model::{Product, ProductSource, Setting};
-use crate::project::decode::{Located, UnknownKeys};
+use crate::project::decode::Located;
 use crate::project::names;
 use crate::project::position::{Diagnostic, Mark, Position};
+use crate::project::schema::UnknownKeys;
 use crate::project::setting;
 use crate::project::yaml::Node;
 
