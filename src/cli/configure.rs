@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use clap::Args;
 use serde_json::Value;
 
-use super::Context;
 use super::ask::{Questions, Which};
 use super::completion;
 use super::edit::{self, NewMistakes};
 use super::failure::Failure;
 use super::secret_settings::{self, Declared, Need, SecretArgs};
 use super::setting_input;
+use super::{Context, editors};
 use crate::mesh::model::{Product, Setting};
 use crate::mesh::secrets::name_of_instance;
 use crate::project::assign;
@@ -82,6 +82,8 @@ pub(super) fn write(
     let old = read(&root, product, name)?;
     let exists = old.is_some();
     let current = current(files, product, name);
+    let blank = format!("name: {}\nproduct: {}\n", word(name), word(product));
+    let blank = editors::new_document(files, &instance_folder(product, name).join(CONFIG), blank);
     let declared = edit::product(files, product)?;
     let settings: Vec<&Setting> = declared.settings.iter().collect();
     let of = format!("`{name}`");
@@ -106,7 +108,7 @@ pub(super) fn write(
     };
     let answers = questions.ask(cx, &opened)?;
     let need = if exists { Need::Required } else { Need::Expected };
-    let text = old.unwrap_or_else(|| format!("name: {}\nproduct: {}\n", word(name), word(product)));
+    let text = old.unwrap_or(blank);
     let text = configured(text, &settings, values, answers.values, given);
     let secrets = secret_settings::take(cx, &opened, &of, &secrets, &given.secrets, answers.secrets, need)?;
     secrets.prepare(cx, &opened)?;

@@ -20,6 +20,7 @@ pub mod diff;
 pub mod down;
 pub mod drift;
 mod edit;
+mod editors;
 pub mod engine;
 pub mod execute;
 pub mod failure;
@@ -47,11 +48,13 @@ pub mod produce;
 pub mod publish;
 pub mod pull;
 mod recording;
+pub mod reference;
 pub mod relay;
 pub mod remove;
 pub mod rename;
 pub mod rollback;
 mod running;
+pub mod schema;
 pub mod search;
 pub mod secret;
 pub mod secret_settings;
@@ -165,10 +168,13 @@ enum Command {
     Publish(publish::PublishArgs),
     Pull(pull::PullArgs),
     #[command(hide = true)]
+    Reference(reference::ReferenceArgs),
+    #[command(hide = true)]
     Relay(relay::RelayArgs),
     Remove(remove::RemoveArgs),
     Rename(rename::RenameArgs),
     Rollback(rollback::RollbackArgs),
+    Schema(schema::SchemaArgs),
     Search(search::SearchArgs),
     #[command(subcommand)]
     Secret(secret::SecretCommand),
@@ -238,10 +244,12 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Produce(args) => produce::run(cx, args),
         Command::Publish(args) => publish::run(cx, &args),
         Command::Pull(args) => pull::run(cx, &args),
+        Command::Reference(args) => reference::run(cx, &args),
         Command::Relay(args) => relay::run(cx, &args),
         Command::Remove(args) => remove::run(cx, args),
         Command::Rename(args) => rename::run(cx, args),
         Command::Rollback(args) => rollback::run(cx, &args),
+        Command::Schema(args) => schema::run(cx, args),
         Command::Search(args) => search::run(cx, args),
         Command::Secret(command) => secret::run(cx, command),
         Command::Share(args) => share::run(cx, args),

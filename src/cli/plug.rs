@@ -6,7 +6,6 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
-use super::Context;
 use super::ask::{Questions, Which};
 use super::completion;
 use super::edit::{self, NewMistakes};
@@ -14,11 +13,12 @@ use super::failure::Failure;
 use super::secret::Opened;
 use super::secret_settings::{self, Declared, Given, Need, SecretArgs};
 use super::setting_input;
+use super::{Context, editors};
 use crate::mesh::matching::{self, Choice, Request};
 use crate::mesh::model::{Mode, PlugId, Role, Setting};
 use crate::mesh::secrets::name_of_plug;
 use crate::project::assign;
-use crate::project::change::{Change, plug_text};
+use crate::project::change::{Change, plug_path, plug_text};
 use crate::project::edit::set_key;
 use crate::project::files::{Folder, Source};
 use crate::project::load::ProjectFiles;
@@ -118,7 +118,10 @@ pub fn run(cx: &Context, args: PlugArgs) -> Result<(), Failure> {
     secrets.prepare(cx, &opened)?;
     let text = match &there {
         Some(there) => old_text(&files, &there.at.file)?,
-        None => plug_text(&id, choice.format.as_deref(), choice.source.capability.role == Role::Trigger),
+        None => {
+            let text = plug_text(&id, choice.format.as_deref(), choice.source.capability.role == Role::Trigger);
+            editors::new_document(&files, &plug_path(&product, &id), text)
+        }
     };
     let text = values
         .iter()

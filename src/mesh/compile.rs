@@ -14,13 +14,14 @@ use super::settings::{self, Declared};
 use super::topology;
 use super::{clashes, secrets};
 use crate::project::code::Code;
-use crate::project::decode::{Located, UnknownKeys};
+use crate::project::decode::Located;
 use crate::project::instance_file::InstanceFile;
 use crate::project::load::{self, ProjectFiles};
 use crate::project::names;
 use crate::project::plug_file::PlugFile;
 use crate::project::position::{Diagnostic, Position, Severity};
 use crate::project::project_file;
+use crate::project::schema::UnknownKeys;
 
 /// The mesh that the files mean, and what there is to warn of.
 ///

@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use super::model::{Product, ProductSource, Setting};
 use crate::project::code::Code;
-use crate::project::decode::{Located, UnknownKeys};
+use crate::project::decode::Located;
 use crate::project::names;
 use crate::project::position::{Diagnostic, Mark, Position};
+use crate::project::schema::UnknownKeys;
 use crate::project::setting;
 use crate::project::yaml::Node;
 

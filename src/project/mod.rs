@@ -34,6 +34,7 @@ pub mod product_folder;
 pub mod project_file;
 pub mod python_hooks;
 pub mod scaffold;
+pub mod schema;
 mod service;
 pub mod setting;
 pub mod user_folders;

@@ -11,7 +11,7 @@ use crate::cli::edit;
 use crate::cli::failure::Failure;
 use crate::cli::file_hooks::call_in_order;
 use crate::cli::plug::ModeArg;
-use crate::cli::{Context, trust};
+use crate::cli::{Context, editors, trust};
 use crate::hooks::{Call, Given, HostedHook};
 use crate::mesh::hooks::{Part, in_force};
 use crate::mesh::matching::{general, meets};
@@ -65,6 +65,7 @@ pub(super) fn run(cx: &Context, args: &IntegrationArgs) -> Result<(), Failure> {
     let mut draft = Draft::default();
     complement(cx, &files, args, &wanted, &mut draft)?;
     let text = integration::text(&args.product, &args.target, &wanted).map_err(Failure::new)?;
+    let text = editors::new_document(&files, &path, text);
     draft.put(path.clone(), text.clone());
     if !write::write(cx, &files, &draft, WriteArgs { dry_run: args.dry_run, force: false })? {
         return Ok(());
