@@ -71,3 +71,8 @@ fn the_commands_of_the_tour_of_sharing_run() {
 fn the_commands_of_the_tour_of_making_run() {
     runs("docs/making.md");
 }
+
+#[test]
+fn the_commands_of_the_page_on_testing_run() {
+    runs("docs/testing.md");
+}

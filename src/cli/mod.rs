@@ -54,6 +54,7 @@ pub mod show;
 pub mod status;
 mod steps;
 pub mod supervise;
+pub mod test;
 pub mod trigger;
 pub mod trust;
 pub mod ui;
@@ -165,6 +166,7 @@ enum Command {
     Status(status::StatusArgs),
     #[command(hide = true)]
     Supervise(supervise::SuperviseArgs),
+    Test(test::TestArgs),
     Trigger(trigger::TriggerArgs),
     Trust(trust::TrustArgs),
     Unplug(unplug::UnplugArgs),
@@ -231,6 +233,7 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Show(args) => show::run(cx, args),
         Command::Status(args) => status::run(cx, args),
         Command::Supervise(args) => supervise::run(cx, args),
+        Command::Test(args) => test::run(cx, args),
         Command::Trigger(args) => trigger::run(cx, &args),
         Command::Trust(args) => trust::run(cx, &args),
         Command::Unplug(args) => unplug::run(cx, args),

@@ -10,6 +10,7 @@
 //! | [`observe`] | what is seen: services, files, journal, drift |
 //! | [`ports`], [`secrets`] | what this machine adds |
 //! | [`lock`] | one who changes the mesh at a time |
+//! | [`rehearsal`] | what the mesh would make of events, without bringing it up |
 
 pub mod apply;
 pub mod calls;
@@ -23,6 +24,7 @@ pub mod paths;
 pub mod ports;
 pub mod programs;
 pub mod reconcile;
+pub mod rehearsal;
 pub mod render;
 pub mod secrets;
 pub mod session;

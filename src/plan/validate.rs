@@ -102,12 +102,18 @@ async fn check(
 /// The service's own arguments, about the other folder, with `--validate` and without a socket.
 fn arguments(args: &[String], real: &Path, checked: &Path) -> Vec<String> {
     let (real, checked) = (real.display().to_string(), checked.display().to_string());
+    offline(args, "--validate").into_iter().map(|arg| arg.replace(&real, &checked)).collect()
+}
+
+/// The arguments of a service of our own without its socket, and with a flag that keeps it from
+/// starting anything.
+pub(super) fn offline(args: &[String], flag: &str) -> Vec<String> {
     let mut after_control = false;
     let kept = args.iter().filter(|arg| {
         let control = arg.as_str() == "--control";
         !(std::mem::replace(&mut after_control, control) || control)
     });
-    kept.map(|arg| arg.replace(&real, &checked)).chain(["--validate".to_owned()]).collect()
+    kept.cloned().chain([flag.to_owned()]).collect()
 }
 
 #[cfg(test)]

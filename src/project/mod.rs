@@ -8,6 +8,7 @@
 //! | integration | `products/<product>/integrations/<target>/...yml` | [`crate::mesh::model::Integration`], read by [`integration_file`] |
 //! | instance | `instances/<product>/<instance>/config.yaml` | [`instance_file::InstanceFile`] |
 //! | plug | `instances/<product>/<instance>/plugs/<destination>/...yaml` | [`plug_file::PlugFile`] |
+//! | tests | `tests/*.yaml`, `products/<product>/tests/*.yaml` | [`test_file::TestFile`] |
 
 pub mod assign;
 pub mod catalogue;
@@ -31,9 +32,11 @@ pub mod printable;
 pub mod product_folder;
 pub mod project_file;
 pub mod python_hooks;
+pub mod replace;
 pub mod scaffold;
 mod service;
 pub mod setting;
+pub mod test_file;
 pub mod user_folders;
 pub mod write;
 pub mod yaml;
