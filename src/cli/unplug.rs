@@ -9,6 +9,7 @@ use super::edit::{self, NewMistakes};
 use super::failure::Failure;
 use super::part::PartArgs;
 use super::plug::ModeArg;
+use super::steps::StepArgs;
 use crate::mesh::model::{Mode, PlugId};
 use crate::plan::journal::{Journal, PlugState};
 use crate::plan::lock::Lock;
@@ -94,7 +95,7 @@ fn take_down(cx: &Context, args: &UnplugArgs) -> Result<(), Failure> {
         topic: Some(args.topic.clone()),
         mode: args.mode,
     };
-    down::run(cx, down::DownArgs { volumes: false, plan: false, part })
+    down::run(cx, down::DownArgs { volumes: false, plan: false, steps: StepArgs::default(), part })
 }
 
 /// Of a plug that is up, says what becomes of it. Hooks in files are not called any more: without the plug's
