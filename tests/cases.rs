@@ -151,6 +151,16 @@ cases:
 }
 
 #[test]
+fn programs_that_cannot_be_run_are_told() {
+    let project = with_program(
+        "schema: 1\ncases:\n- {name: a, transform: read.vrl, line: x}\n- {name: b, transform: made.vrl, line: x}\n",
+    );
+    project.write("products/numbers/templates/read.vrl", ".n = 1\n.m = to_int(.message)\n.o = nonsense(1)\n");
+    project.write("products/numbers/templates/made.vrl", ".n = {{ settings.n }}\n");
+    assert_snapshot!(project.refused(&["test"]));
+}
+
+#[test]
 fn names_of_the_mesh_are_checked() {
     let project = TestProject::example("soapa");
     project.write(
@@ -176,7 +186,7 @@ fn the_report_for_ci_is_written() {
     project.fails(&["test", "--junit", "report.xml"]);
     let report = project.read("report.xml");
     for part in [
-        "<testsuites name=\"resilmesh\" tests=\"2\" failures=\"1\" errors=\"0\">",
+        "<testsuites name=\"resilmesh\" tests=\"2\" skipped=\"0\" failures=\"1\" errors=\"0\">",
         "<testcase name=\"a &lt;b&gt;\" classname=\"products/numbers/tests/read.yaml\"",
         "<failure message=\"n: expected 8, got 7\">n: expected 8, got 7</failure>",
         "<testcase name=\"c\"",

@@ -131,8 +131,12 @@ impl<'a> Walk<'a> {
 
     /// Where what begins here ends: behind its last character that is not blank.
     fn end(&self, span: Span) -> Option<usize> {
-        let end = self.offsets.byte(self.text, span.end.line(), span.end.col()).unwrap_or(self.text.len());
         let start = self.start(span)?;
+        // The parser may take the blanks and the comment behind a text in quotes for a part of it.
+        if let Some(length) = quoted(&self.text[start..]) {
+            return Some(start + length);
+        }
+        let end = self.offsets.byte(self.text, span.end.line(), span.end.col()).unwrap_or(self.text.len());
         Some(start + self.text.get(start..end)?.trim_end().len())
     }
 
@@ -181,6 +185,22 @@ impl<'a> Walk<'a> {
             }
         }
     }
+}
+
+/// How long a text in quotes is, if one stands at the beginning.
+fn quoted(text: &str) -> Option<usize> {
+    let quote = text.chars().next().filter(|c| ['\'', '"'].contains(c))?;
+    let mut rest = text.char_indices().skip(1).peekable();
+    while let Some((at, c)) = rest.next() {
+        let next_is_quote = rest.peek().is_some_and(|(_, next)| *next == '\'');
+        match c {
+            '\\' if quote == '"' => drop(rest.next()),
+            '\'' if quote == c && next_is_quote => drop(rest.next()),
+            _ if c == quote => return Some(at + 1),
+            _ => {}
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -243,6 +263,8 @@ cases:
         let edited = value(TEXT, &steps("cases/1/expect"), &json!({"a": {"b": 1}, "c": 2})).expect("it is there");
         assert!(edited.contains("      # where from\n      a:\n        b: 1\n      c: 2\n    line: |\n"), "{edited}");
         assert_eq!(value(TEXT, &steps("cases/1/expect/none"), &json!(1)), None);
+        assert_eq!(quoted("'it''s' # '"), Some(7));
+        assert_eq!(quoted("\"a\\\"b\", 'c'"), Some(6));
         assert_eq!(value(TEXT, &steps("cases/7"), &json!(1)), None);
     }
 

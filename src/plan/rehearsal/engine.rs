@@ -11,6 +11,12 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 /// How long an answer may take: a program of a template may be slow, but must come to an end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The mistakes of a configuration on one line, without the drawings of their places.
+fn summary(mistakes: &[String]) -> String {
+    let first_lines = mistakes.iter().filter_map(|mistake| mistake.lines().next());
+    first_lines.collect::<Vec<_>>().join("; ")
+}
+
 /// The process. It ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Engine {
@@ -46,7 +52,7 @@ impl Engine {
         let mut engine = Self { child, to, from: BufReader::new(from).lines(), parts: Vec::new() };
         match engine.read().await? {
             Answer::Parts(parts) => engine.parts = parts,
-            Answer::Wrong(mistakes) => return Err(mistakes.join("\n")),
+            Answer::Wrong(mistakes) => return Err(summary(&mistakes)),
             other => return Err(format!("the engine began with {other:?}")),
         }
         Ok(engine)

@@ -15,7 +15,7 @@ pub mod update;
 pub mod verdict;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use resilmesh_service::rehearsal::{Answer, Lost, Request};
 use serde_json::{Value as Json, json};
@@ -231,20 +231,22 @@ async fn start_program(folder: &Path, product: &Product, program: &str) -> Resul
         return Err(format!("`{program}` depends on an instance: test it in a mesh, with `instance` and `transform`"));
     }
     let folder = folder.join("products").join(names::id(&product.name)).join(names::id(program));
+    let (file, path) = (folder.join("templates").join(program), folder.join("vector.yaml"));
     let config = json!({
         "sources": {"given": {"type": "stdin"}},
         "transforms": {PROGRAM: {
-            "type": "remap", "inputs": ["given"], "drop_on_error": true, "reroute_dropped": true, "source": source,
+            "type": "remap", "inputs": ["given"], "drop_on_error": true, "reroute_dropped": true, "file": file,
         }},
         "sinks": {"made": {"type": "blackhole", "inputs": [PROGRAM]}},
     });
-    let path: PathBuf = folder.join("vector.yaml");
-    paths::write_file(&path, config.to_string().as_bytes())
+    paths::write_file(&file, source.as_bytes())
+        .and_then(|()| paths::write_file(&path, config.to_string().as_bytes()))
         .map_err(|error| format!("`{program}` cannot be written for the engine: {error}"))?;
     let args = ["engine", "pipeline", "--config", &path.display().to_string(), "--rehearse"].map(str::to_owned);
+    let own = product.at.file.parent().unwrap_or(Path::new("")).display().to_string();
     Engine::start(&args, &folder).await.map_err(|wrong| {
-        let drawn = wrong.split_once('\n').map_or(wrong.as_str(), |(_, drawn)| drawn);
-        format!("program `{program}` of product `{}` is wrong:\n{drawn}", product.name)
+        let wrong = wrong.replace(&folder.display().to_string(), &own);
+        format!("the program does not compile: {}", wrong.replace(&format!("transform `{PROGRAM}`: "), ""))
     })
 }
 

@@ -101,6 +101,11 @@ impl<'a> Stage<'a> {
         if let Some(why) = self.rendered.instances.get(instance).and_then(|files| files.incomplete.as_ref()) {
             return Err(format!("`{instance}` cannot run yet: {why}"));
         }
+        let service = self.mesh.instances.get(instance).and_then(|own| self.mesh.product_of(own).service.as_ref());
+        if let Some(service) = service.filter(|service| !can_be_asked(service)) {
+            let program = &service.embedded.program;
+            return Err(format!("`{instance}` runs `{program}`, which cannot be asked what it would do"));
+        }
         let (Some(files), Some(args)) = (self.rendered.instances.get(instance), self.args.get(instance)) else {
             return Err(format!("`{instance}` is no service of this mesh"));
         };
@@ -111,7 +116,7 @@ impl<'a> Stage<'a> {
         }
         let started = Engine::start(&offline(args, "--rehearse"), &folder).await;
         let shown = format!("{}/", folder.display());
-        started.map_err(|wrong| format!("the configuration of `{instance}` is wrong:\n{}", wrong.replace(&shown, "")))
+        started.map_err(|wrong| format!("the configuration of `{instance}` is wrong: {}", wrong.replace(&shown, "")))
     }
 
     /// What keeps events from going this way; none = nothing.

@@ -136,7 +136,7 @@ cases:
     #[test]
     fn a_case_without_expectations_gets_the_whole_event_but_for_what_differs() {
         let text = "schema: 1\ntransform: t.vrl\ncases:\n  - name: one\n    line: x\n  - name: two\n    line: y\n";
-        let (one, two) = (json!({"event": {"id": "1"}, "n": 1}), json!({"event": {"id": "2"}, "n": 1}));
+        let (one, two) = (json!({"event": {"id": "1"}, "number": 1}), json!({"event": {"id": "2"}, "number": 1}));
         insta::assert_snapshot!(updated(text, &[one], &[two]).text, @r"
         schema: 1
         transform: t.vrl
@@ -145,7 +145,7 @@ cases:
             line: x
             expect:
             - exactly:
-                n: 1
+                number: 1
             ignore:
             - event.id
           - name: two
@@ -165,12 +165,12 @@ cases:
   - exactly:
       # where from
       source: {ip: 1.2.3.4}
-      n: 1 # how many
+      many: 1 # how many
 ";
-        let changed = updated(text, &[json!({"source": {"ip": "1.2.3.4"}, "n": 2})], &[]).text;
-        assert_eq!(changed, text.replace("n: 1 #", "n: 2 #"));
-        let changed = updated(text, &[json!({"n": 2})], &[]).text;
-        assert!(changed.ends_with("  - exactly:\n      # where from\n      n: 2 # how many\n"), "{changed}");
+        let changed = updated(text, &[json!({"source": {"ip": "1.2.3.4"}, "many": 2})], &[]).text;
+        assert_eq!(changed, text.replace("many: 1 #", "many: 2 #"));
+        let changed = updated(text, &[json!({"many": 2})], &[]).text;
+        assert!(changed.ends_with("  - exactly:\n      # where from\n      many: 2 # how many\n"), "{changed}");
     }
 
     #[test]

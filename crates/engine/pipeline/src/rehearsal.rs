@@ -174,7 +174,8 @@ pub fn condition(source: &str, event: Json) -> Answer {
     config.set_read_only();
     let compiled = compile_with_external(source, &vrl::stdlib::all(), &ExternalEnv::default(), config);
     let program = match compiled {
-        Ok(compiled) => compiled.program,
+        Ok(compiled) if compiled.program.final_type_info().result.is_boolean() => compiled.program,
+        Ok(_) => return invalid(source, "the condition must result in true or false", 0),
         Err(found) => {
             let first = found.iter().find(|found| found.is_problem()).or_else(|| found.first());
             return first.map_or_else(|| invalid(source, "no condition", 0), |found| invalid_at(source, found));
@@ -184,7 +185,7 @@ pub fn condition(source: &str, event: Json) -> Answer {
     match Compiled::from((program, TimeZone::Local)).run(&mut event) {
         Ok(Value::Boolean(true)) => Answer::Holds,
         Ok(Value::Boolean(false)) => Answer::Broken("it is false".to_owned()),
-        Ok(other) => invalid(source, &format!("the condition must be true or false, but is `{other}`"), 0),
+        Ok(other) => Answer::Broken(format!("it is `{other}`")),
         Err(failed) => Answer::Broken(failed.to_string()),
     }
 }
