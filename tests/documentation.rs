@@ -76,3 +76,8 @@ fn the_commands_of_the_tour_of_making_run() {
 fn the_commands_of_the_page_on_testing_run() {
     runs("docs/testing.md");
 }
+
+#[test]
+fn the_commands_of_the_page_on_environments_run() {
+    runs("docs/profiles.md");
+}

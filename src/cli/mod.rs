@@ -108,6 +108,10 @@ pub struct Global {
     /// Answer yes to every question
     #[arg(short, long, global = true)]
     pub yes: bool,
+    /// The environment: `profiles/NAME.yaml`, or `none` [default: the one that is up]
+    #[arg(long, global = true, value_name = "NAME", env = "RESILMESH_PROFILE", hide_env_values = true)]
+    #[arg(add = completion::profiles())]
+    pub profile: Option<String>,
 }
 
 /// What a command is given: where it works and how it talks.
@@ -121,6 +125,8 @@ pub struct Context {
     pub yes: bool,
     /// Say more.
     pub verbose: bool,
+    /// The profile that is asked for; none = the one that is up.
+    pub profile: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -189,6 +195,7 @@ pub fn main() -> ExitCode {
         ui: ui.clone(),
         yes: cli.global.yes,
         verbose: cli.global.verbose,
+        profile: cli.global.profile.filter(|name| !name.is_empty()),
     };
     match run(&context, cli.command) {
         Ok(()) => ExitCode::SUCCESS,

@@ -90,6 +90,7 @@ async fn up(cx: &Context, project: &Path, mesh: &Mesh, way: &Way<'_>) -> Result<
     let opened = cx.secrets()?;
     let typed = Typed { vault: &opened.vault, meshroom: Meshroom::of(project)?, prompting: Prompting::Allowed };
     let session = session::plan(project, mesh, runtime, &programs, &ports, &typed, part).await?;
+    plan::profile(cx, &session);
     plan::left_out(cx, mesh, &session);
     if session.plan.is_empty() {
         session.save()?;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::hooks;
-use crate::project::position::Position;
+use crate::project::position::{Mark, Position};
 
 /// The part a product plays for a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -221,6 +221,8 @@ pub struct Setting {
     pub properties: Vec<Setting>,
     /// What a text must be; none = any text.
     pub format: Option<TextFormat>,
+    /// Where in its file it is declared; none = it is not known.
+    pub at: Option<Mark>,
 }
 
 impl Setting {
@@ -239,6 +241,7 @@ impl Setting {
             items: None,
             properties: Vec::new(),
             format: None,
+            at: None,
         }
     }
 
@@ -567,6 +570,8 @@ impl Plug {
 pub struct Mesh {
     /// Its name.
     pub name: String,
+    /// The profile in force; none = what is written counts as it is.
+    pub profile: Option<String>,
     /// It is one of Meshroom: the files of its plugs say whether they are up.
     pub is_meshrooms: bool,
     /// The products in use, by name.

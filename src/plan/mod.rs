@@ -11,6 +11,7 @@
 //! | [`journal`] | what was done and has to be undone |
 //! | [`observe`] | what is seen: services, files, journal, drift |
 //! | [`ports`], [`secrets`] | what this machine adds |
+//! | [`profile`] | which environment is up |
 //! | [`lock`] | one who changes the mesh at a time |
 //! | [`rehearsal`] | what the mesh would make of events, without bringing it up |
 
@@ -26,6 +27,7 @@ pub mod meshroom;
 pub mod observe;
 pub mod paths;
 pub mod ports;
+pub mod profile;
 pub mod programs;
 pub mod reconcile;
 pub mod rehearsal;

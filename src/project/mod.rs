@@ -3,6 +3,7 @@
 //! | kind | file | type |
 //! |---|---|---|
 //! | project | `resilmesh.yaml` | [`project_file::ProjectFile`] |
+//! | profile | `profiles/<name>.yaml` | [`profile_file::ProfileFile`] |
 //! | lock | `resilmesh.lock` | [`lock_file::LockFile`] |
 //! | product | `products/<product>/definition.yaml` | [`crate::mesh::model::Product`], read by [`definition`] |
 //! | integration | `products/<product>/integrations/<target>/...yml` | [`crate::mesh::model::Integration`], read by [`integration_file`] |
@@ -30,6 +31,7 @@ pub mod plug_file;
 pub mod position;
 pub mod printable;
 pub mod product_folder;
+pub mod profile_file;
 pub mod project_file;
 pub mod python_hooks;
 pub mod replace;

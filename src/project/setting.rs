@@ -41,6 +41,7 @@ fn decode_one(node: &Node, report: &mut Report) -> Option<Setting> {
     let mut fields = Fields::of(node, "a setting", report)?;
     let name = fields.required_text("name", report);
     let mut setting = Setting::new(name?.value);
+    setting.at = Some(node.at);
     describe(&mut fields, &mut setting, report);
     fields.finish(UnknownKeys::WarnIfClose, report);
     Some(setting)
@@ -105,6 +106,7 @@ fn properties(node: &Node, report: &mut Report) -> Vec<Setting> {
     for (key, node) in entries {
         let Some(mut fields) = Fields::of(node, format!("property `{}`", key.text), report) else { continue };
         let mut setting = Setting::new(key.text.clone());
+        setting.at = Some(key.at);
         fields.tolerate(&["name"]);
         describe(&mut fields, &mut setting, report);
         fields.finish(UnknownKeys::WarnIfClose, report);
