@@ -147,3 +147,12 @@ fn mistakes_of_a_profile_keep_only_its_own_mesh_from_coming_up() {
     assert_snapshot!(place.0.run(&["show", "store", "--origin", "index", "--profile", "test"]));
     assert_snapshot!(place.0.refused(&["show", "store", "--resolved", "--profile", "prod"]));
 }
+
+#[test]
+fn a_renamed_instance_has_its_new_name_in_profiles_too() {
+    let place = Place::new();
+    place.0.must(&["rename", "store", "archive"]);
+    assert_eq!(place.0.read("profiles/prod.yaml"), PROD.replace("store", "archive"));
+    assert_eq!(place.0.read("profiles/test.yaml"), TEST.replace("store", "archive"));
+    assert!(place.0.prints(&["show", "archive", "--resolved", "--profile", "prod"]).contains("365d"));
+}

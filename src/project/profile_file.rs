@@ -13,7 +13,7 @@ use super::instance_file;
 use super::names;
 use super::position::{Diagnostic, Mark, Position};
 use super::product_folder;
-use super::yaml::{Node, Value};
+use super::yaml::Node;
 
 /// The folder of the profiles.
 pub const PROFILES: &str = "profiles";
@@ -65,14 +65,9 @@ fn overlay(name: &str, at: Mark, node: &Node, report: &mut Report) -> Option<Ove
     let settings = instance_file::settings(&mut fields, "settings", report);
     let overlay = Overlay { at, settings, runtime: fields.text("runtime", report) };
     for graph in ["plugs", "product", "zone"] {
-        if matches!(&node.value, Value::Mapping(entries) if entries.iter().any(|(key, _)| key.text == graph)) {
-            fields.tolerate(&[match graph {
-                "plugs" => "plugs",
-                "product" => "product",
-                _ => "zone",
-            }]);
-            report
-                .error(at, format!("a profile cannot change `{graph}` of `{name}`: the graph is the same everywhere"));
+        if let Some(node) = fields.get(graph) {
+            let message = format!("a profile cannot change `{graph}` of `{name}`: the graph is the same everywhere");
+            report.error(node.at, message);
         }
     }
     fields.finish(UnknownKeys::Refuse, report);

@@ -37,10 +37,25 @@ pub fn value(text: &str, steps: &[Step], new: &Json) -> Option<String> {
     };
     // A block below its key may stand too far left for a value on one line: that goes behind the key.
     let behind = || {
-        let key_end = place.key_end?;
+        let key_end = place.key.as_ref()?.end;
         Some(splice(text, key_end..place.value.end, &format!(": {inline}")))
     };
     [block(), Some(here), behind()].into_iter().flatten().find(|edited| read(edited).as_ref() == Some(&wanted))
+}
+
+/// The text with another name for a key; none if it is not there, or the new one is there already.
+pub fn key(text: &str, steps: &[Step], new: &str) -> Option<String> {
+    let (Step::Key(old), above) = steps.split_last()? else { return None };
+    let wanted = changed(read(text)?, above, &|map| {
+        if let Json::Object(entries) = map
+            && let Some(value) = entries.remove(old)
+        {
+            entries.insert(new.to_owned(), value);
+        }
+    })?;
+    let range = find(text, steps)?.key?;
+    let edited = splice(text, range, &write::inline(&new.into()));
+    (read(&edited).as_ref() == Some(&wanted)).then_some(edited)
 }
 
 /// The text with a key more at the end of the map at a place, whose keys have lines of their own;
@@ -85,8 +100,8 @@ fn changed(mut document: Json, steps: &[Step], change: &dyn Fn(&mut Json)) -> Op
 /// Where a value stands, in bytes.
 struct Place {
     value: Range<usize>,
-    /// The end of its key, if it has one.
-    key_end: Option<usize>,
+    /// Its key, if it has one.
+    key: Option<Range<usize>>,
 }
 
 fn find(text: &str, steps: &[Step]) -> Option<Place> {
@@ -141,19 +156,19 @@ impl<'a> Walk<'a> {
     }
 
     /// The place of the value that the steps lead to from the node that begins with `event`.
-    fn at(&mut self, event: Event<'a>, span: Span, steps: &[Step], key_end: Option<usize>) -> Option<Place> {
+    fn at(&mut self, event: Event<'a>, span: Span, steps: &[Step], key: Option<Range<usize>>) -> Option<Place> {
         let Some((step, rest)) = steps.split_first() else {
             let start = self.start(span)?;
-            return Some(Place { value: start..self.skip(&event, span)?, key_end });
+            return Some(Place { value: start..self.skip(&event, span)?, key });
         };
         match (event, step) {
             (Event::MappingStart(..), Step::Key(wanted)) => loop {
-                let (event, key) = self.next()?;
+                let (event, span) = self.next()?;
                 let Event::Scalar(name, ..) = event else { return None };
-                let key_end = self.end(key);
+                let key = self.start(span)?..self.end(span)?;
                 let (event, span) = self.next()?;
                 if name == wanted.as_str() {
-                    return self.at(event, span, rest, key_end);
+                    return self.at(event, span, rest, Some(key));
                 }
                 self.skip(&event, span)?;
             },
@@ -266,6 +281,17 @@ cases:
         assert_eq!(quoted("'it''s' # '"), Some(7));
         assert_eq!(quoted("\"a\\\"b\", 'c'"), Some(6));
         assert_eq!(value(TEXT, &steps("cases/7"), &json!(1)), None);
+    }
+
+    #[test]
+    fn a_key_gets_another_name() {
+        let named = |path: &str, new: &str| key(TEXT, &steps(path), new).map(|edited| changed_lines(&edited));
+        assert_eq!(named("cases/1/expect/tags", "labels").expect("it is there"), ["-      tags:", "+      labels:"]);
+        let changed = named("cases/0/expect/n", "a: b").expect("it is there");
+        assert_eq!(changed[1], "+    expect: {source.ip: 1.2.3.4, \"a: b\": 1}");
+        assert_eq!(named("cases/1/expect/tags", "deep"), None, "it is there already");
+        assert_eq!(named("cases/1/expect/none", "deep"), None);
+        assert_eq!(named("cases/1", "deep"), None, "an item has no name");
     }
 
     #[test]

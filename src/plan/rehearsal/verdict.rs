@@ -283,10 +283,10 @@ mod tests {
         let event = json!({"source": {"ip": "1.2.3.4", "port": 22}, "tags": ["a", {"b": 1}], "a.b": true});
         let held = "  expect: {source.ip: 1.2.3.4, source.port: 22.0, tags.1.b: 1, a.b: true, none.at.all: null, \
                     source: {ip: 1.2.3.4, port: 22}}\n";
-        assert_eq!(misses(held, &[event.clone()], &[]), Vec::<String>::new());
+        assert_eq!(misses(held, std::slice::from_ref(&event), &[]), Vec::<String>::new());
         let wrong = "  expect: {source.ip: 1.2.3.5, user.name: root, tags: [a]}\n";
         assert_eq!(
-            misses(wrong, &[event.clone()], &[]),
+            misses(wrong, std::slice::from_ref(&event), &[]),
             [
                 "source.ip: expected \"1.2.3.5\", got \"1.2.3.4\"",
                 "user.name: expected \"root\", got nothing",
