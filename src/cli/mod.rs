@@ -56,6 +56,7 @@ pub mod status;
 mod steps;
 pub mod supervise;
 pub mod test;
+pub mod trace;
 pub mod trigger;
 pub mod trust;
 pub mod ui;
@@ -175,6 +176,7 @@ enum Command {
     #[command(hide = true)]
     Supervise(supervise::SuperviseArgs),
     Test(test::TestArgs),
+    Trace(trace::TraceArgs),
     Trigger(trigger::TriggerArgs),
     Trust(trust::TrustArgs),
     Unplug(unplug::UnplugArgs),
@@ -244,6 +246,7 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Status(args) => status::run(cx, args),
         Command::Supervise(args) => supervise::run(cx, args),
         Command::Test(args) => test::run(cx, args),
+        Command::Trace(args) => trace::run(cx, args),
         Command::Trigger(args) => trigger::run(cx, &args),
         Command::Trust(args) => trust::run(cx, &args),
         Command::Unplug(args) => unplug::run(cx, args),

@@ -1,6 +1,8 @@
 //! How `up` and `down` show their steps, stop, and end.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::Args;
@@ -9,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Context;
 use super::failure::{Failure, Kind};
-use super::ui::Ui;
+use super::ui::{Running, Ui};
 use crate::plan::apply::{Ended, Events, Parallel, Progress, Report, Turns};
 use crate::plan::step::Plan;
 
@@ -43,23 +45,28 @@ impl StepArgs {
 }
 
 /// Shows each step as it ends: a line on standard error, or with `--json` an object on standard
-/// output.
+/// output. On a terminal, what is being done has a line too.
 #[derive(Debug)]
 pub(super) struct Reporter {
     ui: Ui,
     verbose: bool,
+    running: Mutex<BTreeMap<usize, Running>>,
 }
 
 impl Reporter {
     pub(super) fn new(cx: &Context) -> Self {
-        Self { ui: cx.ui.clone(), verbose: cx.verbose }
+        Self { ui: cx.ui.clone(), verbose: cx.verbose, running: Mutex::default() }
     }
 }
 
 impl Events for Reporter {
     fn step(&self, plan: &Plan, index: usize, progress: &Progress<'_>) {
         let step = &plan.steps[index];
+        // A map half changed cannot be: each change is one step.
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.remove(&index);
         let Progress::Ended(ended, took) = progress else {
+            running.extend(self.ui.running(&step.to_string()).map(|shown| (index, shown)));
             if self.verbose && !self.ui.json {
                 self.ui.progress(format!("  ...       {step}"));
             }

@@ -2,13 +2,18 @@
 
 use std::borrow::Cow;
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::time::Duration;
 
 use dialoguer::console::Term;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::failure::{Failure, Kind};
 use crate::project::position::{Diagnostic, Severity, one_line};
 use crate::vault::Secret;
+
+/// How often the time of what is being done is shown anew.
+const TICK: Duration = Duration::from_millis(200);
 
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -34,6 +39,18 @@ pub struct Ui {
     color: bool,
     data_color: bool,
     asks_at_session: bool,
+    /// What is being done, at the bottom of a terminal; elsewhere it draws nothing.
+    running: MultiProgress,
+}
+
+/// Something that is being done; gone from the screen when dropped.
+#[derive(Debug)]
+pub struct Running(ProgressBar);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
 }
 
 impl Ui {
@@ -45,7 +62,19 @@ impl Ui {
             Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
         };
         let (color, data_color) = (on(std::io::stderr().is_terminal()), on(std::io::stdout().is_terminal()));
-        Self { json, quiet, debug, color, data_color, asks_at_session: false }
+        Self { json, quiet, debug, color, data_color, asks_at_session: false, running: MultiProgress::new() }
+    }
+
+    /// On a terminal, shows in a line of its own what is being done and for how long, until that is
+    /// dropped; nothing with `--quiet` or `--json`.
+    pub fn running(&self, text: &str) -> Option<Running> {
+        if self.quiet || self.json || self.running.is_hidden() {
+            return None;
+        }
+        let style = ProgressStyle::with_template("  {elapsed:>8}  {wide_msg}").ok()?;
+        let bar = self.running.add(ProgressBar::new_spinner().with_style(style).with_message(one_line(text)));
+        bar.enable_steady_tick(TICK);
+        Some(Running(bar))
     }
 
     /// One that asks for secrets at the terminal of the session, where git has standard input and
@@ -256,7 +285,7 @@ impl Ui {
 
     fn say(&self, text: &str) {
         // Nobody may be there to read it; the exit code still tells.
-        let _ = writeln!(std::io::stderr().lock(), "{text}");
+        self.running.suspend(|| drop(writeln!(std::io::stderr().lock(), "{text}")));
     }
 }
 

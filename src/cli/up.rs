@@ -9,7 +9,7 @@ use clap::Args;
 use super::failure::Failure;
 use super::part::PartArgs;
 use super::steps::{Reporter, StepArgs, stop_on_signals, verdict};
-use super::{Context, plan, trust};
+use super::{Context, plan, trace, trust};
 use crate::mesh::model::Mesh;
 use crate::plan::apply::Executor;
 use crate::plan::hook_runner::HookRunner;
@@ -37,6 +37,9 @@ pub struct UpArgs {
     /// Show what would be done, and change nothing
     #[arg(long)]
     pub plan: bool,
+    /// Do not wait until a marked event has passed what was connected
+    #[arg(long)]
+    pub no_verify: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "a comment here would become the help of the command")]
     pub steps: StepArgs,
@@ -62,7 +65,7 @@ pub fn run(cx: &Context, args: UpArgs) -> Result<(), Failure> {
         cx,
         &project,
         &mesh,
-        &Way { trusted: &trusted, runtime: &runtime, steps: &args.steps, part: part.as_ref() },
+        &Way { trusted: &trusted, runtime: &runtime, steps: &args.steps, part: part.as_ref(), verify: !args.no_verify },
     ))
 }
 
@@ -72,10 +75,11 @@ struct Way<'a> {
     runtime: &'a Embedded,
     steps: &'a StepArgs,
     part: Option<&'a Part>,
+    verify: bool,
 }
 
 async fn up(cx: &Context, project: &Path, mesh: &Mesh, way: &Way<'_>) -> Result<(), Failure> {
-    let Way { trusted, runtime, steps, part } = *way;
+    let Way { trusted, runtime, steps, part, verify } = *way;
     let since = Instant::now();
     let state = StateFolder::of(project);
     state.make().map_err(|error| Trouble::io(state.root(), &error))?;
@@ -116,6 +120,9 @@ async fn up(cx: &Context, project: &Path, mesh: &Mesh, way: &Way<'_>) -> Result<
     hosts.end().await;
     note_status(cx, project, mesh, &report.journal);
     verdict(&session.plan, &report, "up")?;
+    if verify {
+        trace::verify(cx, &session.plan, steps.wait_timeout).await?;
+    }
     ways_in(cx, mesh, &session, since.elapsed());
     Ok(())
 }

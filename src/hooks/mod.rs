@@ -13,6 +13,7 @@
 //! | produce | `produce` | a [`Producer`] that takes lines |
 //! | watch | `watch` | a stream of events, copied |
 //! | search | `search` | events that are kept and match a query |
+//! | forget | after `trace` | an event that was kept is deleted |
 
 mod builtin;
 mod context;
@@ -182,10 +183,12 @@ pub enum Run {
     Watch(for<'a> fn(&'a HookContext, From) -> Work<'a, Events>),
     /// Finds events among those that the instance keeps.
     Search(for<'a> fn(&'a HookContext, &'a Query) -> Work<'a, Found>),
+    /// Deletes the event of this id from those that the instance keeps.
+    Forget(for<'a> fn(&'a HookContext, &'a str) -> Work<'a, ()>),
 }
 
-/// When a hook is called; the words of `hooks` in definition.yaml, `stats` and `search`, which
-/// concern no plug and so are not declared.
+/// When a hook is called; the words of `hooks` in definition.yaml, `stats`, `search` and `forget`,
+/// which concern no plug and so are not declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// See [`Run::Setup`].
@@ -202,6 +205,8 @@ pub enum Kind {
     Watch,
     /// See [`Run::Search`].
     Search,
+    /// See [`Run::Forget`].
+    Forget,
 }
 
 /// A hook that is compiled in.
@@ -232,6 +237,7 @@ impl BuiltinHook {
             Run::Produce(_) => Kind::Produce,
             Run::Watch(_) => Kind::Watch,
             Run::Search(_) => Kind::Search,
+            Run::Forget(_) => Kind::Forget,
         }
     }
 

@@ -12,6 +12,7 @@ pub mod model;
 pub mod origins;
 pub mod product_check;
 mod rings;
+pub mod route;
 pub mod secrets;
 mod settings;
 pub mod subject;
