@@ -176,3 +176,13 @@ fn the_tutorial_for_vendors_runs() {
 fn the_tutorial_for_integrators_runs() {
     runs("docs/tutorial-integrator.md");
 }
+
+#[test]
+fn the_commands_of_the_page_on_testing_run() {
+    runs("docs/testing.md");
+}
+
+#[test]
+fn the_commands_of_the_page_on_environments_run() {
+    runs("docs/profiles.md");
+}

@@ -174,6 +174,8 @@ fn place(kind: Kind) -> &'static str {
         Kind::Integration => "products/box/integrations/x/x_consumer.yml",
         Kind::Instance => "instances/box/x/config.yaml",
         Kind::Plug => "instances/box/x/plugs/x/x.yaml",
+        Kind::Profile => "profiles/x.yaml",
+        Kind::Tests => "tests/x.yaml",
     }
 }
 

@@ -10,6 +10,7 @@ use super::show;
 use crate::project::catalogue;
 use crate::project::load::{self, ProjectFiles};
 use crate::project::locate;
+use crate::project::profile_file::NONE;
 use crate::project::scaffold::{product, project};
 use crate::vault;
 
@@ -91,6 +92,14 @@ pub(super) fn templates() -> ArgValueCompleter {
 /// Completes whatever `show` can show.
 pub(super) fn anything() -> ArgValueCompleter {
     completer(|files| files.as_ref().map(show::all_names).unwrap_or_default())
+}
+
+/// Completes the names of profiles.
+pub(super) fn profiles() -> ArgValueCompleter {
+    completer(|files| {
+        let names = files.into_iter().flat_map(|files| files.profiles.into_keys());
+        names.chain([NONE.to_owned()]).collect()
+    })
 }
 
 /// Completes the names of secrets.

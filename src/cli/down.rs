@@ -21,6 +21,7 @@ use crate::plan::lock::Lock;
 use crate::plan::meshroom;
 use crate::plan::paths::StateFolder;
 use crate::plan::ports::Ports;
+use crate::plan::profile;
 use crate::plan::reconcile::{self, Observed};
 use crate::plan::secrets::Secrets;
 use crate::plan::trouble::Trouble;
@@ -106,7 +107,11 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
     }
     if plan.is_empty() {
         cx.ui.progress("nothing to do");
+        forget_profile(&state, &seen.journal)?;
         return Ok(runtime.finish().await?);
+    }
+    if let Ok(Some(name)) = profile::up(&state) {
+        cx.ui.progress(format!("profile `{name}`"));
     }
     if args.volumes {
         agree(cx, &state, &seen.journal)?;
@@ -134,6 +139,7 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
         note_status(cx, project, mesh, &report.journal);
     }
     recording.end(steps::verdict(&plan, &report, "down"))?;
+    forget_profile(&state, &report.journal)?;
     let data = &report.journal.data;
     if !data.is_empty() && !cx.ui.json {
         let names: Vec<&str> = data.iter().map(String::as_str).collect();
@@ -145,6 +151,14 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
 /// What takes secrets out of what is printed. Hooks that cannot read them cannot say them either.
 fn redactor(state: &StateFolder) -> Arc<Redactor> {
     Arc::new(Secrets::load(&state.secrets()).unwrap_or_default().redactor())
+}
+
+/// With nothing up any more, none of the profiles is.
+fn forget_profile(state: &StateFolder, journal: &Journal) -> Result<(), Failure> {
+    if journal.is_down() {
+        profile::remember(state, None).map_err(|error| Trouble::io(&state.profile(), &error))?;
+    }
+    Ok(())
 }
 
 /// The plugs that are meant, of those that are up or half up.

@@ -19,6 +19,7 @@ use crate::hooks::host::{Hosts, Voice};
 use crate::hooks::packages::Environments;
 use crate::plan::paths::StateFolder;
 use crate::project::printable::printable;
+use crate::project::profile_file::NONE;
 use crate::redact::Redactor;
 use crate::vault::{Secret, SecretName, VaultError};
 
@@ -80,8 +81,10 @@ impl Context {
         let opened = Mutex::new(secret::open(self, project)?);
         let vault = VaultOf { cx: self.clone(), opened, known: Arc::clone(known) };
         let person = Arc::new(Asker { ui: self.ui.clone() });
-        let commands = Arc::new(OwnCommands { project: project.to_owned() });
-        Ok(DeskOf(Arc::new(ProjectDesk::new(project.to_owned(), person, Arc::new(vault), commands))))
+        let profile = self.profile_in(project);
+        let commands = Arc::new(OwnCommands { project: project.to_owned(), profile: profile.clone() });
+        let desk = ProjectDesk::new(project.to_owned(), person, Arc::new(vault), commands).with_profile(profile);
+        Ok(DeskOf(Arc::new(desk)))
     }
 
     fn notice(&self) -> Box<dyn Fn(&str) + Send + Sync> {
@@ -206,6 +209,8 @@ impl Secrets for VaultOf {
 /// the hook nor the command that called that.
 struct OwnCommands {
     project: PathBuf,
+    /// The profile of the command that runs the hook.
+    profile: Option<String>,
 }
 
 #[async_trait::async_trait]
@@ -226,6 +231,7 @@ impl Commands for OwnCommands {
         let mut child = tokio::process::Command::new(&own)
             .arg("-C")
             .arg(&self.project)
+            .args(["--profile", self.profile.as_deref().unwrap_or(NONE)])
             .args(&words)
             .env(DEPTH, (depth + 1).to_string())
             .stdin(Stdio::piped())

@@ -64,6 +64,7 @@ pub mod show;
 pub mod status;
 mod steps;
 pub mod supervise;
+pub mod test;
 pub mod trace;
 pub mod trigger;
 pub mod trust;
@@ -117,6 +118,10 @@ pub struct Global {
     /// Answer yes to every question
     #[arg(short, long, global = true)]
     pub yes: bool,
+    /// The environment: `profiles/NAME.yaml`, or `none` [default: the one that is up]
+    #[arg(long, global = true, value_name = "NAME", env = "RESILMESH_PROFILE", hide_env_values = true)]
+    #[arg(add = completion::profiles())]
+    pub profile: Option<String>,
 }
 
 /// What a command is given: where it works and how it talks.
@@ -130,6 +135,8 @@ pub struct Context {
     pub yes: bool,
     /// Say more.
     pub verbose: bool,
+    /// The profile that is asked for; none = the one that is up.
+    pub profile: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -183,6 +190,7 @@ enum Command {
     Status(status::StatusArgs),
     #[command(hide = true)]
     Supervise(supervise::SuperviseArgs),
+    Test(test::TestArgs),
     Trace(trace::TraceArgs),
     Trigger(trigger::TriggerArgs),
     Trust(trust::TrustArgs),
@@ -204,6 +212,7 @@ pub fn main() -> ExitCode {
         ui: ui.clone(),
         yes: cli.global.yes,
         verbose: cli.global.verbose,
+        profile: cli.global.profile.filter(|name| !name.is_empty()),
     };
     match run(&context, cli.command) {
         Ok(()) => ExitCode::SUCCESS,
@@ -256,6 +265,7 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Show(args) => show::run(cx, args),
         Command::Status(args) => status::run(cx, args),
         Command::Supervise(args) => supervise::run(cx, args),
+        Command::Test(args) => test::run(cx, args),
         Command::Trace(args) => trace::run(cx, args),
         Command::Trigger(args) => trigger::run(cx, &args),
         Command::Trust(args) => trust::run(cx, &args),

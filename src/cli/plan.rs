@@ -67,6 +67,7 @@ pub(super) fn session(cx: &Context, project: &Path, mesh: &Mesh, part: Option<&P
 
 /// Prints a plan, and what is left out of it.
 pub(super) fn show(cx: &Context, mesh: &Mesh, session: &Session) {
+    profile(cx, session);
     left_out(cx, mesh, session);
     for (name, why) in &session.locked {
         match why {
@@ -131,6 +132,16 @@ pub(super) fn print_file(cx: &Context, file: &FileChange) {
             _ => line,
         };
         cx.ui.line(painted.trim_end());
+    }
+}
+
+/// Says which profile the plan is for, and in place of which other one.
+pub(super) fn profile(cx: &Context, session: &Session) {
+    let switch = &session.profile;
+    if switch.is_other() {
+        cx.ui.note(&switch.words());
+    } else if switch.matters() {
+        cx.ui.progress(switch.words());
     }
 }
 

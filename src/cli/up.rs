@@ -123,6 +123,7 @@ pub(super) async fn bring_up(
     let session = session::plan(project, mesh, runtime, &programs, &ports, &typed, part)
         .await
         .map_err(|trouble| cx.in_project(project, trouble))?;
+    plan::profile(cx, &session);
     plan::left_out(cx, mesh, &session);
     if session.plan.is_empty() {
         session.save()?;

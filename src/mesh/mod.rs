@@ -10,6 +10,7 @@ pub mod integrations;
 pub mod matching;
 mod mismatch;
 pub mod model;
+pub mod origins;
 pub mod product_check;
 mod rings;
 pub mod route;

@@ -11,11 +11,14 @@
 //! | [`journal`] | what was done and has to be undone |
 //! | [`history`] | every `up`, `down` and `rollback`, with number, who and when |
 //! | [`before`], [`former`] | what was there before an `up`, and the plan that goes back to it |
-//! | [`rehearse`] | what a plan would find wrong, without this machine; for `check` |
+//! | [`anywhere`] | what a plan would find wrong, without this machine; for `check` |
 //! | [`observe`] | what is seen: services, files, journal, drift |
 //! | [`ports`], [`secrets`] | what this machine adds |
+//! | [`profile`] | which environment is up |
 //! | [`lock`] | one who changes the mesh at a time |
+//! | [`rehearsal`] | what the mesh would make of events, without bringing it up |
 
+pub mod anywhere;
 pub mod apply;
 pub mod before;
 pub mod calls;
@@ -31,9 +34,10 @@ pub mod meshroom;
 pub mod observe;
 pub mod paths;
 pub mod ports;
+pub mod profile;
 pub mod programs;
 pub mod reconcile;
-pub mod rehearse;
+pub mod rehearsal;
 pub mod render;
 pub mod secrets;
 pub mod session;

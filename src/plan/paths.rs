@@ -50,6 +50,11 @@ impl StateFolder {
         self.0.join("history.git")
     }
 
+    /// The profile that is up: `profile`.
+    pub fn profile(&self) -> PathBuf {
+        self.0.join("profile")
+    }
+
     /// The ports chosen before: `ports.json`.
     pub fn ports(&self) -> PathBuf {
         self.0.join("ports.json")

@@ -12,6 +12,7 @@ use super::observe::observe;
 use super::paths::StateFolder;
 use super::ports::probe;
 use super::ports::{self, Claims, Ports};
+use super::profile::{self, Switch};
 use super::reconcile::{self, Observed, Part};
 use super::render;
 use super::secrets::Secrets;
@@ -68,6 +69,8 @@ pub struct Session {
     taken: Taken,
     /// Names of secrets that are not known without asking.
     pub locked: BTreeMap<String, Locked>,
+    /// The profile that the plan is for, and the one that is up.
+    pub profile: Switch,
     /// What to do.
     pub plan: Plan,
 }
@@ -87,6 +90,11 @@ pub async fn plan(
 ) -> Result<Session, Trouble> {
     let state = StateFolder::of(project);
     let mut journal = Journal::load(&state.journal())?;
+    let profile = Switch::new(&state, mesh, &journal)?;
+    if part.is_some() && profile.is_other() {
+        return Err(Trouble::new(format!("only a part would come up with {}", profile.words()))
+            .hint("bring the whole mesh up: `resilmesh up` without a part"));
+    }
     let services = runtime.observe().await?;
     let supervised = runtime.supervision().await? != Supervision::Gone;
     let ports = ports(&state, mesh, &services, machine)?;
@@ -106,7 +114,7 @@ pub async fn plan(
         Some(part) => reconcile::up_part(&desired, &observed, part)?,
         None => reconcile::up(&desired, &observed)?,
     };
-    Ok(Session { state, ports, secrets, desired, observed, supervised, former, taken, locked, plan })
+    Ok(Session { state, ports, secrets, desired, observed, supervised, former, taken, locked, profile, plan })
 }
 
 /// Chooses port numbers.
@@ -148,7 +156,8 @@ impl Session {
         self.state.make().map_err(|error| Trouble::io(root, &error))?;
         let saved = (self.secrets.save(&self.state.secrets()))
             .and_then(|()| self.taken.save(&self.state.typed()))
-            .and_then(|()| self.ports.save(&self.state.ports()));
+            .and_then(|()| self.ports.save(&self.state.ports()))
+            .and_then(|()| profile::remember(&self.state, self.profile.wanted.as_deref()));
         saved.map_err(|error| Trouble::io(root, &error))
     }
 }

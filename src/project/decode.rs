@@ -70,6 +70,7 @@ pub struct Fields<'n> {
     entries: &'n [(Key, Node)],
     record: &'static Record,
     read: Vec<&'static str>,
+    refused: Vec<&'static str>,
 }
 
 impl<'n> Fields<'n> {
@@ -78,7 +79,7 @@ impl<'n> Fields<'n> {
     pub fn of(node: &'n Node, what: impl Into<String>, record: &'static Record, report: &mut Report) -> Option<Self> {
         let what = what.into();
         let entries = entries(node, &what, report)?;
-        let fields = Self { at: node.at, what, entries, record, read: Vec::new() };
+        let fields = Self { at: node.at, what, entries, record, read: Vec::new(), refused: Vec::new() };
         for field in record.fields().filter(|field| field.required && fields.entry(field.key).is_none()) {
             let found = report.error(fields.at, format!("{} lacks the key `{}`", fields.what, field.key));
             found.code = Code::MissingKey;
@@ -105,6 +106,14 @@ impl<'n> Fields<'n> {
         );
         self.read.push(key);
         self.entry(key)
+    }
+
+    /// Says why a key that the table lacks is no mere slip, if it is there.
+    pub fn refuse(&mut self, key: &'static str, why: String, report: &mut Report) {
+        if let Some(node) = self.entry(key) {
+            report.error(node.at, why).code = Code::UnknownKey;
+            self.refused.push(key);
+        }
     }
 
     /// Says that nobody looks at keys that the table knows.
@@ -193,7 +202,8 @@ impl<'n> Fields<'n> {
             self.record.name
         );
         let known = self.record.keys();
-        for (key, _) in self.entries.iter().filter(|(key, _)| self.record.field(&key.text).is_none()) {
+        let is_unknown = |key: &str| self.record.field(key).is_none() && !self.refused.contains(&key);
+        for (key, _) in self.entries.iter().filter(|(key, _)| is_unknown(&key.text)) {
             let near = names::closest(&key.text, known.clone());
             let message = format!("{} has no key `{}`", self.what, key.text);
             let found = match (self.record.unknown, near) {
@@ -214,7 +224,7 @@ impl<'n> Fields<'n> {
 }
 
 /// The entries of a map; nothing at all counts as an empty one.
-fn entries<'n>(node: &'n Node, what: &str, report: &mut Report) -> Option<&'n [(Key, Node)]> {
+pub fn entries<'n>(node: &'n Node, what: &str, report: &mut Report) -> Option<&'n [(Key, Node)]> {
     match &node.value {
         Value::Mapping(entries) => Some(entries),
         Value::Null => Some(&[]),

@@ -12,7 +12,7 @@ use super::{Context, block_on};
 use crate::mesh::compile::compile;
 use crate::mesh::model::Mesh;
 use crate::mesh::secrets::wanted;
-use crate::plan::rehearse::{Rehearsal, rehearse};
+use crate::plan::anywhere::{Anywhere, anywhere};
 use crate::plan::validate;
 use crate::project::code::Code;
 use crate::project::load::{self, ProjectFiles};
@@ -153,7 +153,7 @@ fn is_within(found: &Diagnostic, only: &[PathBuf]) -> bool {
 /// What is found in a mesh that has no mistakes in its files.
 fn beyond_compiling(files: &ProjectFiles, mesh: &Mesh, pipelines: bool) -> Result<Vec<Diagnostic>, Failure> {
     let mut found = missing_secrets(&files.root, mesh)?;
-    match rehearse(&files.root, mesh) {
+    match anywhere(&files.root, mesh) {
         Ok(rehearsal) => {
             if pipelines {
                 found.extend(wrong_pipelines(mesh, &rehearsal)?);
@@ -183,7 +183,7 @@ fn missing_secrets(root: &Path, mesh: &Mesh) -> Result<Vec<Diagnostic>, Failure>
 }
 
 /// What the engine would say of the pipelines.
-fn wrong_pipelines(mesh: &Mesh, rehearsal: &Rehearsal) -> Result<Vec<Diagnostic>, Failure> {
+fn wrong_pipelines(mesh: &Mesh, rehearsal: &Anywhere) -> Result<Vec<Diagnostic>, Failure> {
     let wrong = block_on(async {
         validate::rehearsed(rehearsal)
             .await

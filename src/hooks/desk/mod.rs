@@ -66,6 +66,8 @@ pub trait Commands: Send + Sync {
 pub struct ProjectDesk {
     /// The project's folder, absolute.
     project: PathBuf,
+    /// The profile in force.
+    profile: Option<String>,
     person: Arc<dyn Person>,
     secrets: Arc<dyn Secrets>,
     commands: Arc<dyn Commands>,
@@ -81,12 +83,19 @@ impl ProjectDesk {
         secrets: Arc<dyn Secrets>,
         commands: Arc<dyn Commands>,
     ) -> Self {
-        Self { project, person, secrets, commands }
+        Self { project, profile: None, person, secrets, commands }
+    }
+
+    /// The same with a profile in force.
+    #[must_use]
+    pub fn with_profile(self, profile: Option<String>) -> Self {
+        Self { profile, ..self }
     }
 
     fn files(&self) -> Result<ProjectFiles, Failure> {
-        load::load(&self.project)
-            .map_err(|error| failure(format!("project `{}` cannot be opened: {error}", self.project.display())))
+        let files = load::load(&self.project)
+            .map_err(|error| failure(format!("project `{}` cannot be opened: {error}", self.project.display())))?;
+        Ok(ProjectFiles { profile: self.profile.clone(), ..files })
     }
 
     fn prompt(&self, message: &str, hidden: bool) -> Result<String, Failure> {
