@@ -114,7 +114,11 @@ pub(super) fn verdict(plan: &Plan, report: &Report, command: &str) -> Result<(),
         failure.hints.extend(error.hint.clone());
     }
     if skipped > 0 {
-        failure.message.push_str(&format!("\n{skipped} steps that wait for that were skipped; the rest is done"));
+        let waiting = match skipped {
+            1 => "1 step that waits for that was skipped".to_owned(),
+            _ => format!("{skipped} steps that wait for that were skipped"),
+        };
+        failure.message.push_str(&format!("\n{waiting}; the rest is done"));
     }
     Err(failure.hint(format!("`resilmesh {command}` goes on from there")))
 }

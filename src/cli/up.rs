@@ -53,8 +53,10 @@ pub fn run(cx: &Context, args: UpArgs) -> Result<(), Failure> {
     if args.plan {
         return plan::run(cx, plan::PlanArgs { detailed_exitcode: false, part: args.part });
     }
-    let (project, mesh) = cx.mesh()?;
-    let part = args.part.of_mesh(cx, &mesh)?;
+    let (project, mesh, part) = args.part.open(cx).map_err(|failure| {
+        let of_all = args.part.is_all() && !failure.diagnostics.is_empty();
+        if of_all { failure.hint("`resilmesh up INSTANCE` brings up a part that has no mistakes") } else { failure }
+    })?;
     let trusted = trust::permit(cx, trust::used_by(&mesh))?;
     let ui = cx.ui.clone();
     let runtime = Embedded::new(&project)?.with_notice(move |text| ui.progress(text));
@@ -114,7 +116,7 @@ async fn up(cx: &Context, project: &Path, mesh: &Mesh, way: &Way<'_>) -> Result<
     hosts.end().await;
     note_status(cx, project, mesh, &report.journal);
     steps::verdict(&session.plan, &report, "up")?;
-    ways_in(cx, mesh, &session, since.elapsed());
+    ways_in(cx, mesh, &session, part, since.elapsed());
     Ok(())
 }
 
@@ -136,12 +138,15 @@ fn redactor(cx: &Context, secrets: &Secrets) -> Arc<Redactor> {
 }
 
 /// Says where the services are reached, and what to do next.
-fn ways_in(cx: &Context, mesh: &Mesh, session: &Session, took: Duration) {
+fn ways_in(cx: &Context, mesh: &Mesh, session: &Session, part: Option<&Part>, took: Duration) {
     if cx.ui.json {
         return;
     }
-    cx.ui.progress(format!("`{}` is up after {:.1} s", mesh.name, took.as_secs_f64()));
-    for (instance, service) in &session.desired.services {
+    let what = if part.is_some() { "this part of " } else { "" };
+    cx.ui.progress(format!("{what}`{}` is up after {:.1} s", mesh.name, took.as_secs_f64()));
+    for (instance, service) in
+        session.desired.services.iter().filter(|(name, _)| part.is_none_or(|part| part.has(name)))
+    {
         let ports: Vec<String> =
             service.launch.spec.ports.iter().map(|(name, number)| format!("{name} {number}")).collect();
         if !ports.is_empty() {

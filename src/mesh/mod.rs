@@ -13,5 +13,6 @@ pub mod product_check;
 mod rings;
 pub mod secrets;
 mod settings;
+pub mod sound;
 pub mod subject;
 mod topology;

@@ -36,4 +36,5 @@ mod service;
 pub mod setting;
 pub mod user_folders;
 pub mod write;
+pub mod written;
 pub mod yaml;
