@@ -4,13 +4,14 @@
 
 mod plan_support;
 
+use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use plan_support::{soapa, wanted};
 use resilmesh::hooks::HookError;
-use resilmesh::plan::apply::{Ended, Events, Executor, Hooks, Progress, Report};
+use resilmesh::plan::apply::{Ended, Events, Executor, Hooks, Parallel, Progress, Report, Turns};
 use resilmesh::plan::desired::Desired;
 use resilmesh::plan::journal::{DoneSetup, Journal, PlugState, Undo, plug_states};
 use resilmesh::plan::paths::StateFolder;
@@ -122,6 +123,11 @@ fn everything() -> Trusted {
     gate.permit(soapa(&[]).products.into_keys().collect()).expect("built in")
 }
 
+/// As `up` does it by default.
+fn together() -> Parallel {
+    Parallel { steps: NonZeroUsize::new(16).expect("some"), hooks: Turns::OfInstance }
+}
+
 /// A folder, a mesh, and what applying gives.
 struct Place {
     _folder: tempfile::TempDir,
@@ -145,6 +151,7 @@ impl Place {
             runtime: recorder,
             hooks: recorder,
             patience,
+            parallel: together(),
             events: recorder,
             stop,
         };
@@ -277,6 +284,7 @@ async fn when_the_journal_cannot_be_written_nothing_further_is_begun() {
         runtime: &recorder,
         hooks: &recorder,
         patience: Duration::from_secs(30),
+        parallel: together(),
         events: &recorder,
         stop: CancellationToken::new(),
     };
@@ -297,6 +305,7 @@ async fn without_proof_of_trust_nothing_is_started_or_set_up() {
         runtime: &recorder,
         hooks: &recorder,
         patience: Duration::from_secs(30),
+        parallel: together(),
         events: &recorder,
         stop: CancellationToken::new(),
     };

@@ -3,18 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 
 use super::failure::Failure;
 use super::part::PartArgs;
-use super::steps::{self, Reporter};
+use super::steps::{self, Reporter, StepArgs};
 use super::up::note_status;
 use super::{Context, plan, trust};
 use crate::mesh::model::PlugId;
 use crate::plan::apply::Executor;
-use crate::plan::desired;
 use crate::plan::hook_runner::HookRunner;
 use crate::plan::journal::Journal;
 use crate::plan::lock::Lock;
@@ -24,8 +22,10 @@ use crate::plan::ports::Ports;
 use crate::plan::reconcile::{self, Observed};
 use crate::plan::secrets::Secrets;
 use crate::plan::trouble::Trouble;
+use crate::plan::{changes, desired};
 use crate::project::names;
 use crate::project::project_file::FILE_NAME;
+use crate::redact::Redactor;
 use crate::runtime::Runtime;
 use crate::runtime::embedded::Embedded;
 
@@ -38,6 +38,9 @@ pub struct DownArgs {
     /// Show what would be done, and change nothing
     #[arg(long)]
     pub plan: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a comment here would become the help of the command")]
+    pub steps: StepArgs,
     #[command(flatten)]
     #[allow(missing_docs, reason = "a comment here would become the help of the command")]
     pub part: PartArgs,
@@ -90,7 +93,7 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
         reconcile::down_part(&seen, &part(&seen, &args.part)?).map_err(Trouble::from)?
     };
     if args.plan {
-        plan::print(cx, &plan);
+        plan::print(cx, &plan, &changes::of_plan(&plan, &state, &redactor(&state)));
         return Ok(());
     }
     if plan.is_empty() {
@@ -103,15 +106,14 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
     let code: BTreeSet<String> = plan.steps.iter().filter_map(|step| step.action.runs_file_of()).collect();
     let trusted = if code.is_empty() { None } else { Some(trust::permit(cx, code)?) };
     let hosts = cx.hosts(project)?;
-    // Hooks that cannot read them cannot say them either.
-    let redactor = Secrets::load(&state.secrets()).unwrap_or_default().redactor();
     let reporter = Reporter::new(cx);
     let executor = Executor {
         trusted: trusted.as_ref(),
         state: &state,
         runtime,
-        hooks: &HookRunner { project, state: &state, hosts: &hosts, redactor: Arc::new(redactor) },
-        patience: Duration::from_secs(60),
+        hooks: &HookRunner { project, state: &state, hosts: &hosts, redactor: redactor(&state) },
+        patience: args.steps.wait_timeout,
+        parallel: args.steps.parallel(is_meshrooms),
         events: &reporter,
         stop: steps::stop_on_signals(),
     };
@@ -147,6 +149,11 @@ fn known(cx: &Context, journal: &Journal, part: &PartArgs) -> Result<(), Failure
             Err(hint.into_iter().fold(failure, Failure::hint))
         }
     }
+}
+
+/// What takes secrets out of what is printed. Hooks that cannot read them cannot say them either.
+fn redactor(state: &StateFolder) -> Arc<Redactor> {
+    Arc::new(Secrets::load(&state.secrets()).unwrap_or_default().redactor())
 }
 
 /// The plugs that are meant, of those that are up or half up.

@@ -17,6 +17,7 @@ pub mod create;
 pub mod demo;
 pub mod diff;
 pub mod down;
+pub mod drift;
 mod edit;
 pub mod engine;
 pub mod execute;
@@ -135,6 +136,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Diff(diff::DiffArgs),
     Down(down::DownArgs),
+    Drift(drift::DriftArgs),
     #[command(subcommand, hide = true)]
     Engine(engine::Engine),
     #[command(subcommand, hide = true)]
@@ -222,6 +224,7 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Demo(args) => demo::run(cx, &args),
         Command::Diff(args) => diff::run(cx, args),
         Command::Down(args) => down::run(cx, args),
+        Command::Drift(args) => drift::run(cx, args),
         Command::Engine(engine) => engine::run(cx, engine),
         Command::GitHook(hook) => git_hook::run(cx, hook),
         Command::GitMerge(args) => git_merge::run(cx, args),

@@ -1,11 +1,14 @@
 //! `resilmesh plan`: what `up` would do.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 
 use super::failure::Failure;
 use super::part::PartArgs;
 use super::{Context, own_clone, trust};
 use crate::mesh::model::Mesh;
+use crate::plan::changes::{FileChange, Kind};
 use crate::plan::ports::probe::ThisMachine;
 use crate::plan::programs::OnThisMachine;
 use crate::plan::session::{self, Session, Typed};
@@ -71,18 +74,50 @@ pub(super) fn show(cx: &Context, mesh: &Mesh, session: &Session) {
     if session.plan.is_empty() && !session.locked.is_empty() && !cx.ui.json {
         cx.ui.progress("nothing to do as far as that is known");
     } else {
-        print(cx, &session.plan);
+        print(cx, &session.plan, &session.file_changes());
     }
 }
 
-/// Prints a plan.
-pub(super) fn print(cx: &Context, plan: &Plan) {
+/// Prints a plan, and what each step changes in files.
+pub(super) fn print(cx: &Context, plan: &Plan, files: &BTreeMap<usize, Vec<FileChange>>) {
     if cx.ui.json {
-        cx.ui.document(&plan.to_json());
-    } else if plan.is_empty() {
+        cx.ui.document(&plan.to_json(files));
+        return;
+    }
+    if plan.is_empty() {
         cx.ui.progress("nothing to do");
-    } else {
-        cx.ui.line(plan.to_string().trim_end());
+    }
+    for (index, line) in plan.lines().iter().enumerate() {
+        cx.ui.line(line);
+        files.get(&index).into_iter().flatten().for_each(|file| print_file(cx, file));
+    }
+}
+
+/// A file that is new or goes is shown whole only when asked for.
+pub(super) fn print_file(cx: &Context, file: &FileChange) {
+    let FileChange { path, change, lines, diff } = file;
+    let (sign, color) = match change {
+        Kind::New => ("+", "32"),
+        Kind::Changed => ("~", "33"),
+        Kind::Gone => ("-", "31"),
+    };
+    let size = match lines {
+        1 => "1 line".to_owned(),
+        lines => format!("{lines} lines"),
+    };
+    let size = if *change == Kind::Changed { String::new() } else { format!(" ({size})") };
+    cx.ui.line(cx.ui.paint_data(color, &format!("      {sign} {path}{size}")));
+    if *change != Kind::Changed && !cx.verbose {
+        return;
+    }
+    for line in diff.lines() {
+        let line = format!("        {line}");
+        let painted = match line.trim_start().chars().next() {
+            Some('+') => cx.ui.paint_data("32", &line),
+            Some('-') => cx.ui.paint_data("31", &line),
+            _ => line,
+        };
+        cx.ui.line(painted.trim_end());
     }
 }
 

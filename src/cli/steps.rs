@@ -1,15 +1,46 @@
 //! How `up` and `down` show their steps, stop, and end.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use clap::Args;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
 use super::failure::{Failure, Kind};
 use super::ui::Ui;
-use crate::plan::apply::{Ended, Events, Progress, Report};
+use crate::plan::apply::{Ended, Events, Parallel, Progress, Report, Turns};
 use crate::plan::step::Plan;
+
+/// How steps are carried out.
+#[derive(Debug, Clone, Args)]
+pub struct StepArgs {
+    /// How long a service may take to become ready, and a hook to end, such as 90s or 2m
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub wait_timeout: Duration,
+    /// How many steps are done at the same time; in a project of Meshroom, hooks in Python always run
+    /// one by one
+    #[arg(long, value_name = "NUMBER", default_value_t = PARALLEL)]
+    pub parallel: NonZeroUsize,
+}
+
+/// Enough to wait for several services of vendors at once, and no burden for any of them.
+const PARALLEL: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
+
+impl Default for StepArgs {
+    fn default() -> Self {
+        Self { wait_timeout: Duration::from_secs(60), parallel: PARALLEL }
+    }
+}
+
+impl StepArgs {
+    /// How much is done at the same time. Meshroom's hooks know nothing of others beside them.
+    pub(super) fn parallel(&self, is_meshrooms: bool) -> Parallel {
+        let hooks = if is_meshrooms { Turns::OfAll } else { Turns::OfInstance };
+        Parallel { steps: self.parallel, hooks }
+    }
+}
 
 /// Shows each step as it ends: a line on standard error, or with `--json` an object on standard
 /// output.

@@ -10,6 +10,7 @@ use super::edit::{self, NewMistakes};
 use super::failure::Failure;
 use super::part::PartArgs;
 use super::plug::ModeArg;
+use super::steps::StepArgs;
 use crate::mesh::model::{Mode, PlugId};
 use crate::plan::journal::{Journal, PlugState};
 use crate::plan::lock::Lock;
@@ -104,7 +105,7 @@ fn take_down(cx: &Context, args: &UnplugArgs) -> Result<(), Failure> {
     // Its steps are no part of what `unplug` answers.
     let mut own = cx.clone();
     own.ui.json = false;
-    down::run(&own, down::DownArgs { volumes: false, plan: false, part })
+    down::run(&own, down::DownArgs { volumes: false, plan: false, steps: StepArgs::default(), part })
 }
 
 /// Of a plug that is up, says what becomes of it. Hooks in files are not called any more: without the plug's

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::part::PartArgs;
-use super::steps::{self, Reporter};
+use super::steps::{Reporter, StepArgs, stop_on_signals, verdict};
 use super::{Context, plan, trust};
 use crate::mesh::model::Mesh;
 use crate::plan::apply::Executor;
@@ -37,9 +37,9 @@ pub struct UpArgs {
     /// Show what would be done, and change nothing
     #[arg(long)]
     pub plan: bool,
-    /// How long a service may take to become ready, such as 90s or 2m
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = steps::duration)]
-    pub wait_timeout: Duration,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a comment here would become the help of the command")]
+    pub steps: StepArgs,
     #[command(flatten)]
     #[allow(missing_docs, reason = "a comment here would become the help of the command")]
     pub part: PartArgs,
@@ -64,7 +64,7 @@ pub fn run(cx: &Context, args: UpArgs) -> Result<(), Failure> {
         cx,
         &project,
         &mesh,
-        &Way { trusted: &trusted, runtime: &runtime, patience: args.wait_timeout, part: part.as_ref() },
+        &Way { trusted: &trusted, runtime: &runtime, steps: &args.steps, part: part.as_ref() },
     ))
 }
 
@@ -72,12 +72,12 @@ pub fn run(cx: &Context, args: UpArgs) -> Result<(), Failure> {
 struct Way<'a> {
     trusted: &'a Trusted,
     runtime: &'a Embedded,
-    patience: Duration,
+    steps: &'a StepArgs,
     part: Option<&'a Part>,
 }
 
 async fn up(cx: &Context, project: &Path, mesh: &Mesh, way: &Way<'_>) -> Result<(), Failure> {
-    let Way { trusted, runtime, patience, part } = *way;
+    let Way { trusted, runtime, steps, part } = *way;
     let since = Instant::now();
     let state = StateFolder::of(project);
     state.make().map_err(|error| Trouble::io(state.root(), &error))?;
@@ -108,14 +108,15 @@ async fn up(cx: &Context, project: &Path, mesh: &Mesh, way: &Way<'_>) -> Result<
         state: &session.state,
         runtime,
         hooks: &HookRunner { project, state: &session.state, hosts: &hosts, redactor: redactor(cx, &session.secrets) },
-        patience,
+        patience: steps.wait_timeout,
+        parallel: steps.parallel(mesh.is_meshrooms),
         events: &reporter,
-        stop: steps::stop_on_signals(),
+        stop: stop_on_signals(),
     };
     let report = executor.apply(&session.plan, session.observed.journal.clone()).await;
     hosts.end().await;
     note_status(cx, project, mesh, &report.journal);
-    steps::verdict(&session.plan, &report, "up")?;
+    verdict(&session.plan, &report, "up")?;
     ways_in(cx, mesh, &session, part, since.elapsed());
     Ok(())
 }

@@ -305,9 +305,18 @@ fn args(templates: &[String], places: &Places<'_>) -> Result<Vec<String>, String
 
 /// Digest of a spec's files that are on disk now; none when the folder is not there.
 pub fn digest_on_disk(folder: &Path) -> Option<String> {
-    let mut files = BTreeMap::new();
-    collect(folder, "", &mut files).ok()?;
+    let files = files_on_disk(folder).ok()?;
     Some(render::digest(files.iter().map(|(path, content)| (path.as_str(), content.as_slice()))))
+}
+
+/// The files of a folder and those below it, by path.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn files_on_disk(folder: &Path) -> std::io::Result<BTreeMap<String, Vec<u8>>> {
+    let mut files = BTreeMap::new();
+    collect(folder, "", &mut files)?;
+    Ok(files)
 }
 
 fn collect(folder: &Path, below: &str, files: &mut BTreeMap<String, Vec<u8>>) -> std::io::Result<()> {

@@ -55,6 +55,14 @@ pub struct Undoing {
     pub plug: PlugId,
     /// The hooks that have not been called yet.
     pub hooks: Vec<Undo>,
+    /// One of them was called, so that what was set up is not whole any more.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub begun: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// A plug that is up.
@@ -237,11 +245,17 @@ impl Journal {
         setups.chain([Change::Undo(name.clone(), None), Change::Plug(name, None)]).collect()
     }
 
+    /// Taking the plug down was begun and not finished.
+    pub fn is_half_down(&self, plug: &PlugId) -> bool {
+        self.undo.get(&plug.to_string()).is_some_and(|undoing| undoing.begun)
+    }
+
     /// How far a plug is, in the mesh or not.
     pub fn plug_state(&self, plug: &PlugId) -> PlugState {
         let running = |instance: &String| self.services.contains_key(instance);
         let done = |setup: &DoneSetup| setup.call.plug.as_ref() == Some(plug) && running(&setup.call.own.name);
         match self.plugs.contains_key(&plug.to_string()) {
+            true if self.is_half_down(plug) => PlugState::Partial,
             true => PlugState::Up,
             false if self.undo.contains_key(&plug.to_string()) => PlugState::Partial,
             false if self.setups.values().any(done) => PlugState::Partial,

@@ -31,7 +31,7 @@ pub fn adopt(mesh: &Mesh, desired: &Desired, journal: &mut Journal) {
             journal.setups.insert(key.clone(), done);
         }
         let hooks = desired.undo.get(&plug.id).map(|undo| undo.to_vec()).unwrap_or_default();
-        journal.undo.insert(name.clone(), Undoing { plug: plug.id.clone(), hooks });
+        journal.undo.insert(name.clone(), Undoing { plug: plug.id.clone(), hooks, begun: false });
         journal.plugs.insert(name, UpPlug { plug: plug.id.clone(), digest: digest.clone() });
     }
 }

@@ -5,6 +5,8 @@
 //! | [`render`] | configuration files from templates; pure |
 //! | [`desired`] | services, setups and plugs that the mesh wants on this machine; pure |
 //! | [`reconcile`] | the plan: what is wanted against what is seen; pure |
+//! | [`changes`] | what a plan changes in files |
+//! | [`drift`] | what was changed behind our back; pure |
 //! | [`apply`] | carries a plan out; decides nothing |
 //! | [`journal`] | what was done and has to be undone |
 //! | [`observe`] | what is seen: services, files, journal, drift |
@@ -13,7 +15,9 @@
 
 pub mod apply;
 pub mod calls;
+pub mod changes;
 pub mod desired;
+pub mod drift;
 pub mod hook_runner;
 pub mod journal;
 pub mod lock;

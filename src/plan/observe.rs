@@ -18,29 +18,48 @@ pub async fn observe(
     services: Vec<ServiceStatus>,
     wanted: &Desired,
 ) -> Observed {
-    let services: BTreeMap<String, ServiceStatus> =
-        services.into_iter().map(|status| (status.spec.instance.clone(), status)).collect();
-    let drift = drift(state, &journal, &services, wanted).await;
-    let instances = wanted.services.keys().chain(journal.rendered.keys());
-    let on_disk = instances
-        .filter_map(|instance| Some((instance.clone(), desired::digest_on_disk(&state.rendered(instance))?)))
-        .collect();
+    let services = by_instance(services);
+    let in_force = wanted
+        .setups
+        .iter()
+        .filter(|(key, setup)| journal.setups.get(*key).is_some_and(|done| done.digest == setup.setup.digest));
+    let drift = drift(state, &services, in_force.map(|(key, setup)| (key, &setup.setup.call))).await;
+    let on_disk = on_disk(state, wanted.services.keys().chain(journal.rendered.keys()));
     Observed { journal, services, on_disk, drift }
 }
 
-async fn drift(
+/// Puts together what is seen of what the journal says, whatever is wanted now.
+pub async fn observe_left(state: &StateFolder, journal: Journal, services: Vec<ServiceStatus>) -> Observed {
+    let services = by_instance(services);
+    let done = journal
+        .setups
+        .iter()
+        .filter(|(_, done)| done.call.plug.as_ref().is_none_or(|plug| journal.plugs.contains_key(&plug.to_string())));
+    let drift = drift(state, &services, done.map(|(key, done)| (key, &done.call))).await;
+    let on_disk = on_disk(state, journal.rendered.keys());
+    Observed { journal, services, on_disk, drift }
+}
+
+fn by_instance(services: Vec<ServiceStatus>) -> BTreeMap<String, ServiceStatus> {
+    services.into_iter().map(|status| (status.spec.instance.clone(), status)).collect()
+}
+
+fn on_disk<'a>(state: &StateFolder, instances: impl Iterator<Item = &'a String>) -> BTreeMap<String, String> {
+    let digest = |instance: &String| Some((instance.clone(), desired::digest_on_disk(&state.rendered(instance))?));
+    instances.filter_map(digest).collect()
+}
+
+/// Checks setups whose instance can answer.
+async fn drift<'a>(
     state: &StateFolder,
-    journal: &Journal,
     services: &BTreeMap<String, ServiceStatus>,
-    wanted: &Desired,
+    setups: impl Iterator<Item = (&'a String, &'a Call)>,
 ) -> BTreeMap<String, String> {
-    let in_force = wanted.setups.iter().filter(|(key, setup)| {
-        let own = &setup.setup.call.own;
-        let answers = !own.managed || services.get(&own.name).is_some_and(|status| status.state == State::Ready);
-        answers && journal.setups.get(*key).is_some_and(|done| done.digest == setup.setup.digest)
-    });
-    let checks =
-        in_force.map(|(key, setup)| async move { Some((key.clone(), check(state, &setup.setup.call).await?)) });
+    let answers = |call: &Call| {
+        !call.own.managed || services.get(&call.own.name).is_some_and(|status| status.state == State::Ready)
+    };
+    let setups = setups.filter(|(_, call)| answers(call));
+    let checks = setups.map(|(key, call)| async move { Some((key.clone(), check(state, call).await?)) });
     join_all(checks).await.into_iter().flatten().collect()
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::changes::{self, FileChange};
 use super::desired::{self, Desired, Machine, Program};
 use super::journal::Journal;
 use super::meshroom;
@@ -18,10 +19,11 @@ use super::step::Plan;
 use super::trouble::Trouble;
 use super::typed::{self, Locked, Taken};
 use crate::mesh::model::Mesh;
+use crate::redact::Redactor;
 use crate::runtime::embedded::{Embedded, Supervision};
 use crate::runtime::{Runtime, ServiceStatus};
 use crate::vault::meshroom::Meshroom;
-use crate::vault::{Prompting, Vault};
+use crate::vault::{Prompting, Secret, Vault};
 
 /// Finds the programs of services; may fetch them.
 #[async_trait::async_trait]
@@ -60,6 +62,8 @@ pub struct Session {
     /// Somebody looks after the services that run, or none runs. Otherwise the next `up` begins with
     /// taking them over.
     pub supervised: bool,
+    /// The secrets that rendered files on disk may hold.
+    former: BTreeMap<String, Secret>,
     /// Which versions of typed secrets are in force.
     taken: Taken,
     /// Names of secrets that are not known without asking.
@@ -88,6 +92,7 @@ pub async fn plan(
     let ports = ports(&state, mesh, &services, machine, part.is_some())?;
     let folder = state.secrets();
     let mut secrets = Secrets::load(&folder).map_err(|error| Trouble::io(&folder, &error))?;
+    let former = secrets.all();
     let mut taken = Taken::load(&state.typed()).map_err(|error| Trouble::io(&state.typed(), &error))?;
     let locked = typed::take(mesh, vault, &mut taken, &mut secrets)?;
     let secrets = Arc::new(secrets);
@@ -101,7 +106,7 @@ pub async fn plan(
         Some(part) => reconcile::up_part(&desired, &observed, part)?,
         None => reconcile::up(&desired, &observed)?,
     };
-    Ok(Session { state, ports, secrets, desired, observed, supervised, taken, locked, plan })
+    Ok(Session { state, ports, secrets, desired, observed, supervised, former, taken, locked, plan })
 }
 
 /// Chooses port numbers. For a part, what the rest had stays remembered.
@@ -124,6 +129,18 @@ fn ports(
 }
 
 impl Session {
+    /// What takes secrets out of what is printed, those that were in force before too.
+    pub fn redactor(&self) -> Arc<Redactor> {
+        let now = self.secrets.all();
+        let all = now.iter().chain(self.former.iter());
+        Arc::new(Redactor::new(all.filter_map(|(name, value)| Some((name.as_str(), value.expose_text()?)))))
+    }
+
+    /// What the plan changes in rendered files.
+    pub fn file_changes(&self) -> BTreeMap<usize, Vec<FileChange>> {
+        changes::of_plan(&self.plan, &self.state, &self.redactor())
+    }
+
     /// Writes what the services need and what the next `up` has to know: passwords and ports.
     ///
     /// # Errors

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::changes::FileChange;
 use super::journal::{DoneSetup, Undo};
-use crate::hooks::{Call, HostedHook};
+use crate::hooks::{self, Call, HostedHook};
 use crate::mesh::model::PlugId;
 use crate::runtime::ServiceSpec;
 
@@ -96,7 +98,24 @@ pub enum Action {
     Finish,
 }
 
+/// What is known of what a hook will change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effect {
+    /// Its check hook tells whether it is needed.
+    Checked,
+    /// Nothing: it has no check hook.
+    Unknown,
+}
+
 impl Action {
+    /// What is known of the effect of the setup hook that the step calls.
+    pub fn effect(&self) -> Option<Effect> {
+        let Self::Setup(setup) = self else { return None };
+        let is_checked = setup.hosted.is_none() && hooks::find(hooks::Kind::Check, &setup.call).is_some();
+        Some(if is_checked { Effect::Checked } else { Effect::Unknown })
+    }
+
     /// The verb, as people see it.
     pub fn verb(&self) -> &'static str {
         match self {
@@ -113,16 +132,6 @@ impl Action {
             Self::PlugUp { .. } => "plug",
             Self::DeleteData(_) => "delete",
             Self::Finish => "finish",
-        }
-    }
-
-    /// The plug whose hook in a file the step calls. Such hooks are called one after the other, plug by
-    /// plug: they were written for a program that does nothing else meanwhile.
-    pub fn hosted(&self) -> Option<&PlugId> {
-        match self {
-            Self::Setup(setup) => setup.hosted.as_ref().and(setup.call.plug.as_ref()),
-            Self::Undo { plug, .. } => Some(plug),
-            _ => None,
         }
     }
 
@@ -181,44 +190,48 @@ impl Plan {
         self.steps.is_empty()
     }
 
-    /// As JSON: `{schema, steps: [{step, after, action, object, cause}]}`.
-    pub fn to_json(&self) -> Value {
-        let steps: Vec<Value> = self
-            .steps
-            .iter()
-            .enumerate()
-            .map(|(index, step)| {
-                json!({
-                    "step": index + 1,
-                    "after": step.after.iter().map(|before| before + 1).collect::<Vec<_>>(),
-                    "action": step.action.verb(),
-                    "object": step.action.object(),
-                    "cause": step.cause,
-                })
-            })
-            .collect();
-        json!({"schema": 1, "steps": steps})
+    /// As JSON: `{schema, steps: [{step, after, action, object, cause, effect?, files?}]}`; `files` are
+    /// those that a step changes, by its index.
+    pub fn to_json(&self, files: &BTreeMap<usize, Vec<FileChange>>) -> Value {
+        let to_json = |(index, step): (usize, &Step)| {
+            let mut shown = json!({
+                "step": index + 1,
+                "after": step.after.iter().map(|before| before + 1).collect::<Vec<_>>(),
+                "action": step.action.verb(),
+                "object": step.action.object(),
+                "cause": step.cause,
+            });
+            if let Some(effect) = step.action.effect() {
+                shown["effect"] = json!(effect);
+            }
+            if let Some(files) = files.get(&index) {
+                shown["files"] = json!(files);
+            }
+            shown
+        };
+        json!({"schema": 1, "steps": self.steps.iter().enumerate().map(to_json).collect::<Vec<_>>()})
     }
-}
 
-/// One line a step: number, what it waits for, what it does, why.
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// One line a step: number, what it waits for, what it does, why.
+    pub fn lines(&self) -> Vec<String> {
         let rows: Vec<[String; 3]> = self.steps.iter().enumerate().map(|(index, step)| row(index, step)).collect();
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let (first, second) = (width(0), width(1));
-        for (row, step) in rows.iter().zip(&self.steps) {
-            writeln!(
-                f,
-                "{:<first$}  {:<second$}  {:<8}  {} -- {}",
-                row[0],
-                row[1],
-                step.action.verb(),
-                row[2],
-                step.cause
-            )?;
-        }
-        Ok(())
+        let line = |(row, step): (&[String; 3], &Step)| {
+            let verb = step.action.verb();
+            let effect = match step.action.effect() {
+                Some(Effect::Unknown) => "; effect unknown",
+                Some(Effect::Checked) | None => "",
+            };
+            format!("{:<first$}  {:<second$}  {verb:<8}  {} -- {}{effect}", row[0], row[1], row[2], step.cause)
+        };
+        rows.iter().zip(&self.steps).map(line).collect()
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.lines().iter().try_for_each(|line| writeln!(f, "{line}"))
     }
 }
 

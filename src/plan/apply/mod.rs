@@ -3,8 +3,8 @@
 
 mod actions;
 mod notes;
+mod queue;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,12 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
+use self::queue::Queue;
+pub use self::queue::{Parallel, Turns};
 use super::journal::{Appender, Change, DoneSetup, Journal, JournalError, Undo};
 use super::paths::StateFolder;
 use super::step::{Plan, Setup, Step};
 use crate::hooks::{HookError, Trace};
-use crate::mesh::model::PlugId;
 use crate::runtime::{Runtime, RuntimeError};
 use crate::trust::Trusted;
 
@@ -143,6 +144,8 @@ pub struct Executor<'a> {
     pub hooks: &'a dyn Hooks,
     /// How long a service may take to become ready, and a hook to end.
     pub patience: Duration,
+    /// How much is done at the same time.
+    pub parallel: Parallel,
     /// Who is told.
     pub events: &'a dyn Events,
     /// The user wants to stop: what runs is ended, nothing further is begun.
@@ -165,7 +168,7 @@ impl Executor<'_> {
                 return Report { ended, journal, journal_error: Some(error) };
             }
         };
-        let mut round = Round::new(plan, journal, appender);
+        let mut round = Round::new(plan, self.parallel, journal, appender);
         let mut running = FuturesUnordered::new();
         loop {
             while let Some(index) = round.next(self.stop.is_cancelled()) {
@@ -207,73 +210,44 @@ fn ended(result: Result<Option<String>, StepError>) -> Ended {
 
 /// Where a plan stands. Each step is looked at once for each that it waits for.
 struct Round<'a> {
-    plan: &'a Plan,
     ended: Vec<Option<Ended>>,
     /// How many steps each still waits for.
     waits: Vec<usize>,
     /// The steps that wait for each.
     followers: Vec<Vec<usize>>,
-    /// Steps that can be begun: in order of the plan; those that call hooks in files plug by plug.
-    ready: BTreeSet<(Option<&'a PlugId>, usize)>,
-    /// A hook in a file is being called.
-    hosted: Option<usize>,
+    queue: Queue<'a>,
     journal: Journal,
     appender: Appender,
     journal_error: Option<JournalError>,
 }
 
 impl<'a> Round<'a> {
-    fn new(plan: &'a Plan, journal: Journal, appender: Appender) -> Self {
+    fn new(plan: &'a Plan, parallel: Parallel, journal: Journal, appender: Appender) -> Self {
         let mut followers = vec![Vec::new(); plan.steps.len()];
         for (index, step) in plan.steps.iter().enumerate() {
             step.after.iter().for_each(|before| followers[*before].push(index));
         }
         let waits: Vec<usize> = plan.steps.iter().map(|step| step.after.len()).collect();
-        let mut round = Self {
-            plan,
-            ended: vec![None; plan.steps.len()],
-            followers,
-            ready: BTreeSet::new(),
-            hosted: None,
-            journal,
-            appender,
-            journal_error: None,
-            waits: Vec::new(),
-        };
-        (0..waits.len()).filter(|index| waits[*index] == 0).for_each(|index| round.make_ready(index));
-        Self { waits, ..round }
-    }
-
-    fn make_ready(&mut self, index: usize) {
-        self.ready.insert((self.plan.steps[index].action.hosted(), index));
+        let mut queue = Queue::new(&plan.steps, parallel);
+        (0..waits.len()).filter(|index| waits[*index] == 0).for_each(|index| queue.add(index));
+        Self { ended: vec![None; plan.steps.len()], waits, followers, queue, journal, appender, journal_error: None }
     }
 
     /// Takes a step that can be begun now.
     fn next(&mut self, stopped: bool) -> Option<usize> {
-        if stopped || self.journal_error.is_some() {
-            return None;
-        }
-        let may = |(plug, _): &&(Option<&PlugId>, usize)| plug.is_none() || self.hosted.is_none();
-        let found = self.ready.iter().find(may).copied()?;
-        self.ready.remove(&found);
-        if found.0.is_some() {
-            self.hosted = Some(found.1);
-        }
-        Some(found.1)
+        if stopped || self.journal_error.is_some() { None } else { self.queue.take() }
     }
 
     /// Notes how a step ended; the steps that can no longer be begun.
     fn end(&mut self, index: usize, ended: Ended) -> Vec<usize> {
-        if self.hosted == Some(index) {
-            self.hosted = None;
-        }
+        self.queue.end(index);
         let (done, failed) = (matches!(ended, Ended::Done(_)), matches!(ended, Ended::Failed(_)));
         self.ended[index] = Some(ended);
         if done {
             for follower in self.followers[index].clone() {
                 self.waits[follower] -= 1;
                 if self.waits[follower] == 0 {
-                    self.make_ready(follower);
+                    self.queue.add(follower);
                 }
             }
         }

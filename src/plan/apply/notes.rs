@@ -26,6 +26,15 @@ pub(super) fn before(journal: &Journal, action: &Action) -> Vec<Change> {
             }
             changes
         }
+        Action::Undo { plug, .. } => {
+            let begun = |undoing: &Undoing| Undoing { begun: true, ..undoing.clone() };
+            let known = journal.undo.get(&plug.to_string()).filter(|undoing| !undoing.begun);
+            known.map(|undoing| Change::Undo(plug.to_string(), Some(begun(undoing)))).into_iter().collect()
+        }
+        Action::Teardown { key, done } => {
+            let half = DoneSetup { digest: UNFINISHED.to_owned(), ..DoneSetup::clone(done) };
+            vec![Change::Setup(key.clone(), Some(Box::new(half)))]
+        }
         _ => Vec::new(),
     }
 }
@@ -77,7 +86,7 @@ fn note_undo(journal: &Journal, plug: &PlugId, undo: &[Undo]) -> Vec<Change> {
 }
 
 fn undoing(plug: &PlugId, undo: &[Undo]) -> Undoing {
-    Undoing { plug: plug.clone(), hooks: undo.to_vec() }
+    Undoing { plug: plug.clone(), hooks: undo.to_vec(), begun: false }
 }
 
 fn done(setup: &Setup, digest: &str) -> DoneSetup {

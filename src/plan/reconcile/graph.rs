@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fixedbitset::FixedBitSet;
+
 use super::Ring;
 use crate::plan::step::{Action, Plan, Step};
 
@@ -9,6 +11,8 @@ use crate::plan::step::{Action, Plan, Step};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Node {
     Stop(String),
+    /// All services that go have gone.
+    Gone,
     PlugDown(String),
     RemoveFiles(String),
     Render(String),
@@ -75,77 +79,92 @@ impl Graph {
 
     /// The needed nodes, in the order of the longest way to each, then by name.
     pub(super) fn plan(self) -> Result<Plan, Ring> {
-        let depth = self.depths()?;
-        let mut order: Vec<&Node> =
-            self.nodes.iter().filter(|(_, entry)| entry.needed.is_some()).map(|(node, _)| node).collect();
-        order.sort_by_key(|node| (depth.get(*node), *node));
-        let index: BTreeMap<&Node, usize> = order.iter().enumerate().map(|(index, node)| (*node, index)).collect();
-        let mut before: BTreeMap<&Node, BTreeSet<usize>> = BTreeMap::new();
-        let mut by_depth: Vec<&Node> = self.nodes.keys().collect();
-        by_depth.sort_by_key(|node| (depth.get(*node), *node));
-        for node in by_depth {
-            let mut waits = BTreeSet::new();
-            for earlier in self.nodes.get(node).into_iter().flat_map(|entry| &entry.after) {
-                match index.get(earlier) {
-                    Some(index) => {
-                        waits.insert(*index);
-                    }
-                    None => waits.extend(before.get(earlier).into_iter().flatten().copied()),
-                }
-            }
-            before.insert(node, waits);
-        }
-        let mut steps: Vec<Option<Step>> = order.iter().map(|_| None).collect();
-        for (node, index) in &index {
-            let after = before.get(*node).cloned().unwrap_or_default();
-            if let Some((action, cause)) = self.nodes.get(*node).and_then(|entry| entry.needed.clone()) {
-                steps[*index] = Some(Step { action, cause, after });
+        let edges = Edges::of(&self.nodes);
+        let order = edges.in_order(&self.nodes)?;
+        let mut step_of: Vec<Option<usize>> = vec![None; order.len()];
+        let needed = order.iter().filter(|node| edges.needed[**node]);
+        needed.enumerate().for_each(|(step, node)| step_of[*node] = Some(step));
+        let after = edges.steps_before(&order, &step_of);
+        let mut steps: Vec<Option<Step>> = after.iter().map(|_| None).collect();
+        for (entry, step) in self.nodes.into_values().zip(&step_of) {
+            if let (Some(step), Some((action, cause))) = (*step, entry.needed) {
+                steps[step] = Some(Step { action, cause, after: after[step].clone() });
             }
         }
-        let mut plan = Plan { steps: steps.into_iter().flatten().collect() };
-        drop_implied(&mut plan);
-        Ok(plan)
-    }
-
-    /// How many steps lie before each node, on the longest way.
-    fn depths(&self) -> Result<BTreeMap<Node, usize>, Ring> {
-        let mut depth: BTreeMap<Node, usize> = BTreeMap::new();
-        while depth.len() < self.nodes.len() {
-            let known = depth.len();
-            for (node, entry) in &self.nodes {
-                let waits: Option<Vec<usize>> = entry
-                    .after
-                    .iter()
-                    .filter(|earlier| self.nodes.contains_key(earlier))
-                    .map(|earlier| depth.get(earlier).copied())
-                    .collect();
-                if let (false, Some(waits)) = (depth.contains_key(node), waits) {
-                    let own = waits.into_iter().max().map_or(0, |deepest| deepest + 1);
-                    depth.insert(node.clone(), own);
-                }
-            }
-            if depth.len() == known {
-                let stuck = self.nodes.keys().filter(|node| !depth.contains_key(node));
-                return Err(Ring(stuck.map(|node| format!("{node:?}")).collect()));
-            }
-        }
-        Ok(depth)
+        Ok(Plan { steps: steps.into_iter().flatten().collect() })
     }
 }
 
-/// Takes out what follows from the rest: one who waits for b need not wait for a as well, when b
-/// waits for a.
-fn drop_implied(plan: &mut Plan) {
-    let mut all: Vec<BTreeSet<usize>> = Vec::with_capacity(plan.steps.len());
-    for step in &plan.steps {
-        let mut reach = step.after.clone();
-        for before in &step.after {
-            reach.extend(&all[*before]);
+/// Who waits for whom, by number in the order of names.
+struct Edges {
+    before: Vec<Vec<usize>>,
+    needed: Vec<bool>,
+}
+
+impl Edges {
+    fn of(nodes: &BTreeMap<Node, Entry>) -> Self {
+        let number: BTreeMap<&Node, usize> = nodes.keys().enumerate().map(|(number, node)| (node, number)).collect();
+        let before = |entry: &Entry| entry.after.iter().filter_map(|node| number.get(node).copied()).collect();
+        Self {
+            before: nodes.values().map(before).collect(),
+            needed: nodes.values().map(|entry| entry.needed.is_some()).collect(),
         }
-        all.push(reach);
     }
-    for step in &mut plan.steps {
-        let implied: BTreeSet<usize> = step.after.iter().flat_map(|before| &all[*before]).copied().collect();
-        step.after.retain(|before| !implied.contains(before));
+
+    /// All nodes, each after those that it waits for: by the longest way to each, then by name.
+    fn in_order(&self, nodes: &BTreeMap<Node, Entry>) -> Result<Vec<usize>, Ring> {
+        let count = self.before.len();
+        let mut followers = vec![Vec::new(); count];
+        for (node, before) in self.before.iter().enumerate() {
+            before.iter().for_each(|earlier| followers[*earlier].push(node));
+        }
+        let mut waits: Vec<usize> = self.before.iter().map(Vec::len).collect();
+        let mut depth = vec![0_usize; count];
+        let mut order: Vec<usize> = (0..count).filter(|node| waits[*node] == 0).collect();
+        let mut next = 0;
+        while let Some(node) = order.get(next).copied() {
+            next += 1;
+            for follower in &followers[node] {
+                depth[*follower] = depth[*follower].max(depth[node] + 1);
+                waits[*follower] -= 1;
+                if waits[*follower] == 0 {
+                    order.push(*follower);
+                }
+            }
+        }
+        if order.len() < count {
+            let stuck = nodes.keys().zip(&waits).filter(|(_, waits)| **waits > 0);
+            return Err(Ring(stuck.map(|(node, _)| format!("{node:?}")).collect()));
+        }
+        order.sort_by_key(|node| (depth[*node], *node));
+        Ok(order)
+    }
+
+    /// The steps that each step waits for, also through nodes that are not needed. What follows from the
+    /// rest is left out: one who waits for b need not wait for a as well, when b waits for a.
+    fn steps_before(&self, order: &[usize], step_of: &[Option<usize>]) -> Vec<BTreeSet<usize>> {
+        let count = step_of.iter().flatten().count();
+        // The last steps on each way to a node, or the node itself if it is one.
+        let mut last: Vec<Vec<usize>> = vec![Vec::new(); order.len()];
+        // All steps that come before a step.
+        let mut earlier = vec![FixedBitSet::new(); count];
+        let mut after = vec![BTreeSet::new(); count];
+        for node in order {
+            let mut waits: BTreeSet<usize> =
+                self.before[*node].iter().flat_map(|before| last[*before].clone()).collect();
+            let mut implied = FixedBitSet::with_capacity(count);
+            waits.iter().for_each(|step| implied.union_with(&earlier[*step]));
+            waits.retain(|step| !implied.contains(*step));
+            match step_of[*node] {
+                Some(step) => {
+                    implied.extend(waits.iter().copied());
+                    earlier[step] = implied;
+                    after[step] = waits;
+                    last[*node] = vec![step];
+                }
+                None => last[*node] = waits.into_iter().collect(),
+            }
+        }
+        after
     }
 }

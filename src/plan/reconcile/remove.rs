@@ -11,6 +11,9 @@ use crate::plan::step::Action;
 /// Why it goes.
 const CAUSE: &str = "no longer declared";
 
+/// Why a plug that is wanted goes and comes again.
+pub(super) const HALF_DOWN: &str = "it was half taken down";
+
 /// Adds them all.
 pub(super) fn add(graph: &mut Graph, wanted: &Desired, seen: &Observed) {
     let running: BTreeSet<&String> = seen.journal.services.keys().chain(seen.services.keys()).collect();
@@ -30,12 +33,17 @@ pub(super) fn add(graph: &mut Graph, wanted: &Desired, seen: &Observed) {
     for (key, done) in builtin.filter(|(key, _)| !wanted.setups.contains_key(*key)) {
         teardown(graph, key, done, wanted);
     }
-    for plug in known(seen).into_iter().filter(|plug| !wanted.plugs.contains_key(plug)) {
+    for plug in known(seen) {
+        let cause = match wanted.plugs.contains_key(plug) {
+            false => CAUSE,
+            true if seen.journal.is_half_down(plug) => HALF_DOWN,
+            true => continue,
+        };
         let setups = seen.journal.setups.iter().filter(|(_, done)| done.call.plug.as_ref() == Some(plug));
         let mut after: Vec<Node> = setups.map(|(key, _)| Node::Teardown(key.clone())).collect();
-        after.extend(undo(graph, plug, CAUSE, seen));
+        after.extend(undo(graph, plug, cause, seen));
         let action = Action::PlugDown(plug.clone());
-        graph.add(Node::PlugDown(plug.to_string()), Some((action, CAUSE.to_owned())), after);
+        graph.add(Node::PlugDown(plug.to_string()), Some((action, cause.to_owned())), after);
     }
 }
 

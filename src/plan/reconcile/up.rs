@@ -1,8 +1,9 @@
 //! Nodes for what the mesh wants.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::graph::{Graph, Node};
+use super::remove::HALF_DOWN;
 use super::{Desired, Observed};
 use crate::mesh::model::{Mode, PlugId};
 use crate::plan::desired::{DesiredService, DesiredSetup};
@@ -11,16 +12,57 @@ use crate::runtime::{ServiceSpec, ServiceStatus, State};
 
 /// Adds them all.
 pub(super) fn add(graph: &mut Graph, wanted: &Desired, seen: &Observed) {
+    let around = Around::of(wanted);
+    // A service that goes may hold a port that another one gets.
+    let gone = seen.journal.services.keys().chain(seen.services.keys()).cloned().map(Node::Stop);
+    graph.add(Node::Gone, None, gone);
     for (instance, service) in &wanted.services {
         files(graph, instance, service, seen);
-        start(graph, instance, service, wanted, seen);
+        start(graph, instance, service, &around, seen);
         ready(graph, instance, seen);
     }
     for (key, setup) in &wanted.setups {
-        self::setup(graph, key, setup, wanted, seen);
+        self::setup(graph, key, setup, &around, seen);
     }
     for (plug, digest) in &wanted.plugs {
         self::plug(graph, plug, digest, wanted, seen);
+    }
+}
+
+/// What the mesh wants, by instance: each look at it costs what is found.
+struct Around<'a> {
+    wanted: &'a Desired,
+    /// The plugs of an instance.
+    plugs: BTreeMap<&'a str, Vec<&'a PlugId>>,
+    /// Who takes a topic from a broker.
+    takers: BTreeMap<(&'a str, &'a str), Vec<&'a PlugId>>,
+    /// The setups of a broker for those who put a topic in.
+    inlets: BTreeMap<(&'a str, &'a str), Vec<&'a String>>,
+}
+
+impl<'a> Around<'a> {
+    fn of(wanted: &'a Desired) -> Self {
+        let (mut plugs, mut takers, mut inlets) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for plug in wanted.plugs.keys() {
+            for instance in BTreeSet::from([plug.source.as_str(), plug.destination.as_str()]) {
+                plugs.entry(instance).or_insert_with(Vec::new).push(plug);
+            }
+            if wanted.brokers.contains(&plug.source) {
+                takers.entry((plug.source.as_str(), plug.topic.as_str())).or_insert_with(Vec::new).push(plug);
+            }
+        }
+        for (key, setup) in &wanted.setups {
+            let (own, plug) = (&setup.setup.call.own.name, &setup.plug);
+            if plug.destination == *own && wanted.brokers.contains(own) {
+                inlets.entry((own.as_str(), plug.topic.as_str())).or_insert_with(Vec::new).push(key);
+            }
+        }
+        Self { wanted, plugs, takers, inlets }
+    }
+
+    /// Who takes what this plug puts into a broker.
+    fn takers_behind(&self, plug: &'a PlugId) -> &[&'a PlugId] {
+        self.takers.get(&(plug.destination.as_str(), plug.topic.as_str())).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -36,11 +78,9 @@ fn files(graph: &mut Graph, instance: &str, service: &DesiredService, seen: &Obs
     graph.add(Node::Render(instance.to_owned()), cause.map(|cause| (render(), cause.to_owned())), []);
 }
 
-fn start(graph: &mut Graph, instance: &str, service: &DesiredService, wanted: &Desired, seen: &Observed) {
-    let (mut after, needs) = waits(instance, wanted);
-    // A service that goes may hold a port that this one gets.
-    after.extend(seen.journal.services.keys().chain(seen.services.keys()).cloned().map(Node::Stop));
-    after.insert(Node::Render(instance.to_owned()));
+fn start(graph: &mut Graph, instance: &str, service: &DesiredService, around: &Around<'_>, seen: &Observed) {
+    let (mut after, needs) = waits(instance, around);
+    after.extend([Node::Gone, Node::Render(instance.to_owned())]);
     let launch = Launch { needs, ..service.launch.clone() };
     let started = seen.journal.services.get(instance);
     let needed = match seen.services.get(instance) {
@@ -92,16 +132,16 @@ fn first_line(text: &str) -> &str {
 
 /// What a service waits for, and the instances behind that: the passive ends of its plugs, and for
 /// one who puts a topic into a broker, the ends of those who take it.
-fn waits(instance: &str, wanted: &Desired) -> (BTreeSet<Node>, BTreeSet<String>) {
+fn waits(instance: &str, around: &Around<'_>) -> (BTreeSet<Node>, BTreeSet<String>) {
     let (mut nodes, mut needs) = (BTreeSet::new(), BTreeSet::new());
     let mut wait_for = |plug: &PlugId| {
         let passive = passive(plug);
         if passive == instance {
             return;
         }
-        let setups = wanted.setups_of(plug).filter(|(_, setup)| setup.passive);
+        let setups = around.wanted.setups_of(plug).filter(|(_, setup)| setup.passive);
         let setups: Vec<Node> = setups.map(|(key, _)| Node::Setup(key.clone())).collect();
-        if wanted.services.contains_key(passive) {
+        if around.wanted.services.contains_key(passive) {
             needs.insert(passive.to_owned());
             if setups.is_empty() {
                 nodes.insert(Node::Ready(passive.to_owned()));
@@ -109,12 +149,10 @@ fn waits(instance: &str, wanted: &Desired) -> (BTreeSet<Node>, BTreeSet<String>)
         }
         nodes.extend(setups);
     };
-    for plug in wanted.plugs.keys().filter(|plug| plug.source == instance || plug.destination == instance) {
+    for plug in around.plugs.get(instance).into_iter().flatten() {
         wait_for(plug);
-        if plug.source == instance && wanted.brokers.contains(&plug.destination) {
-            let takers =
-                wanted.plugs.keys().filter(|taker| taker.source == plug.destination && taker.topic == plug.topic);
-            takers.for_each(&mut wait_for);
+        if plug.source == instance {
+            around.takers_behind(plug).iter().for_each(|taker| wait_for(taker));
         }
     }
     (nodes, needs)
@@ -140,9 +178,11 @@ fn ready(graph: &mut Graph, instance: &str, seen: &Observed) {
     graph.add(Node::Ready(instance.to_owned()), needed, [start]);
 }
 
-fn setup(graph: &mut Graph, key: &str, setup: &DesiredSetup, wanted: &Desired, seen: &Observed) {
+fn setup(graph: &mut Graph, key: &str, setup: &DesiredSetup, around: &Around<'_>, seen: &Observed) {
     let own = &setup.setup.call.own.name;
+    let is_half_down = setup.setup.hosted.is_some() && seen.journal.is_half_down(&setup.plug);
     let cause = match seen.journal.setups.get(key) {
+        _ if is_half_down => Some(HALF_DOWN.to_owned()),
         None => Some("new".to_owned()),
         Some(done) if done.digest != setup.setup.digest => Some("changed".to_owned()),
         Some(_) if setup.setup.hosted.is_none() && graph.starts(own) => Some(format!("{own} starts")),
@@ -150,31 +190,32 @@ fn setup(graph: &mut Graph, key: &str, setup: &DesiredSetup, wanted: &Desired, s
     };
     let mut after: BTreeSet<Node> = [Node::Ready(own.clone())].into();
     if setup.passive {
-        after.extend(streams_before(setup, wanted));
+        after.extend(streams_before(setup, around));
     } else {
         after.insert(Node::Ready(passive(&setup.plug).to_owned()));
-        let others = wanted.setups_of(&setup.plug).filter(|(_, other)| other.passive);
+        let others = around.wanted.setups_of(&setup.plug).filter(|(_, other)| other.passive);
         after.extend(others.map(|(key, _)| Node::Setup(key.clone())));
     }
     after.extend(setup.before.clone().map(Node::Setup));
+    after.insert(Node::PlugDown(setup.plug.to_string()));
     let needed = cause.map(|cause| (Action::Setup(Box::new(setup.setup.clone())), cause));
     graph.add(Node::Setup(key.to_owned()), needed, after);
 }
 
 /// Who takes a topic from a broker is set up after those who put it in: the durable consumer needs
 /// its stream.
-fn streams_before(setup: &DesiredSetup, wanted: &Desired) -> Vec<Node> {
-    let own = &setup.setup.call.own.name;
-    if setup.plug.source != *own || !wanted.brokers.contains(own) {
+fn streams_before(setup: &DesiredSetup, around: &Around<'_>) -> Vec<Node> {
+    let (own, plug) = (setup.setup.call.own.name.as_str(), &setup.plug);
+    if plug.source != own {
         return Vec::new();
     }
-    let puts_in = |other: &DesiredSetup| other.plug.destination == *own && other.plug.topic == setup.plug.topic;
-    let before = wanted.setups.iter().filter(|(_, other)| other.setup.call.own.name == *own && puts_in(other));
-    before.map(|(key, _)| Node::Setup(key.clone())).collect()
+    let before = around.inlets.get(&(own, plug.topic.as_str())).into_iter().flatten();
+    before.map(|key| Node::Setup((*key).clone())).collect()
 }
 
 fn plug(graph: &mut Graph, plug: &PlugId, digest: &str, wanted: &Desired, seen: &Observed) {
     let cause = match seen.journal.plugs.get(&plug.to_string()) {
+        _ if seen.journal.is_half_down(plug) => Some(HALF_DOWN),
         None => Some("new"),
         Some(up) if up.digest != *digest => Some("changed"),
         Some(_) => None,
@@ -182,6 +223,7 @@ fn plug(graph: &mut Graph, plug: &PlugId, digest: &str, wanted: &Desired, seen: 
     let undo = wanted.undo.get(plug).cloned().unwrap_or_default();
     let action = Action::PlugUp { plug: plug.clone(), digest: digest.to_owned(), undo };
     let after = wanted.setups_of(plug).map(|(key, _)| Node::Setup(key.clone()));
-    let after = after.chain([Node::Ready(plug.source.clone()), Node::Ready(plug.destination.clone())]);
+    let down = Node::PlugDown(plug.to_string());
+    let after = after.chain([down, Node::Ready(plug.source.clone()), Node::Ready(plug.destination.clone())]);
     graph.add(Node::PlugUp(plug.to_string()), cause.map(|cause| (action, cause.to_owned())), after.collect::<Vec<_>>());
 }

@@ -1,0 +1,87 @@
+//! `resilmesh drift`: what was changed behind our back.
+
+use clap::Args;
+use serde_json::json;
+
+use super::Context;
+use super::failure::Failure;
+use super::plan::print_file;
+use crate::plan::changes;
+use crate::plan::desired::Desired;
+use crate::plan::drift::{self, Found};
+use crate::plan::journal::Journal;
+use crate::plan::observe::observe_left;
+use crate::plan::paths::StateFolder;
+use crate::plan::ports::probe::ThisMachine;
+use crate::plan::programs::OnThisMachine;
+use crate::plan::session::{self, Session, Typed};
+use crate::plan::trouble::Trouble;
+use crate::runtime::Runtime;
+use crate::runtime::embedded::{Embedded, Supervision};
+use crate::vault::Prompting;
+use crate::vault::meshroom::Meshroom;
+
+/// Show what was changed since `up` by others: services, their files, what setups have made
+#[derive(Debug, Args)]
+pub struct DriftArgs {
+    /// Exit with 2 when something was changed
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// Prints what is not as `up` left it. Changes nothing; works also when the project has mistakes.
+///
+/// # Errors
+/// When it cannot be seen; with `--detailed-exitcode`, when something was changed.
+pub fn run(cx: &Context, args: DriftArgs) -> Result<(), Failure> {
+    let project = cx.project_folder()?;
+    let state = StateFolder::of(&project);
+    let runtime = Embedded::new(&project)?;
+    let (found, supervision) = super::block_on(async {
+        let session = session(cx, &runtime).await;
+        let nothing = Desired::default();
+        let wanted = session.as_ref().map_or(&nothing, |session| &session.desired);
+        let journal = Journal::load(&state.journal()).map_err(Trouble::from)?;
+        let seen = observe_left(&state, journal, runtime.observe().await?).await;
+        let differs = |instance: &str| match (&session, wanted.services.get(instance)) {
+            (Some(session), Some(service)) => {
+                changes::of_folder(&state.rendered(instance), &service.files.files, &session.redactor())
+            }
+            _ => Vec::new(),
+        };
+        Ok((drift::found(wanted, &seen, differs), runtime.supervision().await?))
+    })?;
+    show(cx, &found, supervision == Supervision::Gone);
+    if args.detailed_exitcode && !found.is_empty() {
+        return Err(Failure::pending());
+    }
+    Ok(())
+}
+
+/// What is declared now, if that can be told.
+async fn session(cx: &Context, runtime: &Embedded) -> Option<Session> {
+    let (project, mesh, _) = cx.compiled().ok()?;
+    let vault = cx.secrets().ok()?.vault;
+    let meshroom = Meshroom::of(&project).ok()?;
+    let programs = OnThisMachine { runtime, fetch: None, notice: &|_| {} };
+    let typed = Typed { vault: &vault, meshroom, prompting: Prompting::Never };
+    session::plan(&project, &mesh, runtime, &programs, &ThisMachine::default(), &typed, None).await.ok()
+}
+
+fn show(cx: &Context, found: &[Found], unsupervised: bool) {
+    if unsupervised {
+        cx.ui.warning("the supervisor has ended; `up` starts another one, which takes over the services that run");
+    }
+    if cx.ui.json {
+        cx.ui.document(&json!({"schema": 1, "supervised": !unsupervised, "drift": found}));
+        return;
+    }
+    for one in found {
+        cx.ui.line(format!("{} {}: {}", one.subject.word(), one.name, one.what));
+        one.files.iter().for_each(|file| print_file(cx, file));
+    }
+    match found.is_empty() {
+        true => cx.ui.progress("everything is as `up` left it"),
+        false => cx.ui.progress("`resilmesh plan` shows how `resilmesh up` would repair it"),
+    }
+}
