@@ -32,6 +32,9 @@ use crate::vault::Prompting;
 use crate::vault::meshroom::Meshroom;
 
 /// Bring the mesh up, or to what has been declared since
+///
+/// All of it only if the project has no mistakes; a part (SOURCE, ...) if none concerns it: what is wrong
+/// elsewhere is then warned of, and stays as it is.
 #[derive(Debug, Args)]
 pub struct UpArgs {
     /// Show what would be done, and change nothing

@@ -91,7 +91,7 @@ fn known(files: &ProjectFiles, name: &str) -> Result<(), Failure> {
     if known.contains(&name) || files.unreadable.contains(name) {
         return Ok(());
     }
-    let hint = names::suggest(name, known.into_iter());
+    let hint = names::suggest(name, known);
     let failure = Failure::new(format!("there is no instance `{name}`"));
     Err(hint.into_iter().fold(failure, Failure::hint).hint("`resilmesh list instances` shows them all"))
 }
