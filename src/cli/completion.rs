@@ -7,6 +7,7 @@ use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 use super::Context;
 use super::failure::Failure;
 use super::show;
+use crate::mesh::model::HookCode;
 use crate::project::catalogue;
 use crate::project::load::{self, ProjectFiles};
 use crate::project::locate;
@@ -87,6 +88,30 @@ pub(super) fn examples() -> ArgValueCompleter {
 /// Completes the templates of products.
 pub(super) fn templates() -> ArgValueCompleter {
     completer(|_| product::names().into_iter().map(str::to_owned).collect())
+}
+
+/// Completes the hooks of the product that is named before.
+pub(super) fn hooks() -> ArgValueCompleter {
+    completer(|files| {
+        let typed = typed();
+        let products = files.iter().flat_map(|files| files.products.values());
+        let named: Vec<_> = products.filter(|own| typed.contains(&own.name)).collect();
+        let hooks = named.iter().flat_map(|own| {
+            let of_integrations = own.integrations.iter().flat_map(|integration| &integration.hooks);
+            own.hooks.iter().chain(of_integrations)
+        });
+        let functions = hooks.filter_map(|hook| match &hook.code {
+            HookCode::Python { function, .. } => Some(function.clone()),
+            HookCode::Builtin => None,
+        });
+        functions.collect()
+    })
+}
+
+/// The words of the command line that is being completed: the shell gives them behind `--`.
+fn typed() -> Vec<String> {
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    words.skip_while(|word| word != "--").skip(1).collect()
 }
 
 /// Completes whatever `show` can show.

@@ -26,6 +26,7 @@ use crate::plan::reconcile::{self, Observed};
 use crate::plan::secrets::Secrets;
 use crate::plan::trouble::Trouble;
 use crate::plan::{changes, desired};
+use crate::project::names;
 use crate::project::project_file::FILE_NAME;
 use crate::redact::Redactor;
 use crate::runtime::Runtime;
@@ -76,6 +77,7 @@ pub(super) fn state_without_project(cx: &Context) -> Option<std::path::PathBuf> 
 async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs) -> Result<(), Failure> {
     let state = StateFolder::of(project);
     let is_meshrooms = !project.join(FILE_NAME).is_file();
+    known(cx, &cx.journal(project), &args.part)?;
     if !is_meshrooms && !state.root().is_dir() && runtime.observe().await?.is_empty() {
         cx.ui.progress("nothing to do");
         return Ok(());
@@ -146,6 +148,26 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
         cx.ui.progress(format!("the data of {} is kept; `resilmesh down --volumes` deletes it", names.join(", ")));
     }
     Ok(())
+}
+
+/// Sees to it that the instances of a part are there, or were when something was brought up.
+fn known(cx: &Context, journal: &Journal, part: &PartArgs) -> Result<(), Failure> {
+    // Files that cannot be read hide which instances there are.
+    let Some(files) = cx.project().ok().filter(|files| files.unreadable.is_empty()) else { return Ok(()) };
+    let plugs = files.plugs.iter().map(|plug| &plug.id).chain(journal.plugs.values().map(|own| &own.plug));
+    let ends = plugs.flat_map(|id| [id.source.as_str(), id.destination.as_str()]);
+    let setups = journal.setups.values().map(|own| own.call.own.name.as_str());
+    let services = journal.services.keys().map(String::as_str);
+    let names: BTreeSet<&str> =
+        files.instances.iter().map(|own| own.name.as_str()).chain(ends).chain(setups).chain(services).collect();
+    match part.source.iter().chain(&part.destination).find(|name| !names.contains(name.as_str())) {
+        None => Ok(()),
+        Some(unknown) => {
+            let hint = names::suggest(unknown, names.iter().copied());
+            let failure = Failure::new(format!("there is no instance `{unknown}`"));
+            Err(hint.into_iter().fold(failure, Failure::hint))
+        }
+    }
 }
 
 /// What takes secrets out of what is printed. Hooks that cannot read them cannot say them either.

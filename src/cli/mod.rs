@@ -40,6 +40,7 @@ pub mod log;
 pub mod logs;
 mod open;
 mod own_clone;
+mod own_commands;
 pub mod part;
 pub mod plan;
 pub mod plug;
@@ -205,7 +206,7 @@ enum Command {
 pub fn main() -> ExitCode {
     // Answers the shell's question and ends, if it asks one.
     clap_complete::CompleteEnv::with_factory(command).complete();
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
     let ui = Ui::new(cli.global.json, cli.global.quiet, cli.global.debug, cli.global.color);
     let context = Context {
         directory: cli.global.path.unwrap_or(cli.global.directory),
@@ -221,6 +222,20 @@ pub fn main() -> ExitCode {
             ExitCode::from(failure.exit_code())
         }
     }
+}
+
+/// Ends a command line that is none: help and version are no failure.
+fn refuse(error: &clap::Error) -> ! {
+    let as_json = std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json");
+    if !error.use_stderr() || !as_json {
+        error.exit();
+    }
+    let said = error.render().to_string();
+    let mut parts = said.trim().split("\n\n");
+    let what = parts.next().unwrap_or_default();
+    let failure = parts.fold(Failure::usage(what.strip_prefix("error: ").unwrap_or(what)), Failure::hint);
+    Ui::new(true, false, false, Color::Never).failure(&failure);
+    std::process::exit(failure.exit_code().into())
 }
 
 fn run(cx: &Context, command: Command) -> Result<(), Failure> {

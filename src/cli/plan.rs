@@ -37,8 +37,7 @@ pub struct PlanArgs {
 /// # Errors
 /// When there is no plan; with `--detailed-exitcode`, when there is something to do.
 pub fn run(cx: &Context, args: PlanArgs) -> Result<(), Failure> {
-    let (project, mesh) = cx.mesh()?;
-    let part = args.part.of_mesh(cx, &mesh)?;
+    let (project, mesh, part) = args.part.open(cx)?;
     let session = session(cx, &project, &mesh, part.as_ref())?;
     trust::note(cx, &mesh)?;
     show(cx, &mesh, &session);

@@ -53,7 +53,8 @@ pub fn run(cx: &Context, args: RenameArgs) -> Result<(), Failure> {
     let product = edit::product_of(&files, &args.instance)?;
     names::check_instance(&args.new).map_err(|wrong| Failure::new(wrong).hint(names::NAME_HINT))?;
     if args.new == args.instance {
-        cx.ui.progress(format!("`{}` is called so already", args.new));
+        let done = json!({"instance": args.new, "was": args.instance, "files": [], "secrets": []});
+        cx.ui.done(format!("`{}` is called so already", args.new), done);
         return Ok(());
     }
     if let Some(other) = files.instances.iter().find(|own| own.name == args.new) {

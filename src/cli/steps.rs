@@ -141,7 +141,11 @@ pub(super) fn verdict(plan: &Plan, report: &Report, command: &str) -> Result<(),
         }
         let skipped = report.ended.iter().filter(|ended| matches!(ended, Ended::Skipped(_))).count();
         if skipped > 0 {
-            failure.message.push_str(&format!("\n{skipped} steps that wait for that were skipped; the rest is done"));
+            let waiting = match skipped {
+                1 => "1 step that waits for that was skipped".to_owned(),
+                _ => format!("{skipped} steps that wait for that were skipped"),
+            };
+            failure.message.push_str(&format!("\n{waiting}; the rest is done"));
         }
         failure.hint(format!("`resilmesh {command}` goes on from there"))
     })

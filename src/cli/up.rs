@@ -35,6 +35,9 @@ use crate::vault::Prompting;
 use crate::vault::meshroom::Meshroom;
 
 /// Bring the mesh up, or to what has been declared since
+///
+/// All of it only if the project has no mistakes; a part (SOURCE, ...) if none concerns it: what is wrong
+/// elsewhere is then warned of, and stays as it is.
 #[derive(Debug, Args)]
 pub struct UpArgs {
     /// Show what would be done, and change nothing
@@ -62,8 +65,10 @@ pub fn run(cx: &Context, args: UpArgs) -> Result<(), Failure> {
     if args.plan {
         return plan::run(cx, plan::PlanArgs { detailed_exitcode: false, part: args.part });
     }
-    let (project, mesh) = cx.mesh()?;
-    let part = args.part.of_mesh(cx, &mesh)?;
+    let (project, mesh, part) = args.part.open(cx).map_err(|failure| {
+        let of_all = args.part.is_all() && !failure.diagnostics.is_empty();
+        if of_all { failure.hint("`resilmesh up INSTANCE` brings up a part that has no mistakes") } else { failure }
+    })?;
     let trusted = trust::permit(cx, trust::used_by(&mesh))?;
     let runtime = runtime(cx, &project)?;
     let way = Way {
@@ -165,7 +170,7 @@ pub(super) async fn bring_up(
     if verify {
         trace::verify(cx, &session.plan, steps.wait_timeout).await?;
     }
-    ways_in(cx, mesh, &session, since.elapsed());
+    ways_in(cx, mesh, &session, part, since.elapsed());
     Ok(())
 }
 
@@ -187,12 +192,15 @@ fn redactor(cx: &Context, secrets: &Secrets) -> Arc<Redactor> {
 }
 
 /// Says where the services are reached, and what to do next.
-fn ways_in(cx: &Context, mesh: &Mesh, session: &Session, took: Duration) {
+fn ways_in(cx: &Context, mesh: &Mesh, session: &Session, part: Option<&Part>, took: Duration) {
     if cx.ui.json {
         return;
     }
-    cx.ui.progress(format!("`{}` is up after {:.1} s", mesh.name, took.as_secs_f64()));
-    for (instance, service) in &session.desired.services {
+    let what = if part.is_some() { "this part of " } else { "" };
+    cx.ui.progress(format!("{what}`{}` is up after {:.1} s", mesh.name, took.as_secs_f64()));
+    for (instance, service) in
+        session.desired.services.iter().filter(|(name, _)| part.is_none_or(|part| part.has(name)))
+    {
         let ports: Vec<String> =
             service.launch.spec.ports.iter().map(|(name, number)| format!("{name} {number}")).collect();
         if !ports.is_empty() {

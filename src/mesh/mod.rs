@@ -16,5 +16,6 @@ mod rings;
 pub mod route;
 pub mod secrets;
 mod settings;
+pub mod sound;
 pub mod subject;
 mod topology;

@@ -97,7 +97,7 @@ pub async fn plan(
     }
     let services = runtime.observe().await?;
     let supervised = runtime.supervision().await? != Supervision::Gone;
-    let ports = ports(&state, mesh, &services, machine)?;
+    let ports = ports(&state, mesh, &services, machine, part.is_some())?;
     let folder = state.secrets();
     let mut secrets = Secrets::load(&folder).map_err(|error| Trouble::io(&folder, &error))?;
     let former = secrets.all();
@@ -117,12 +117,13 @@ pub async fn plan(
     Ok(Session { state, ports, secrets, desired, observed, supervised, former, taken, locked, profile, plan })
 }
 
-/// Chooses port numbers.
+/// Chooses port numbers. For a part, what the rest had stays remembered.
 fn ports(
     state: &StateFolder,
     mesh: &Mesh,
     services: &[ServiceStatus],
     machine: &dyn probe::Machine,
+    is_part: bool,
 ) -> Result<Ports, Trouble> {
     let path = state.ports();
     let remembered = Ports::load(&path).map_err(|error| Trouble::io(&path, &error))?;
@@ -131,7 +132,8 @@ fn ports(
         .filter(|status| status.pid.is_some())
         .map(|status| (status.spec.instance.clone(), status.spec.ports.values().copied().collect()))
         .collect();
-    Ok(ports::allocate(&Claims { mesh, remembered: &remembered, held: &held }, machine)?)
+    let ports = ports::allocate(&Claims { mesh, remembered: &remembered, held: &held }, machine)?;
+    Ok(if is_part { ports.beside(&remembered) } else { ports })
 }
 
 impl Session {

@@ -44,4 +44,5 @@ pub mod setting;
 pub mod test_file;
 pub mod user_folders;
 pub mod write;
+pub mod written;
 pub mod yaml;
