@@ -197,7 +197,9 @@ fn a_broken_product_is_not_taken_over() {
     project.write("elsewhere/definition.yaml", "produces: [events]\n");
     assert_snapshot!(project.refused(&["create", "product", "mine", "--from", "./elsewhere"]), @"
     -- stderr
-    products/mine/definition.yaml:1:11: error: `produces` of the product must be a map, but is a list
+    products/mine/definition.yaml:1:11: error: `produces` of the product must be a map, but is a list [wrong-type]
+      1 | produces: [events]
+        |           ^
     error: nothing is written: the project would have mistakes with it
     -- exit 1
     ");
@@ -276,6 +278,7 @@ fn an_integration_scaffolds_both_ends() {
     -- exit 0
     ");
     assert_snapshot!(project.read("products/acme/integrations/other/alerts_producer.yml"), @"
+    # yaml-language-server: $schema=../../../../.resilmesh/schema/integration.json
     # How acme produces alerts towards other. The path of this file says so too, and counts.
     # `settings` are asked for when such a plug is made; hooks go into alerts_producer.py beside this file.
     format: ocsf
@@ -341,7 +344,9 @@ fn an_integration_is_checked_before_anything_is_written() {
     project.write(OTHER.0, "consumes: 3\n");
     assert_snapshot!(project.refused(&["create", "integration", "acme", "other", "events", "producer"]), @"
     -- stderr
-    products/other/definition.yaml:1:11: error: `consumes` of the product must be a map, but is the number `3`
+    products/other/definition.yaml:1:11: error: `consumes` of the product must be a map, but is the number `3` [wrong-type]
+      1 | consumes: 3
+        |           ^
     error: the definition of `other` has mistakes: nothing is written
     -- exit 1
     ");

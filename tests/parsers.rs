@@ -1,7 +1,7 @@
 //! A short run of each target of `fuzz/`: bytes that nobody chose, and files of this repository with
 //! some of their bytes changed.
 
-#![allow(clippy::expect_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 #[path = "../fuzz/src/lib.rs"]
 mod targets;

@@ -1,20 +1,23 @@
 //! `resilmesh drift`: what was changed behind our back.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use serde_json::json;
 
 use super::Context;
 use super::failure::Failure;
 use super::plan::print_file;
+use super::trust;
 use crate::plan::changes;
 use crate::plan::desired::Desired;
 use crate::plan::drift::{self, Found};
 use crate::plan::journal::Journal;
-use crate::plan::observe::observe_left;
+use crate::plan::observe::{Checker, observe_left};
 use crate::plan::paths::StateFolder;
 use crate::plan::ports::probe::ThisMachine;
 use crate::plan::programs::OnThisMachine;
-use crate::plan::session::{self, Session, Typed};
+use crate::plan::session::{self, Around, Session, Typed};
 use crate::plan::trouble::Trouble;
 use crate::runtime::Runtime;
 use crate::runtime::embedded::{Embedded, Supervision};
@@ -37,12 +40,30 @@ pub fn run(cx: &Context, args: DriftArgs) -> Result<(), Failure> {
     let project = cx.project_folder()?;
     let state = StateFolder::of(&project);
     let runtime = Embedded::new(&project)?;
+    let journal = Journal::load(&state.journal()).map_err(Trouble::from)?;
+    // Checks are the only code of others that runs.
+    let code: BTreeSet<String> = (journal.setups.values())
+        .filter(|done| !done.checks.is_empty())
+        .map(|done| done.call.own.product.clone())
+        .collect();
+    let hosts = match code.is_empty() {
+        true => None,
+        false => trust::permit(cx, code).and_then(|_| cx.hosts(&project)).map(Some)?,
+    };
     let (found, supervision) = super::block_on(async {
         let session = session(cx, &runtime).await;
         let nothing = Desired::default();
         let wanted = session.as_ref().map_or(&nothing, |session| &session.desired);
-        let journal = Journal::load(&state.journal()).map_err(Trouble::from)?;
-        let seen = observe_left(&state, journal, runtime.observe().await?).await;
+        let services = runtime.observe().await?;
+        let seen = match &hosts {
+            None => observe_left(&state, journal, services, None).await,
+            Some(hosts) => {
+                let checker = Checker { project: &project, hosts };
+                let seen = observe_left(&state, journal, services, Some(&checker)).await;
+                hosts.end().await;
+                seen
+            }
+        };
         let differs = |instance: &str| match (&session, wanted.services.get(instance)) {
             (Some(session), Some(service)) => {
                 changes::of_folder(&state.rendered(instance), &service.files.files, &session.redactor())
@@ -65,7 +86,9 @@ async fn session(cx: &Context, runtime: &Embedded) -> Option<Session> {
     let meshroom = Meshroom::of(&project).ok()?;
     let programs = OnThisMachine { runtime, fetch: None, notice: &|_| {} };
     let typed = Typed { vault: &vault, meshroom, prompting: Prompting::Never };
-    session::plan(&project, &mesh, runtime, &programs, &ThisMachine::default(), &typed, None).await.ok()
+    let machine = ThisMachine::default();
+    let around = Around { runtime, programs: &programs, machine: &machine, vault: &typed, checker: None };
+    session::plan(&project, &mesh, &around, None).await.ok()
 }
 
 fn show(cx: &Context, found: &[Found], unsupervised: bool) {

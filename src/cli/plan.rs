@@ -13,7 +13,7 @@ use crate::plan::changes::{FileChange, Kind};
 use crate::plan::ports::probe::ThisMachine;
 use crate::plan::programs::OnThisMachine;
 use crate::plan::reconcile::Part;
-use crate::plan::session::{self, Session, Typed};
+use crate::plan::session::{self, Around, Session, Typed};
 use crate::plan::step::Plan;
 use crate::plan::trouble::Trouble;
 use crate::plan::typed::Locked;
@@ -58,9 +58,10 @@ pub(super) fn session(cx: &Context, project: &Path, mesh: &Mesh, part: Option<&P
     super::block_on(async {
         let programs = OnThisMachine { runtime: &runtime, fetch: None, notice: &|_| {} };
         let typed = Typed { vault: &opened.vault, meshroom: Meshroom::of(project)?, prompting: Prompting::Never };
-        session::plan(project, mesh, &runtime, &programs, &ThisMachine::default(), &typed, part)
-            .await
-            .map_err(|trouble| cx.in_project(project, trouble))
+        let machine = ThisMachine::default();
+        // Planning runs no code of others.
+        let around = Around { runtime: &runtime, programs: &programs, machine: &machine, vault: &typed, checker: None };
+        session::plan(project, mesh, &around, part).await.map_err(|trouble| cx.in_project(project, trouble))
     })
 }
 

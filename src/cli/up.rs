@@ -19,12 +19,13 @@ use crate::plan::hook_runner::HookRunner;
 use crate::plan::journal::Journal;
 use crate::plan::lock::Lock;
 use crate::plan::meshroom;
+use crate::plan::observe::Checker;
 use crate::plan::paths::StateFolder;
 use crate::plan::ports::probe::ThisMachine;
 use crate::plan::programs::OnThisMachine;
 use crate::plan::reconcile::Part;
 use crate::plan::secrets::Secrets;
-use crate::plan::session::{self, Session, Typed};
+use crate::plan::session::{self, Around, Session, Typed};
 use crate::plan::trouble::Trouble;
 use crate::plan::validate::validate;
 use crate::redact::{Redactor, too_common};
@@ -125,13 +126,16 @@ pub(super) async fn bring_up(
     let ports = shared_folder("ports").map(|folder| ThisMachine::reserving(folder, own)).unwrap_or_default();
     let opened = cx.secrets()?;
     let typed = Typed { vault: &opened.vault, meshroom: Meshroom::of(project)?, prompting: Prompting::Allowed };
-    let session = session::plan(project, mesh, runtime, &programs, &ports, &typed, part)
-        .await
-        .map_err(|trouble| cx.in_project(project, trouble))?;
+    let hosts = cx.hosts(project)?;
+    let checker = Some(Checker { project, hosts: &hosts });
+    let around = Around { runtime, programs: &programs, machine: &ports, vault: &typed, checker };
+    let session =
+        session::plan(project, mesh, &around, part).await.map_err(|trouble| cx.in_project(project, trouble))?;
     plan::profile(cx, &session);
     plan::left_out(cx, mesh, &session);
     if session.plan.is_empty() {
         session.save()?;
+        hosts.end().await;
         cx.ui.progress("nothing to do");
         return Ok(());
     }
@@ -141,7 +145,6 @@ pub(super) async fn bring_up(
     session.save()?;
     ports.note(session.ports.numbers());
     let reporter = Reporter::new(cx);
-    let hosts = cx.hosts(project)?;
     let executor = Executor {
         trusted: Some(trusted),
         state: &session.state,

@@ -59,7 +59,7 @@ impl Before {
     /// When that cannot be seen, or there is no such plan.
     pub async fn plan(&self, runtime: &dyn Runtime, journal: Journal) -> Result<Plan, Trouble> {
         let was = former::as_it_was(&self.observed, &self.contents);
-        let now = observe(&self.state, journal, runtime.observe().await?, &was).await;
+        let now = observe(&self.state, journal, runtime.observe().await?, &was, None).await;
         Ok(former::back(&was, &self.observed, &now)?)
     }
 

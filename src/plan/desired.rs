@@ -182,17 +182,21 @@ fn setups(mesh: &Mesh, ports: &Ports, plug: &Plug, end: &End, undo: &Arc<[Undo]>
     if let Some(hook) = hooks::find(Kind::Setup, &call) {
         let key = setup_key(&end.instance, &plug.id);
         let (title, digest) = (hook.title.to_owned(), digest(&call));
-        let setup = Setup { key: key.clone(), title, digest, call: call.clone(), hosted: None, undo: Arc::default() };
+        let (checks, undo) = (Arc::default(), Arc::default());
+        let setup = Setup { key: key.clone(), title, digest, call: call.clone(), hosted: None, checks, undo };
         found.push((key, DesiredSetup { setup, plug: plug.id.clone(), passive, before: None }));
     }
     let product = mesh.product_of(&mesh.instances[&end.instance]);
+    let checks = mesh.hooks_at(plug, end, HookKind::Check).into_iter();
+    let checks: Arc<[HostedHook]> = checks.filter_map(|hook| HostedHook::of(product, hook)).collect();
     for hook in mesh.hooks_at(plug, end, HookKind::Setup) {
         let Some(hosted) = HostedHook::of(product, hook) else { continue };
         let key = numbered_setup_key(&end.instance, &plug.id, found.len() + 1);
         let before = found.last().map(|(before, _)| before.clone());
         let digest = hosted_digest(&hosted, &call);
-        let (title, call, undo) = (hook.title.clone(), call.clone(), Arc::clone(undo));
-        let setup = Setup { key: key.clone(), title, digest, call, hosted: Some(hosted), undo };
+        let (title, call) = (hook.title.clone(), call.clone());
+        let (checks, undo) = (Arc::clone(&checks), Arc::clone(undo));
+        let setup = Setup { key: key.clone(), title, digest, call, hosted: Some(hosted), checks, undo };
         found.push((key, DesiredSetup { setup, plug: plug.id.clone(), passive, before }));
     }
     found

@@ -82,6 +82,7 @@ fn setup(key: &str, done: &DoneSetup, undo: std::sync::Arc<[super::journal::Undo
         digest: done.digest.clone(),
         call: done.call.clone(),
         hosted: done.hosted.clone(),
+        checks: done.checks.clone().into(),
         undo,
     }
 }

@@ -35,6 +35,9 @@ pub struct DoneSetup {
     /// The hook, if it is not compiled in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hosted: Option<HostedHook>,
+    /// The hooks in files that tell whether what was made is still there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<HostedHook>,
 }
 
 /// A teardown hook to be called when its plug goes down.

@@ -27,6 +27,7 @@ pub fn adopt(mesh: &Mesh, desired: &Desired, journal: &mut Journal) {
                 digest: setup.digest.clone(),
                 call: setup.call.clone(),
                 hosted: setup.hosted.clone(),
+                checks: setup.checks.to_vec(),
             };
             journal.setups.insert(key.clone(), done);
         }
@@ -41,16 +42,17 @@ pub fn adopt(mesh: &Mesh, desired: &Desired, journal: &mut Journal) {
 /// # Errors
 /// When a file cannot be read or written; the others are written all the same.
 pub fn note_status(project: &Path, mesh: &Mesh, journal: &Journal) -> io::Result<()> {
-    let mut result = Ok(());
+    let (mut result, mut files) = (Ok(()), Vec::new());
     for plug in mesh.plugs.iter().filter(|_| mesh.is_meshrooms) {
         let up = journal.plugs.contains_key(&plug.id.to_string());
         if up != plug.up {
             let path = project.join(&plug.at.file);
             let value = up.then(|| "up".into());
-            let noted = std::fs::read_to_string(&path)
-                .and_then(|text| write::replace(&path, set_key(&text, None, "status", value.as_ref())));
-            result = result.and(noted);
+            match std::fs::read_to_string(&path) {
+                Ok(text) => files.push((path, set_key(&text, None, "status", value.as_ref()))),
+                Err(error) => result = Err(error),
+            }
         }
     }
-    result
+    result.and(write::replace_all(project, &files))
 }

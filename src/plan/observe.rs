@@ -1,15 +1,41 @@
 //! What is seen on this machine. Reads only.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
 
 use futures::future::join_all;
+use tokio::time::timeout;
 
 use super::desired::{self, Desired};
-use super::journal::Journal;
+use super::journal::{DoneSetup, Journal, PlugState};
 use super::paths::StateFolder;
 use super::reconcile::Observed;
-use crate::hooks::{self, Call, Drift, HookContext, Kind, Run};
+use super::step::Setup;
+use crate::hooks::host::Hosts;
+use crate::hooks::{self, Call, Drift, Given, HookContext, HostedHook, Kind, Run};
+use crate::mesh::model::PlugId;
 use crate::runtime::{ServiceStatus, State};
+
+/// How long a check hook in a file may take.
+const CHECKED_WITHIN: Duration = Duration::from_secs(30);
+
+/// What calls check hooks in files; without it, nothing of them is known.
+#[derive(Debug, Clone, Copy)]
+pub struct Checker<'a> {
+    /// The project's folder, absolute.
+    pub project: &'a Path,
+    /// What runs hooks in files.
+    pub hosts: &'a Hosts,
+}
+
+/// A setup that is in force.
+struct InForce<'a> {
+    key: &'a String,
+    call: &'a Call,
+    hosted: bool,
+    checks: &'a [HostedHook],
+}
 
 /// Puts together what is seen; setups that are in force are checked for drift, all at once.
 pub async fn observe(
@@ -17,25 +43,34 @@ pub async fn observe(
     journal: Journal,
     services: Vec<ServiceStatus>,
     wanted: &Desired,
+    checker: Option<&Checker<'_>>,
 ) -> Observed {
     let services = by_instance(services);
-    let in_force = wanted
-        .setups
-        .iter()
-        .filter(|(key, setup)| journal.setups.get(*key).is_some_and(|done| done.digest == setup.setup.digest));
-    let drift = drift(state, &services, in_force.map(|(key, setup)| (key, &setup.setup.call))).await;
+    let in_force = wanted.setups.iter().filter_map(|(key, wanted)| {
+        let Setup { digest, call, hosted, checks, .. } = &wanted.setup;
+        let is_done = journal.setups.get(key).is_some_and(|done| done.digest == *digest);
+        is_done.then_some(InForce { key, call, hosted: hosted.is_some(), checks })
+    });
+    let drift = drift(state, &services, in_force.collect(), checker).await;
     let on_disk = on_disk(state, wanted.services.keys().chain(journal.rendered.keys()));
     Observed { journal, services, on_disk, drift }
 }
 
 /// Puts together what is seen of what the journal says, whatever is wanted now.
-pub async fn observe_left(state: &StateFolder, journal: Journal, services: Vec<ServiceStatus>) -> Observed {
+pub async fn observe_left(
+    state: &StateFolder,
+    journal: Journal,
+    services: Vec<ServiceStatus>,
+    checker: Option<&Checker<'_>>,
+) -> Observed {
     let services = by_instance(services);
-    let done = journal
-        .setups
-        .iter()
-        .filter(|(_, done)| done.call.plug.as_ref().is_none_or(|plug| journal.plugs.contains_key(&plug.to_string())));
-    let drift = drift(state, &services, done.map(|(key, done)| (key, &done.call))).await;
+    let is_up = |done: &DoneSetup| done.call.plug.as_ref().is_none_or(|plug| journal.plug_state(plug) == PlugState::Up);
+    let done = journal.setups.iter().filter(|(_, done)| is_up(done));
+    let done = done.map(|(key, done)| {
+        let DoneSetup { call, hosted, checks, .. } = done;
+        InForce { key, call, hosted: hosted.is_some(), checks }
+    });
+    let drift = drift(state, &services, done.collect(), checker).await;
     let on_disk = on_disk(state, journal.rendered.keys());
     Observed { journal, services, on_disk, drift }
 }
@@ -50,17 +85,51 @@ fn on_disk<'a>(state: &StateFolder, instances: impl Iterator<Item = &'a String>)
 }
 
 /// Checks setups whose instance can answer.
-async fn drift<'a>(
+async fn drift(
     state: &StateFolder,
     services: &BTreeMap<String, ServiceStatus>,
-    setups: impl Iterator<Item = (&'a String, &'a Call)>,
+    setups: Vec<InForce<'_>>,
+    checker: Option<&Checker<'_>>,
 ) -> BTreeMap<String, String> {
     let answers = |call: &Call| {
         !call.own.managed || services.get(&call.own.name).is_some_and(|status| status.state == State::Ready)
     };
-    let setups = setups.filter(|(_, call)| answers(call));
-    let checks = setups.map(|(key, call)| async move { Some((key.clone(), check(state, call).await?)) });
-    join_all(checks).await.into_iter().flatten().collect()
+    let (hosted, builtin): (Vec<_>, Vec<_>) =
+        setups.into_iter().filter(|setup| answers(setup.call)).partition(|setup| setup.hosted);
+    let builtin =
+        builtin.into_iter().map(|setup| async move { Some((setup.key.clone(), check(state, setup.call).await?)) });
+    let mut found: BTreeMap<String, String> = join_all(builtin).await.into_iter().flatten().collect();
+    if let Some(checker) = checker {
+        found.extend(hosted_drift(checker, hosted).await);
+    }
+    found
+}
+
+/// Checks each end of a plug once: what differs concerns all its setups.
+async fn hosted_drift(checker: &Checker<'_>, setups: Vec<InForce<'_>>) -> Vec<(String, String)> {
+    let mut ends: BTreeMap<(&str, Option<&PlugId>), Vec<InForce<'_>>> = BTreeMap::new();
+    for setup in setups.into_iter().filter(|setup| !setup.checks.is_empty()) {
+        ends.entry((&setup.call.own.name, setup.call.plug.as_ref())).or_default().push(setup);
+    }
+    let checks = ends.into_values().map(|setups| async move {
+        let what = hosted_check(checker, setups.first()?).await?;
+        Some(setups.into_iter().map(|setup| (setup.key.clone(), what.clone())).collect::<Vec<_>>())
+    });
+    join_all(checks).await.into_iter().flatten().flatten().collect()
+}
+
+async fn hosted_check(checker: &Checker<'_>, setup: &InForce<'_>) -> Option<String> {
+    let mut differs = Vec::new();
+    for hook in setup.checks {
+        let call = hook.call(checker.project, setup.call, Given { up: true, ..Given::default() });
+        match timeout(CHECKED_WITHIN, hooks::check(checker.hosts, call)).await {
+            Ok(Ok(Drift::AsDeclared)) => {}
+            Ok(Ok(Drift::Differs(what))) => differs.push(what),
+            Ok(Err(error)) => differs.push(format!("it cannot be checked: {}", error.what)),
+            Err(_) => differs.push(format!("its check does not answer within {CHECKED_WITHIN:?}")),
+        }
+    }
+    (!differs.is_empty()).then(|| differs.join("; "))
 }
 
 /// What is different, if something is. A check that fails says so too: its setup is then called

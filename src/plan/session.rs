@@ -8,7 +8,7 @@ use super::changes::{self, FileChange};
 use super::desired::{self, Desired, Machine, Program};
 use super::journal::Journal;
 use super::meshroom;
-use super::observe::observe;
+use super::observe::{Checker, observe};
 use super::paths::StateFolder;
 use super::ports::probe;
 use super::ports::{self, Claims, Ports};
@@ -75,19 +75,26 @@ pub struct Session {
     pub plan: Plan,
 }
 
+/// What is asked when a plan is made.
+pub struct Around<'a> {
+    /// Where services run.
+    pub runtime: &'a Embedded,
+    /// Where programs are.
+    pub programs: &'a dyn Programs,
+    /// Which ports are free.
+    pub machine: &'a (dyn probe::Machine + Sync),
+    /// Typed secrets.
+    pub vault: &'a Typed<'a>,
+    /// What calls check hooks in files; none = their code does not run.
+    pub checker: Option<Checker<'a>>,
+}
+
 /// Makes the plan, for all of the mesh or a part of it. Changes nothing.
 ///
 /// # Errors
 /// What is wrong with the mesh or with this machine.
-pub async fn plan(
-    project: &Path,
-    mesh: &Mesh,
-    runtime: &Embedded,
-    programs: &dyn Programs,
-    machine: &(dyn probe::Machine + Sync),
-    vault: &Typed<'_>,
-    part: Option<&Part>,
-) -> Result<Session, Trouble> {
+pub async fn plan(project: &Path, mesh: &Mesh, around: &Around<'_>, part: Option<&Part>) -> Result<Session, Trouble> {
+    let Around { runtime, programs, machine, vault, checker } = around;
     let state = StateFolder::of(project);
     let mut journal = Journal::load(&state.journal())?;
     let profile = Switch::new(&state, mesh, &journal)?;
@@ -97,7 +104,7 @@ pub async fn plan(
     }
     let services = runtime.observe().await?;
     let supervised = runtime.supervision().await? != Supervision::Gone;
-    let ports = ports(&state, mesh, &services, machine, part.is_some())?;
+    let ports = ports(&state, mesh, &services, *machine, part.is_some())?;
     let folder = state.secrets();
     let mut secrets = Secrets::load(&folder).map_err(|error| Trouble::io(&folder, &error))?;
     let former = secrets.all();
@@ -109,7 +116,7 @@ pub async fn plan(
     let machine = Machine { state: &state, ports: &ports, programs: &programs, secrets: &secrets };
     let desired = desired::desired(mesh, &machine, rendered)?;
     meshroom::adopt(mesh, &desired, &mut journal);
-    let observed = observe(&state, journal, services, &desired).await;
+    let observed = observe(&state, journal, services, &desired, checker.as_ref()).await;
     let plan = match part {
         Some(part) => reconcile::up_part(&desired, &observed, part)?,
         None => reconcile::up(&desired, &observed)?,

@@ -37,6 +37,8 @@ pub struct Setup {
     pub call: Call,
     /// The hook, if it is not compiled in.
     pub hosted: Option<HostedHook>,
+    /// The hooks in files that tell whether what was made at this end of the plug is still there.
+    pub checks: Arc<[HostedHook]>,
     /// What takes its plug down again, noted before the first of its hooks is called.
     pub undo: Arc<[Undo]>,
 }
@@ -112,7 +114,10 @@ impl Action {
     /// What is known of the effect of the setup hook that the step calls.
     pub fn effect(&self) -> Option<Effect> {
         let Self::Setup(setup) = self else { return None };
-        let is_checked = setup.hosted.is_none() && hooks::find(hooks::Kind::Check, &setup.call).is_some();
+        let is_checked = match &setup.hosted {
+            Some(_) => !setup.checks.is_empty(),
+            None => hooks::find(hooks::Kind::Check, &setup.call).is_some(),
+        };
         Some(if is_checked { Effect::Checked } else { Effect::Unknown })
     }
 

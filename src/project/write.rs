@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -99,15 +99,44 @@ fn text(text: &str) -> String {
 /// # Errors
 /// When that cannot be done; the old file is then as it was.
 pub fn replace(path: &Path, text: impl AsRef<[u8]>) -> std::io::Result<()> {
+    let aside = aside(path, text.as_ref())?;
+    aside.as_file().sync_all()?;
+    aside.persist(path)?;
+    Ok(())
+}
+
+/// Does the same with many files below `folder`, which wait for the disk together.
+///
+/// # Errors
+/// When that cannot be done with one of them; with the others it is done all the same, unless the disk
+/// fails.
+pub fn replace_all(folder: &Path, files: &[(PathBuf, String)]) -> std::io::Result<()> {
+    if files.is_empty() {
+        return Ok(());
+    }
+    let (mut result, mut written) = (Ok(()), Vec::new());
+    for (path, text) in files {
+        match aside(path, text.as_bytes()) {
+            Ok(aside) => written.push((aside, path)),
+            Err(error) => result = Err(error),
+        }
+    }
+    nix::unistd::syncfs(fs::File::open(folder)?)?;
+    for (aside, path) in written {
+        result = result.and(aside.persist(path).map(drop).map_err(Into::into));
+    }
+    result
+}
+
+/// The text in a file beside the one that it is to replace, with that one's permissions.
+fn aside(path: &Path, text: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let permissions = fs::metadata(path).map_or_else(|_| fs::Permissions::from_mode(NEW_FILE), |old| old.permissions());
     let mut aside =
         tempfile::Builder::new().prefix(".resilmesh-").suffix(".tmp").permissions(permissions).tempfile_in(folder)?;
-    aside.write_all(text.as_ref())?;
-    aside.as_file().sync_all()?;
-    aside.persist(path)?;
-    Ok(())
+    aside.write_all(text)?;
+    Ok(aside)
 }
 
 #[cfg(test)]

@@ -45,6 +45,7 @@ pub fn note(seen: &mut Observed, action: &Action) {
                 digest: setup.digest.clone(),
                 call: setup.call.clone(),
                 hosted: setup.hosted.clone(),
+                checks: setup.checks.to_vec(),
             };
             journal.setups.insert(setup.key.clone(), done);
         }

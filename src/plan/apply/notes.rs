@@ -95,6 +95,7 @@ fn done(setup: &Setup, digest: &str) -> DoneSetup {
         digest: digest.to_owned(),
         call: setup.call.clone(),
         hosted: setup.hosted.clone(),
+        checks: setup.checks.to_vec(),
     }
 }
 
