@@ -21,7 +21,7 @@ fn a_file_that_is_not_utf_8_is_named_with_the_place() {
     -- stdout
     Name  Product  Plugs
     -- stderr
-    instances/edr/e/config.yaml:2:10: warning: not UTF-8
+    instances/edr/e/config.yaml:2:10: warning: not UTF-8 [not-utf8]
       hint: save the file as UTF-8
     -- exit 0
     ");
@@ -35,7 +35,8 @@ fn a_huge_file_is_not_read() {
     -- stdout
     Name  Product  Plugs
     -- stderr
-    instances/edr/e/config.yaml:1:1: warning: larger than 1024 KiB
+    instances/edr/e/config.yaml:1:1: warning: larger than 1024 KiB [unreadable]
+      hint: put large data elsewhere, and its path into a setting
     -- exit 0
     ");
     project.write("instances/edr/e/config.yaml", "#".repeat(1024 * 1024));
@@ -58,7 +59,7 @@ fn a_link_out_of_the_project_is_not_followed() {
     inside  edr      -
     near    edr      -
     -- stderr
-    instances/edr/far/config.yaml:1:1: warning: a symbolic link leads out of the project
+    instances/edr/far/config.yaml:1:1: warning: a symbolic link leads out of the project [unreadable]
       hint: put a copy of the file in its place
     -- exit 0
     ");

@@ -59,11 +59,12 @@ fn the_name_changes_everywhere() {
     assert_snapshot!(project.read("instances/edr/c/plugs/first/alerts.yaml"), @"
     # ours
     src_instance: c
-    dst_instance: first
+    dst_instance: first # the old one
     topic: alerts
     owner: first
     ");
     assert_snapshot!(project.read("instances/edr/first/config.yaml"), @"
+    # yaml-language-server: $schema=../../../.resilmesh/schema/instances/edr.json
     name: first
     product: edr
     ");

@@ -33,6 +33,14 @@ impl Running {
     /// When there is none, or it has mistakes.
     pub(super) fn open(cx: &Context) -> Result<Self, Failure> {
         let (root, mesh, _) = cx.compiled()?;
+        Self::of(cx, root, mesh)
+    }
+
+    /// This mesh of the project in `root`.
+    ///
+    /// # Errors
+    /// When this machine's state of it cannot be read.
+    pub(super) fn of(cx: &Context, root: PathBuf, mesh: Mesh) -> Result<Self, Failure> {
         let state = StateFolder::of(&root);
         let path = state.ports();
         let ports = Ports::load(&path)

@@ -171,7 +171,7 @@ pub(super) async fn bring_up(
     note_status(cx, project, mesh, &report.journal);
     steps::verdict(&session.plan, &report, "up")?;
     if verify {
-        trace::verify(cx, &session.plan, steps.wait_timeout).await?;
+        trace::verify(cx, project, mesh, &session.plan, steps.wait_timeout).await?;
     }
     ways_in(cx, mesh, &session, part, since.elapsed());
     Ok(())

@@ -15,7 +15,7 @@ use crate::project::position::Diagnostic;
 const AT_PLUGS: [HookKind; 6] =
     [HookKind::Setup, HookKind::Teardown, HookKind::Produce, HookKind::Watch, HookKind::Trigger, HookKind::Execute];
 
-/// Warns of what the products of the instances want to have said, of idle tenants, and of idle plugs.
+/// Warns of what the products of the instances want to have said, and of idle tenants.
 pub(super) fn check(mesh: &Mesh, files: &ProjectFiles, found: &mut Vec<Diagnostic>) {
     let plugs = mesh.plugs_by_instance();
     // As written: a plug with a mistake is a plug all the same.
@@ -33,6 +33,11 @@ pub(super) fn check(mesh: &Mesh, files: &ProjectFiles, found: &mut Vec<Diagnosti
         }
         declared(mesh, instance, own, found);
     }
+}
+
+/// Plugs of which nothing comes. Only `check` tells: they are there while a product is being made.
+pub fn without_effect(mesh: &Mesh) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
     for plug in mesh.plugs.iter().filter(|plug| !has_effect(mesh, plug)) {
         let message = format!("plug `{}` does nothing: neither end is a service, and no hook is for it", plug.id);
         let of = |instance: &str| mesh.instances.get(instance).map_or("", |own| own.product.as_str());
@@ -40,6 +45,7 @@ pub(super) fn check(mesh: &Mesh, files: &ProjectFiles, found: &mut Vec<Diagnosti
         let hint = format!("a setup hook of product `{}` makes it do something: `resilmesh create hook`", of(owner));
         found.push(Diagnostic::warning(plug.at.clone(), message).coded(Code::NoEffect).with_hint(hint));
     }
+    found
 }
 
 /// Whether something comes of a plug: a service is at one of its ends, or a hook is called for it.

@@ -1,6 +1,6 @@
 //! What the project means. Pure: no I/O, no clock.
 
-mod cautions;
+pub mod cautions;
 mod clashes;
 pub mod compile;
 pub mod difference;

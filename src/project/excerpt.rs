@@ -30,7 +30,9 @@ impl Texts {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let line = yaml::lines(text).nth(at.line.checked_sub(1)? as usize)?;
         let line = if conceals { before_value(line, at.column)? } else { line.trim_end().to_owned() };
-        (!line.trim().is_empty()).then_some(line)
+        // A finding about a whole document stands at its beginning, which may be a remark.
+        let said = line.trim();
+        (!said.is_empty() && !said.starts_with('#')).then_some(line)
     }
 }
 
@@ -64,6 +66,7 @@ mod tests {
         assert_eq!(excerpt("\u{feff}a: 1", 1, 1, false).as_deref(), Some("a: 1"));
         assert_eq!(excerpt("a: 1\n\n", 2, 1, false), None);
         assert_eq!(excerpt("a: 1", 7, 1, false), None);
+        assert_eq!(excerpt("# which box\na: 1", 1, 1, false), None);
     }
 
     #[test]

@@ -135,9 +135,13 @@ fn a_mesh_with_mistakes_is_not_shared() {
     let url = place.bare("mesh.git");
     ann.write("mesh/instances/siem/siem-2/config.yaml", "name: siem-2\nproduct: siem\nruntime: moon\n");
     assert_snapshot!(ann.refused("mesh", &["share", &url]), @"
-    instances/siem/siem-2/config.yaml:1:1: warning: nothing is plugged to `siem-2`
+    instances/siem/siem-2/config.yaml:1:1: warning: nothing is plugged to `siem-2` [unplugged]
+      1 | name: siem-2
+        | ^
       hint: `resilmesh plug TOPIC SOURCE DESTINATION` connects it
-    instances/siem/siem-2/config.yaml:3:10: error: runtime `moon` is unknown
+    instances/siem/siem-2/config.yaml:3:10: error: runtime `moon` is unknown [unknown-runtime]
+      3 | runtime: moon
+        |          ^
       hint: there is `embedded`
     error: nothing is shared: the project has 1 mistake
     ");
@@ -175,10 +179,10 @@ fn a_secret_in_a_file_is_neither_committed_nor_shared() {
         "URL = 'nats://bus:Y29ycmVjdCBob3JzZSBiYXR0ZXJ5@localhost'\n# correct horse battery\n",
     );
     assert_snapshot!(ann.refused("mesh", &["share", &url]), @"
-    notes.md:2:5: error: a GitHub token
-    products/edr/x.py:1:19: error: a password in a URL
-    products/edr/x.py:1:19: error: the password `bus/password`, as base64
-    products/edr/x.py:2:3: error: the password `bus/password`
+    notes.md:2:5: error: a GitHub token [secret-in-project]
+    products/edr/x.py:1:19: error: a password in a URL [secret-in-project]
+    products/edr/x.py:1:19: error: the password `bus/password`, as base64 [secret-in-project]
+    products/edr/x.py:2:3: error: the password `bus/password` [secret-in-project]
     error: nothing is committed or shared: secrets stand in clear in what would leave this machine
     hint: put it into the vault (`resilmesh secret set NAME`), and its name in its place
     hint: if it is none: `resilmesh:allow-secret` in a remark on its line, or its file in `.allow-secrets`
@@ -211,8 +215,8 @@ fn a_secret_that_was_taken_out_again_still_stands_in_the_history() {
     assert!(!said.contains(&token()), "{said}");
     let said = said.replace(id, "[FIRST]").replace(last, "[LAST]");
     assert_snapshot!(said, @"
-    <message>:1:6: error: a GitHub token, in commit [LAST]
-    notes.md:1:1: error: a GitHub token, in commit [FIRST]
+    <message>:1:6: error: a GitHub token, in commit [LAST] [secret-in-project]
+    notes.md:1:1: error: a GitHub token, in commit [FIRST] [secret-in-project]
     error: nothing is shared: secrets stand in clear in what would leave this machine
     hint: put it into the vault (`resilmesh secret set NAME`), and its name in its place
     hint: it is in the history: take it out of the commit (`git rebase -i`, `git commit --amend`)
@@ -253,12 +257,19 @@ fn tags_and_names_of_branches_are_looked_through_as_well() {
     ann.must("mesh", &["share", &url]);
     ann.git("mesh", &["tag", "-a", "v1", "-m", &format!("Release with {}", token())]);
     let done = ann.run("git", "mesh", &["push", "-q", "origin", "v1"]);
-    assert!(done.err.contains("<message of tag v1>:1:14: error: a GitHub token\n"), "{}", done.err);
+    assert!(done.err.contains("<message of tag v1>:1:14: error: a GitHub token [secret-in-project]\n"), "{}", done.err);
     let branch = format!("fix-{}", token());
     ann.git("mesh", &["switch", "-q", "-c", &branch]);
     let done = ann.run("git", "mesh", &["push", "-q", "origin", &branch]);
-    assert!(done.err.contains("<name of a branch or tag>:1:16: error: a GitHub token\n"), "{}", done.err);
-    assert!(ann.refused("mesh", &["share"]).contains("<name of a branch or tag>:1:5: error: a GitHub token\n"));
+    assert!(
+        done.err.contains("<name of a branch or tag>:1:16: error: a GitHub token [secret-in-project]\n"),
+        "{}",
+        done.err
+    );
+    assert!(
+        ann.refused("mesh", &["share"])
+            .contains("<name of a branch or tag>:1:5: error: a GitHub token [secret-in-project]\n")
+    );
     ann.git("mesh", &["tag", "-a", "tree", "-m", "x", "HEAD^{tree}"]);
     let done = ann.run("git", "mesh", &["push", "-q", "origin", "tree"]);
     assert!(done.err.contains("a tag leads to a tree, which is not looked through"), "{}", done.err);

@@ -160,7 +160,9 @@ fn the_same_thing_changed_twice_is_named_and_left_to_settle() {
     "#);
     let said = bob.refused("mesh", &["configure", "edr-1", "-c", "region=eu1"]);
     assert_snapshot!(said, @"
-    instances/edr/edr-1/config.yaml:8:1: error: two people's changes are in conflict here, and git has marked both
+    instances/edr/edr-1/config.yaml:8:1: error: two people's changes are in conflict here, and git has marked both [not-yaml]
+      8 | <<<<<<< ours
+        | ^
       hint: keep what is right of what stands between `<<<<<<<` and `>>>>>>>`, take out these marks, then `resilmesh share`; `resilmesh update --abort` goes back to before the update
     error: instance `edr-1` cannot be read
     ");

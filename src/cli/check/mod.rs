@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::{Context, block_on};
+use crate::mesh::cautions::without_effect;
 use crate::mesh::compile::compile;
 use crate::mesh::model::Mesh;
 use crate::mesh::secrets::wanted;
@@ -153,6 +154,7 @@ fn is_within(found: &Diagnostic, only: &[PathBuf]) -> bool {
 /// What is found in a mesh that has no mistakes in its files.
 fn beyond_compiling(files: &ProjectFiles, mesh: &Mesh, pipelines: bool) -> Result<Vec<Diagnostic>, Failure> {
     let mut found = missing_secrets(&files.root, mesh)?;
+    found.extend(without_effect(mesh));
     match anywhere(&files.root, mesh) {
         Ok(rehearsal) => {
             if pipelines {

@@ -1,6 +1,7 @@
 //! After `up`: does an event pass what was connected just now?
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use super::arrived;
@@ -8,7 +9,7 @@ use super::probe::{self, Passage, State};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::cli::running::Running;
-use crate::mesh::model::{Plug, PlugId};
+use crate::mesh::model::{Mesh, Plug, PlugId};
 use crate::mesh::route;
 use crate::plan::step::{Action, Plan};
 
@@ -17,12 +18,18 @@ use crate::plan::step::{Action, Plan};
 ///
 /// # Errors
 /// When one did not pass.
-pub(in crate::cli) async fn verify(cx: &Context, plan: &Plan, within: Duration) -> Result<(), Failure> {
+pub(in crate::cli) async fn verify(
+    cx: &Context,
+    project: &Path,
+    mesh: &Mesh,
+    plan: &Plan,
+    within: Duration,
+) -> Result<(), Failure> {
     let new: BTreeSet<&PlugId> = plan.steps.iter().filter_map(|step| connected(&step.action)).collect();
     if new.is_empty() {
         return Ok(());
     }
-    let running = Running::open(cx)?;
+    let running = Running::of(cx, project.to_owned(), mesh.clone())?;
     let mut passages = Vec::new();
     for entry in route::entries(&running.mesh).filter(|plug| probe::is_up(&running, plug)) {
         let route = route::from(&running.mesh, entry, |plug| probe::is_up(&running, plug));
