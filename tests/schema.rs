@@ -275,9 +275,9 @@ fn kinds_are_listed_and_printed() {
     error: `--product` is for `instance`, not for `plug`
     -- exit 2
     ");
-    let (code, _, err) = project.output(&["schema", "plugs"]);
+    let (code, _, err) = project.output(&["schema", "plan"]);
     assert_eq!(code, 2);
-    assert!(err.contains("[possible values: project, definition, integration, instance, plug, lock]"), "{err}");
+    assert!(err.contains("[possible values: project, definition, integration, instance, plug, profile, tests, lock]"), "{err}");
 }
 
 /// The schema that the first line of a document names.
