@@ -1,5 +1,5 @@
 # The words of this file are CI's words: .ci/run calls `make test`.
-.PHONY: demo test bench install lint
+.PHONY: demo test bench install lint reference
 PREFIX ?= $(HOME)/.local
 CARGO ?= cargo
 # The command line, and the host of Python hooks beside it.
@@ -22,6 +22,9 @@ bench: ## Measure what docs/benchmarks.md states
 	@scripts/bootstrap test
 	$(CARGO) build --release --locked $(PROGRAMS)
 	@scripts/bench
+
+reference: ## Renew docs/reference, which is made of the program itself
+	for page in commands files hooks; do $(CARGO) run --locked --quiet -- reference $$page >docs/reference/$$page.md || exit 1; done
 
 install: ## Build and install to PREFIX/bin (default: ~/.local/bin)
 	@scripts/bootstrap build

@@ -26,7 +26,10 @@ fn a_bare_product_has_a_name() {
     made product `new.one_2`; `resilmesh create capability new.one_2 TOPIC ROLE` says what it can do
     -- exit 0
     ");
-    assert_eq!(project.read("products/new.one_2/definition.yaml"), "name: new.one_2\n");
+    assert_snapshot!(project.read("products/new.one_2/definition.yaml"), @"
+    # yaml-language-server: $schema=../../.resilmesh/schema/definition.json
+    name: new.one_2
+    ");
     let before = project.files();
     assert_snapshot!(project.run(&["create", "product", "acme"]), @"
     -- stderr

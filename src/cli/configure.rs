@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::Context;
 use super::ask::{Questions, Which};
 use super::completion;
 use super::edit::{self, NewMistakes};
 use super::failure::Failure;
 use super::secret_settings::{self, Declared, Need, SecretArgs};
 use super::setting_input;
+use super::{Context, editors};
 use crate::mesh::model::{Product, Setting};
 use crate::mesh::secrets::name_of_instance;
 use crate::project::assign;
@@ -63,7 +63,7 @@ pub fn run(cx: &Context, args: ConfigureArgs) -> Result<(), Failure> {
     let product = edit::product_of(&files, &args.instance)?;
     let name = args.instance;
     write(cx, &mut files, &product, &name, &args.given)?;
-    cx.ui.progress(format!("configured `{name}`"));
+    cx.ui.done(format!("configured `{name}`"), json!({"done": "configured", "instance": name, "product": product}));
     Ok(())
 }
 
@@ -82,6 +82,8 @@ pub(super) fn write(
     let old = read(&root, product, name)?;
     let exists = old.is_some();
     let current = current(files, product, name);
+    let blank = format!("name: {}\nproduct: {}\n", word(name), word(product));
+    let blank = editors::new_document(files, &instance_folder(product, name).join(CONFIG), blank);
     let declared = edit::product(files, product)?;
     let settings: Vec<&Setting> = declared.settings.iter().collect();
     let of = format!("`{name}`");
@@ -106,8 +108,9 @@ pub(super) fn write(
     };
     let answers = questions.ask(cx, &opened)?;
     let need = if exists { Need::Required } else { Need::Expected };
-    let text = old.unwrap_or_else(|| format!("name: {}\nproduct: {}\n", word(name), word(product)));
-    let text = configured(text, &settings, values, answers.values, given);
+    let text = old.unwrap_or(blank);
+    let values = written(values, &settings, &current);
+    let text = configured(text, values, answers.values, given);
     let secrets = secret_settings::take(cx, &opened, &of, &secrets, &given.secrets, answers.secrets, need)?;
     secrets.prepare(cx, &opened)?;
     let change = Change::WriteInstance { product: product.to_owned(), name: name.to_owned(), text };
@@ -132,19 +135,31 @@ fn current(files: &ProjectFiles, product: &str, name: &str) -> BTreeMap<String, 
     settings.map(|(key, given)| (key.clone(), given.value.to_json())).collect()
 }
 
-/// The text of the instance's file with what is given and answered. A default is not written, unless
-/// somebody has answered with it.
+/// What is written of given values, null for what is to be taken out: a default is not written, unless
+/// the setting stands there already, with a comment perhaps.
+pub(super) fn written(
+    mut values: BTreeMap<String, Value>,
+    settings: &[&Setting],
+    current: &BTreeMap<String, Value>,
+) -> BTreeMap<String, Value> {
+    for (key, value) in &mut values {
+        let setting = settings.iter().find(|setting| setting.name == *key);
+        if setting.is_some_and(|setting| setting.default == *value) && !current.contains_key(key) {
+            *value = Value::Null;
+        }
+    }
+    values
+}
+
+/// The text of the instance's file with what is given and answered.
 fn configured(
     mut text: String,
-    settings: &[&Setting],
     values: BTreeMap<String, Value>,
     answers: BTreeMap<String, Value>,
     given: &Given,
 ) -> String {
     for (key, value) in values {
-        let setting = settings.iter().find(|setting| setting.name == key);
-        let is_default = value.is_null() || setting.is_some_and(|setting| setting.default == value);
-        text = set_key(&text, Some("settings"), &key, (!is_default).then_some(&value));
+        text = set_key(&text, Some("settings"), &key, (!value.is_null()).then_some(&value));
     }
     for (key, value) in answers {
         text = set_key(&text, Some("settings"), &key, Some(&value));

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use super::Context;
 use super::failure::Failure;
+use super::{Context, editors};
 use crate::mesh::compile::{compile, compile_used};
 use crate::mesh::model::Product;
 use crate::project::assign::Wrong;
@@ -47,6 +47,7 @@ impl Context {
                 .make(&files.root)
                 .map_err(|error| Failure::new(format!("the project cannot be changed: {error}")))?;
         }
+        editors::after(self, &after, changes);
         found.iter().for_each(|found| self.ui.diagnostic(found));
         Ok(())
     }

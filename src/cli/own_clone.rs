@@ -1,17 +1,19 @@
 //! What a clone of a mesh is told beside its files: git takes none of it from another repository.
 
-use super::Context;
 use super::failure::Failure;
+use super::{Context, editors};
 use crate::git::lines;
 use crate::git::repository::Repository;
 use crate::git::setup::{self, Hook};
 use crate::project::names;
 
-/// Tells git how to merge documents of a mesh, and to look through what is pushed.
+/// Tells git how to merge documents of a mesh, and to look through what is pushed; writes the schemas
+/// for editors.
 ///
 /// # Errors
 /// When the repository's configuration cannot be written.
 pub(super) fn register(cx: &Context, repository: &Repository) -> Result<(), Failure> {
+    editors::all(cx, &repository.project());
     let program = std::env::current_exe()
         .map_err(|error| Failure::new(format!("the path of this program is not known: {error}")))?;
     if let Hook::Foreign(hook) = setup::register(repository, &program)? {
@@ -32,6 +34,8 @@ pub(super) fn complete(cx: &Context, repository: &Repository) -> Result<(), Fail
     if !setup::is_registered(repository)? {
         register(cx, repository)?;
         cx.ui.progress("set up this clone: git merges the mesh key by key, and looks for secrets before a push");
+    } else {
+        editors::all(cx, &repository.project());
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use dialoguer::console::Term;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::failure::{Failure, Kind};
 use super::finding;
@@ -116,6 +117,14 @@ impl Ui {
         self.printed(written);
     }
 
+    /// Says what a command has done; where data is wanted as JSON, `what` says the same, with its schema.
+    pub fn done(&self, said: impl AsRef<str>, what: Value) {
+        self.progress(said);
+        if self.json {
+            self.document(&with_schema(what));
+        }
+    }
+
     /// Prints rows as aligned columns under their titles.
     pub fn table(&self, titles: &[&str], rows: &[Vec<String>]) {
         let width = |column: usize| {
@@ -184,8 +193,12 @@ impl Ui {
         self.line(finding::text(found, |code, text| self.paint_data(code, text)));
     }
 
-    /// Says why the command failed.
+    /// Says why the command failed; where data is wanted as JSON, in one line of it.
     pub fn failure(&self, failure: &Failure) {
+        if self.json && failure.kind != Kind::Pending {
+            self.say(&with_schema(json!({"error": failure.document(self.debug)})).to_string());
+            return;
+        }
         for found in &failure.diagnostics {
             self.diagnostic(found);
         }
@@ -284,6 +297,14 @@ impl Ui {
         // Nobody may be there to read it; the exit code still tells.
         self.running.suspend(|| drop(writeln!(std::io::stderr().lock(), "{text}")));
     }
+}
+
+/// The document with the version of what its names mean.
+fn with_schema(mut document: Value) -> Value {
+    if let Value::Object(entries) = &mut document {
+        entries.insert("schema".to_owned(), 1.into());
+    }
+    document
 }
 
 /// See [`Ui::streamed_table`].

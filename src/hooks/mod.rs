@@ -1,6 +1,7 @@
-//! How vendors' code runs. For now: the hooks compiled in with the catalogue.
+//! How vendors' code runs: hooks in files of products, which [`host`] calls, and those that are
+//! compiled in with the catalogue.
 //!
-//! A product's hooks lie in `products/<product>/hooks/mod.rs` as `pub(super) const HOOKS:
+//! A built-in product's hooks lie in `products/<product>/hooks/mod.rs` as `pub(super) const HOOKS:
 //! &[BuiltinHook]`; the build script collects them into one table, so that a new product changes
 //! no other file. [`find`] looks one up, [`HookContext`] is what it is given.
 //!
@@ -22,6 +23,7 @@ pub mod documents;
 pub mod host;
 pub mod hosted;
 pub mod packages;
+mod verdict;
 
 use std::collections::BTreeMap;
 
@@ -34,6 +36,7 @@ use crate::mesh::model::{Mode, Role};
 pub use builtin::{all, find};
 pub use context::{Call, HookContext, Party};
 pub use hosted::{Given, HostedHook, folder};
+pub use verdict::check;
 
 /// Where in a vendor's code something went wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

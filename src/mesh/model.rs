@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::guarantees::Delivery;
 use super::hooks;
-use crate::project::position::Position;
+use crate::project::position::{Mark, Position};
 
 /// The part a product plays for a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -224,6 +224,8 @@ pub struct Setting {
     pub properties: Vec<Setting>,
     /// What a text must be; none = any text.
     pub format: Option<TextFormat>,
+    /// Where in its file it is declared; none = it is not known.
+    pub at: Option<Mark>,
 }
 
 impl Setting {
@@ -242,6 +244,7 @@ impl Setting {
             items: None,
             properties: Vec::new(),
             format: None,
+            at: None,
         }
     }
 
@@ -600,6 +603,8 @@ impl Plug {
 pub struct Mesh {
     /// Its name.
     pub name: String,
+    /// The profile in force; none = what is written counts as it is.
+    pub profile: Option<String>,
     /// It is one of Meshroom: the files of its plugs say whether they are up.
     pub is_meshrooms: bool,
     /// The products in use, by name.

@@ -1,15 +1,16 @@
 //! Settings as written become settings as declared: typed, complete, known.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::model::{Product, ProductSource, Setting};
 use crate::project::code::Code;
-use crate::project::decode::{Located, UnknownKeys};
+use crate::project::decode::Located;
 use crate::project::names;
 use crate::project::position::{Diagnostic, Mark, Position};
+use crate::project::schema::UnknownKeys;
 use crate::project::setting;
 use crate::project::yaml::Node;
 
@@ -28,6 +29,56 @@ pub(super) fn is_closed(product: &Product) -> bool {
 
 /// The settings with their defaults; secrets are left out.
 pub(super) fn resolve(
+    declared: &Declared<'_>,
+    written: &BTreeMap<String, Located<Node>>,
+    file: &Path,
+    found: &mut Vec<Diagnostic>,
+) -> BTreeMap<String, Value> {
+    resolve_over(declared, written, file, None, found)
+}
+
+/// Settings as written, and where.
+type Written<'a> = (&'a BTreeMap<String, Located<Node>>, &'a Path);
+
+/// As [`resolve`], with values that take the place of the others; one that is null, of the default.
+pub(super) fn resolve_over(
+    declared: &Declared<'_>,
+    written: &BTreeMap<String, Located<Node>>,
+    file: &Path,
+    over: Option<Written<'_>>,
+    found: &mut Vec<Diagnostic>,
+) -> BTreeMap<String, Value> {
+    let mut resolved = self::written(declared, written, file, found);
+    let mut said: BTreeSet<&String> = written.keys().filter(|name| has_value(written, name)).collect();
+    if let Some((values, file)) = over {
+        for name in values.keys() {
+            resolved.remove(name);
+            if has_value(values, name) {
+                said.insert(name)
+            } else {
+                said.remove(name)
+            };
+        }
+        resolved.extend(self::written(declared, values, file, found));
+    }
+    for own in declared.settings.iter().filter(|own| !own.secret && !said.contains(&own.name)) {
+        if own.default.is_null() && own.required {
+            found.push(
+                Diagnostic::error(
+                    Position::new(file, Mark::START),
+                    format!("setting `{}` of {} is required", own.name, declared.by),
+                )
+                .coded(Code::MissingSetting)
+                .with_hint_if(own.description.clone()),
+            );
+        }
+        resolved.insert(own.name.clone(), own.default.clone());
+    }
+    resolved
+}
+
+/// The settings that are written, without defaults.
+pub(super) fn written(
     declared: &Declared<'_>,
     written: &BTreeMap<String, Located<Node>>,
     file: &Path,
@@ -71,22 +122,9 @@ pub(super) fn resolve(
             }
         }
     }
-    for own in declared.settings.iter().filter(|own| !own.secret && !written_value(written, &own.name)) {
-        if own.default.is_null() && own.required {
-            found.push(
-                Diagnostic::error(
-                    Position::new(file, Mark::START),
-                    format!("setting `{}` of {} is required", own.name, declared.by),
-                )
-                .coded(Code::MissingSetting)
-                .with_hint_if(own.description.clone()),
-            );
-        }
-        resolved.insert(own.name.clone(), own.default.clone());
-    }
     resolved
 }
 
-fn written_value(written: &BTreeMap<String, Located<Node>>, name: &str) -> bool {
+fn has_value(written: &BTreeMap<String, Located<Node>>, name: &str) -> bool {
     written.get(name).is_some_and(|given| given.value.value != crate::project::yaml::Value::Null)
 }

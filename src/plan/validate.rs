@@ -10,8 +10,8 @@ use futures::StreamExt;
 use futures::future::{join_all, ready};
 use tokio::process::Command;
 
+use super::anywhere::Anywhere;
 use super::paths;
-use super::rehearse::Rehearsal;
 use super::session::Session;
 use super::step::Action;
 use super::trouble::Trouble;
@@ -48,7 +48,7 @@ pub async fn validate(session: &Session) -> Result<(), Trouble> {
 ///
 /// # Errors
 /// When that folder cannot be written.
-pub async fn rehearsed(rehearsal: &Rehearsal) -> io::Result<Vec<Wrong>> {
+pub async fn rehearsed(rehearsal: &Anywhere) -> io::Result<Vec<Wrong>> {
     let services = rehearsal.desired.services.values();
     let pipelines: Vec<_> = services
         .map(|service| (&service.launch.spec, &service.files.files))
@@ -138,12 +138,18 @@ async fn check(folder: &Path, spec: &ServiceSpec, files: &BTreeMap<String, Strin
 /// The service's own arguments, about the other folder, with `--validate` and without a socket.
 fn arguments(args: &[String], real: &Path, checked: &Path) -> Vec<String> {
     let (real, checked) = (real.display().to_string(), checked.display().to_string());
+    offline(args, "--validate").into_iter().map(|arg| arg.replace(&real, &checked)).collect()
+}
+
+/// The arguments of a service of our own without its socket, and with a flag that keeps it from
+/// starting anything.
+pub(super) fn offline(args: &[String], flag: &str) -> Vec<String> {
     let mut after_control = false;
     let kept = args.iter().filter(|arg| {
         let control = arg.as_str() == "--control";
         !(std::mem::replace(&mut after_control, control) || control)
     });
-    kept.map(|arg| arg.replace(&real, &checked)).chain(["--validate".to_owned()]).collect()
+    kept.cloned().chain([flag.to_owned()]).collect()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::code::Code;
 use super::names;
 use super::position::{Diagnostic, Mark, Position};
+use super::schema::{Record, Shape, UnknownKeys};
 use super::yaml::{Key, Node, Value};
 
 /// What is found wrong with one file.
@@ -59,98 +60,110 @@ pub struct Located<T> {
     pub at: Mark,
 }
 
-/// What to make of keys that nobody asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnknownKeys {
-    /// A mistake: this document is ours alone.
-    Refuse,
-    /// Kept, with a warning: Meshroom's documents allow further keys.
-    Warn,
-    /// Kept; only one that looks like a slip of a known key is mentioned.
-    WarnIfClose,
-}
-
-/// The entries of a map, taken out key by key.
+/// The entries of a map, taken out key by key. Its table says which there are; a table and a reader that
+/// disagree are a mistake of ours, which every test finds that reads such a map.
 #[derive(Debug)]
 pub struct Fields<'n> {
     /// Where the map starts.
     pub at: Mark,
     what: String,
     entries: &'n [(Key, Node)],
-    known: Vec<&'static str>,
+    record: &'static Record,
+    read: Vec<&'static str>,
+    refused: Vec<&'static str>,
 }
 
 impl<'n> Fields<'n> {
-    /// The entries of `node`, called `what` in messages; nothing at all counts as an empty map.
-    pub fn of(node: &'n Node, what: impl Into<String>, report: &mut Report) -> Option<Self> {
+    /// The entries of `node`, called `what` in messages; nothing at all counts as an empty map. Keys that
+    /// are required and missing are reported.
+    pub fn of(node: &'n Node, what: impl Into<String>, record: &'static Record, report: &mut Report) -> Option<Self> {
         let what = what.into();
-        let entries: &[(Key, Node)] = match &node.value {
-            Value::Mapping(entries) => entries,
-            Value::Null => &[],
-            _ => {
-                report.wrong_type(&what, "a map", node);
-                return None;
-            }
-        };
-        Some(Self { at: node.at, what, entries, known: Vec::new() })
+        let entries = entries(node, &what, report)?;
+        let fields = Self { at: node.at, what, entries, record, read: Vec::new(), refused: Vec::new() };
+        for field in record.fields().filter(|field| field.required && fields.entry(field.key).is_none()) {
+            let found = report.error(fields.at, format!("{} lacks the key `{}`", fields.what, field.key));
+            found.code = Code::MissingKey;
+        }
+        Some(fields)
     }
 
-    /// The value of `key`, unless it is missing or null.
-    pub fn get(&mut self, key: &'static str) -> Option<&'n Node> {
-        self.known.push(key);
+    fn entry(&self, key: &str) -> Option<&'n Node> {
         let (_, node) = self.entries.iter().find(|(name, _)| name.text == key)?;
         (node.value != Value::Null).then_some(node)
     }
 
-    /// Says that a key is known though nobody looks at it here.
-    pub fn tolerate(&mut self, keys: &[&'static str]) {
-        self.known.extend(keys);
+    /// The value of `key`, unless it is missing or null.
+    pub fn get(&mut self, key: &'static str) -> Option<&'n Node> {
+        self.shaped(key, |_| true)
+    }
+
+    /// The same, of a key whose table has such a shape.
+    fn shaped(&mut self, key: &'static str, wanted: fn(&Shape) -> bool) -> Option<&'n Node> {
+        debug_assert!(
+            self.record.field(key).is_some_and(|field| field.shape.may_be(wanted)),
+            "the table of `{}` has no `{key}` of the shape that is read",
+            self.record.name
+        );
+        self.read.push(key);
+        self.entry(key)
+    }
+
+    /// Says why a key that the table lacks is no mere slip, if it is there.
+    pub fn refuse(&mut self, key: &'static str, why: String, report: &mut Report) {
+        if let Some(node) = self.entry(key) {
+            report.error(node.at, why).code = Code::UnknownKey;
+            self.refused.push(key);
+        }
+    }
+
+    /// Says that nobody looks at keys that the table knows.
+    pub fn ignore(&mut self, keys: &[&'static str]) {
+        self.read.extend(keys);
     }
 
     /// The text of `key`.
     pub fn text(&mut self, key: &'static str, report: &mut Report) -> Option<Located<String>> {
-        let node = self.get(key)?;
+        let node = self.shaped(key, |shape| matches!(shape, Shape::Text | Shape::Word(_)))?;
         text(node, &self.called(key), report)
     }
 
-    /// The text of `key`, which must be there.
-    pub fn required_text(&mut self, key: &'static str, report: &mut Report) -> Option<Located<String>> {
-        self.require(key, report)?;
-        self.text(key, report)
-    }
-
-    /// The value of `key`, which must be there.
-    pub fn require(&mut self, key: &'static str, report: &mut Report) -> Option<&'n Node> {
-        let node = self.get(key);
-        if node.is_none() {
-            report.error(self.at, format!("{} lacks the key `{key}`", self.what)).code = Code::MissingKey;
+    /// The word of `key`, as the table has them; `what` it is for messages.
+    pub fn word<T: serde::de::DeserializeOwned>(
+        &mut self,
+        key: &'static str,
+        what: &str,
+        report: &mut Report,
+    ) -> Option<T> {
+        let said = self.text(key, report)?;
+        let Some(Shape::Word(words)) = self.record.field(key).map(|field| &field.shape) else { return None };
+        let known = words.contains(&said.value.as_str());
+        let word = serde_json::from_value(said.value.as_str().into()).ok().filter(|_| known);
+        if word.is_none() {
+            report.error(said.at, format!("{what} `{}` is unknown", said.value)).hint =
+                names::suggest(&said.value, words.iter().copied());
         }
-        node
+        word
     }
 
     /// The yes or no of `key`; no when it is missing.
     pub fn flag(&mut self, key: &'static str, report: &mut Report) -> bool {
-        let Some(node) = self.get(key) else { return false };
+        let Some(node) = self.shaped(key, |shape| matches!(shape, Shape::Flag)) else { return false };
         boolean(node).unwrap_or_else(|| {
             report.wrong_type(&self.called(key), "true or false", node);
             false
         })
     }
 
-    /// The whole number of `key`, which must lie in the range.
-    pub fn number(
-        &mut self,
-        key: &'static str,
-        range: std::ops::RangeInclusive<i64>,
-        report: &mut Report,
-    ) -> Option<i64> {
-        let node = self.get(key)?;
-        number(node, &self.called(key), range, report)
+    /// The whole number of `key`, which must lie in the range of the table.
+    pub fn number(&mut self, key: &'static str, report: &mut Report) -> Option<i64> {
+        let node = self.shaped(key, |shape| matches!(shape, Shape::Whole(..)))?;
+        let Some(Shape::Whole(from, to)) = self.record.field(key).map(|field| &field.shape) else { return None };
+        number(node, &self.called(key), *from..=*to, report)
     }
 
     /// The list of texts of `key`; a single text counts as a list of one.
     pub fn texts(&mut self, key: &'static str, report: &mut Report) -> Vec<Located<String>> {
-        let Some(node) = self.get(key) else { return Vec::new() };
+        let Some(node) = self.shaped(key, |shape| matches!(shape, Shape::Texts)) else { return Vec::new() };
         let called = self.called(key);
         match &node.value {
             Value::Sequence(items) => {
@@ -166,15 +179,14 @@ impl<'n> Fields<'n> {
 
     /// The items of the list at `key`.
     pub fn items(&mut self, key: &'static str, report: &mut Report) -> &'n [Node] {
-        let Some(node) = self.get(key) else { return &[] };
+        let Some(node) = self.shaped(key, |shape| matches!(shape, Shape::List(_))) else { return &[] };
         list(node, &self.called(key), report)
     }
 
     /// The map at `key`, to be read entry by entry.
     pub fn map(&mut self, key: &'static str, report: &mut Report) -> &'n [(Key, Node)] {
-        let Some(node) = self.get(key) else { return &[] };
-        let called = self.called(key);
-        Fields::of(node, called, report).map_or(&[], |fields| fields.entries)
+        let Some(node) = self.shaped(key, |shape| matches!(shape, Shape::Map(_))) else { return &[] };
+        entries(node, &self.called(key), report).unwrap_or_default()
     }
 
     /// The name of `key` in messages.
@@ -182,12 +194,19 @@ impl<'n> Fields<'n> {
         format!("`{key}` of {}", self.what)
     }
 
-    /// Says what is wrong with the keys that nobody asked for.
-    pub fn finish(self, unknown: UnknownKeys, report: &mut Report) {
-        for (key, _) in self.entries.iter().filter(|(key, _)| !self.known.contains(&key.text.as_str())) {
-            let near = names::closest(&key.text, self.known.iter().copied());
+    /// Says what is wrong with the keys that the table lacks.
+    pub fn finish(self, report: &mut Report) {
+        debug_assert!(
+            self.record.keys().all(|key| self.read.contains(&key)),
+            "the table of `{}` has keys that nobody reads",
+            self.record.name
+        );
+        let known = self.record.keys();
+        let is_unknown = |key: &str| self.record.field(key).is_none() && !self.refused.contains(&key);
+        for (key, _) in self.entries.iter().filter(|(key, _)| is_unknown(&key.text)) {
+            let near = names::closest(&key.text, known.clone());
             let message = format!("{} has no key `{}`", self.what, key.text);
-            let found = match (unknown, near) {
+            let found = match (self.record.unknown, near) {
                 (UnknownKeys::WarnIfClose, near) if near.is_none_or(|near| !names::is_slip(&key.text, near)) => {
                     continue;
                 }
@@ -198,8 +217,20 @@ impl<'n> Fields<'n> {
             (found.code, found.conceals) = (Code::UnknownKey, true);
             found.hint = match near {
                 Some(near) => Some(format!("did you mean `{near}`?")),
-                None => Some(format!("it has {}", names::list(self.known.iter().copied()))),
+                None => Some(format!("it has {}", names::list(known.clone()))),
             };
+        }
+    }
+}
+
+/// The entries of a map; nothing at all counts as an empty one.
+pub fn entries<'n>(node: &'n Node, what: &str, report: &mut Report) -> Option<&'n [(Key, Node)]> {
+    match &node.value {
+        Value::Mapping(entries) => Some(entries),
+        Value::Null => Some(&[]),
+        _ => {
+            report.wrong_type(what, "a map", node);
+            None
         }
     }
 }
@@ -260,5 +291,48 @@ pub fn number(node: &Node, what: &str, range: std::ops::RangeInclusive<i64>, rep
             report.wrong_type(what, "a whole number", node);
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::project::schema::tables::{RELOAD, RENDER};
+    use crate::project::yaml;
+
+    fn reading(text: &str, record: &'static Record, read: fn(&mut Fields<'_>, &mut Report)) -> Vec<String> {
+        let node = yaml::parse(text, Path::new("x.yaml")).expect("YAML");
+        let mut report = Report::new(Path::new("x.yaml"));
+        let mut fields = Fields::of(&node, "it", record, &mut report).expect("a map");
+        read(&mut fields, &mut report);
+        fields.finish(&mut report);
+        report.found.into_iter().map(|found| found.message).collect()
+    }
+
+    #[test]
+    fn what_the_table_requires_is_missed() {
+        let read = |fields: &mut Fields<'_>, report: &mut Report| drop(fields.text("signal", report));
+        assert_eq!(reading("signal:\n", &RELOAD, read), ["it lacks the key `signal`"]);
+        assert_eq!(reading("signl: HUP\n", &RELOAD, read), ["it lacks the key `signal`", "it has no key `signl`"]);
+    }
+
+    #[test]
+    #[should_panic(expected = "the table of `reload` has no `sinal`")]
+    fn a_key_that_the_table_lacks_cannot_be_read() {
+        reading("signal: HUP\n", &RELOAD, |fields, report| drop(fields.text("sinal", report)));
+    }
+
+    #[test]
+    #[should_panic(expected = "the table of `reload` has no `signal` of the shape")]
+    fn a_key_cannot_be_read_as_what_the_table_does_not_say() {
+        reading("signal: HUP\n", &RELOAD, |fields, report| {
+            fields.flag("signal", report);
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "the table of `render` has keys that nobody reads")]
+    fn a_key_of_the_table_must_be_read() {
+        reading("template: a\nto: b\n", &RENDER, |fields, report| drop(fields.text("template", report)));
     }
 }

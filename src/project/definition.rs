@@ -3,18 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::Value as Json;
-
 use super::code::Code;
-use super::decode::{self, Fields, Located, Report, UnknownKeys};
+use super::decode::{self, Fields, Located, Report};
 use super::names;
 use super::position::Mark;
+use super::schema::Record;
+use super::schema::tables::{CAPABILITY, CAUTION, DEFINITION, GUARANTEE, HOOK, PERMISSIONS, RENDER};
 use super::service;
 use super::setting;
 use super::yaml::Node;
 use crate::mesh::model::{
-    Capability, Caution, DeclaredHook, Guarantee, HookKind, Into, Mode, Permissions, Product, ProductSource, Render,
-    Role,
+    Capability, Caution, DeclaredHook, Guarantee, Mode, Permissions, Product, ProductSource, Render, Role,
 };
 
 /// The sections that hold capabilities, with the part each is about.
@@ -54,14 +53,14 @@ pub fn decode(node: &Node, product: &mut Product, report: &mut Report) {
         let found = report.error(Mark::START, wrong);
         (found.code, found.hint) = (Code::BadName, Some(names::NAME_HINT.to_owned()));
     }
-    let Some(mut fields) = Fields::of(node, "the product", report) else { return };
-    fields.tolerate(&["name"]);
+    let Some(mut fields) = Fields::of(node, "the product", &DEFINITION, report) else { return };
+    // Its folder's name counts.
+    fields.ignore(&["name"]);
     product.description = plain(fields.text("description", report));
     product.vendor = plain(fields.text("vendor", report));
     product.tags = fields.texts("tags", report).into_iter().map(|tag| tag.value).collect();
     product.broker = fields.flag("broker", report);
-    product.outgoing_topics =
-        fields.number("outgoing_topics", 1..=i64::from(u16::MAX), report).and_then(|most| usize::try_from(most).ok());
+    product.outgoing_topics = fields.number("outgoing_topics", report).and_then(|most| usize::try_from(most).ok());
     product.settings = setting::decode_list(&mut fields, "settings", report);
     for (section, role) in SECTIONS {
         capabilities(&mut fields, section, role, product, report);
@@ -71,11 +70,11 @@ pub fn decode(node: &Node, product: &mut Product, report: &mut Report) {
     product.guarantees = fields.items("guarantees", report).iter().filter_map(|node| guarantee(node, report)).collect();
     product.service = fields.get("service").and_then(|node| service::decode(node, &product.name, report));
     product.permissions = fields.get("permissions").and_then(|node| permissions(node, report)).unwrap_or_default();
-    fields.finish(UnknownKeys::Warn, report);
+    fields.finish(report);
 }
 
 fn permissions(node: &Node, report: &mut Report) -> Option<Permissions> {
-    let mut fields = Fields::of(node, "`permissions`", report)?;
+    let mut fields = Fields::of(node, "`permissions`", &PERMISSIONS, report)?;
     let [hosts, secrets, paths] = ["hosts", "secrets", "paths"].map(|key| {
         let said = fields.texts(key, report);
         for empty in said.iter().filter(|said| said.value.trim().is_empty()) {
@@ -83,7 +82,7 @@ fn permissions(node: &Node, report: &mut Report) -> Option<Permissions> {
         }
         said.into_iter().map(|said| said.value).collect()
     });
-    fields.finish(UnknownKeys::Refuse, report);
+    fields.finish(report);
     Some(Permissions { hosts, secrets, paths })
 }
 
@@ -101,7 +100,9 @@ fn capabilities(
     for (topic, entries) in fields.map(section, report) {
         let what = format!("`{}` of `{section}`", topic.text);
         for entry in decode::list(entries, &what, report) {
-            let Some(mut entry) = Fields::of(entry, format!("a capability of {what}"), report) else { continue };
+            let Some(mut entry) = Fields::of(entry, format!("a capability of {what}"), &CAPABILITY, report) else {
+                continue;
+            };
             let capability = Capability {
                 topic: (topic.text != "*" && topic.text != "any").then(|| topic.text.clone()),
                 role,
@@ -111,7 +112,7 @@ fn capabilities(
                 renders: renders(&mut entry, &product.name, report).unwrap_or_default(),
                 ports: ports(&mut entry, report).unwrap_or_default(),
             };
-            entry.finish(UnknownKeys::WarnIfClose, report);
+            entry.finish(report);
             product.capabilities.push(capability);
         }
     }
@@ -131,44 +132,28 @@ pub(super) fn mode(fields: &mut Fields<'_>, report: &mut Report) -> Option<Mode>
     }
 }
 
-/// The word of an enumeration as YAML has it.
-fn word<T: serde::de::DeserializeOwned>(
-    said: &Located<String>,
-    what: &str,
-    known: &[&str],
-    report: &mut Report,
-) -> Option<T> {
-    let parsed = serde_json::from_value(Json::String(said.value.clone())).ok();
-    if parsed.is_none() {
-        report.error(said.at, format!("{what} `{}` is unknown", said.value)).hint =
-            names::suggest(&said.value, known.iter().copied());
-    }
-    parsed
-}
-
 /// `renders` of a capability or integration: files per plug.
 pub(super) fn renders(fields: &mut Fields<'_>, product: &str, report: &mut Report) -> Option<Vec<Render>> {
     fields.get("renders")?;
-    Some(render_list(fields, "renders", product, true, report))
+    Some(render_list(fields, "renders", &RENDER, product, report))
 }
 
-/// A list of files to render.
+/// A list of files to render: per plug those of [`RENDER`], else into the instance's own folder.
 pub(super) fn render_list(
     fields: &mut Fields<'_>,
     key: &'static str,
+    record: &'static Record,
     product: &str,
-    per_plug: bool,
     report: &mut Report,
 ) -> Vec<Render> {
     let read = |node: &Node, report: &mut Report| {
-        let mut entry = Fields::of(node, format!("an entry of `{key}`"), report)?;
-        let template = entry.required_text("template", report);
-        let to = entry.required_text("to", report);
-        let into = if per_plug { entry.text("into", report) } else { None };
-        let into = into.and_then(|said| word::<Into>(&said, "`into`", &["self", "peer"], report)).unwrap_or_default();
+        let mut entry = Fields::of(node, format!("an entry of `{key}`"), record, report)?;
+        let template = entry.text("template", report);
+        let to = entry.text("to", report);
+        let into = record.field("into").and_then(|_| entry.word("into", "`into`", report)).unwrap_or_default();
         let when = plain(entry.text("when", report));
         let at = report.position(template.as_ref().map_or(node.at, |template| template.at));
-        entry.finish(UnknownKeys::Refuse, report);
+        entry.finish(report);
         Some(Render { product: product.to_owned(), template: template?.value, to: to?.value, into, when, at })
     };
     fields.items(key, report).iter().filter_map(|node| read(node, report)).collect()
@@ -188,48 +173,39 @@ pub(super) fn ports(fields: &mut Fields<'_>, report: &mut Report) -> Option<BTre
 }
 
 fn hook(node: &Node, report: &mut Report) -> Option<DeclaredHook> {
-    let mut fields = Fields::of(node, "a hook", report)?;
-    let kind = fields.required_text("kind", report);
-    let role = fields.required_text("role", report);
-    let title = fields.required_text("title", report);
-    let kinds = &["setup", "teardown", "check", "produce", "watch", "trigger", "execute"];
-    let kind = kind.and_then(|kind| word::<HookKind>(&kind, "hook kind", kinds, report));
-    let role = role.and_then(|said| self::role(&said, report));
+    let mut fields = Fields::of(node, "a hook", &HOOK, report)?;
+    let kind = fields.word("kind", "hook kind", report);
+    let role = fields.word("role", "role", report);
+    let title = fields.text("title", report);
     let topic = plain(fields.text("topic", report)).filter(|topic| topic != "*");
     let mode = mode(&mut fields, report);
     let format = plain(fields.text("format", report));
     let owns_both = fields.flag("owns_both", report);
-    fields.finish(UnknownKeys::Refuse, report);
+    fields.finish(report);
     let at = report.position(node.at);
     let any = DeclaredHook::any(kind?, Some(role?));
     Some(DeclaredHook { topic, mode, format, title: title?.value, owns_both, at, ..any })
 }
 
-fn role(said: &Located<String>, report: &mut Report) -> Option<Role> {
-    word(said, "role", &["consumer", "producer", "trigger", "executor"], report)
-}
-
 fn caution(node: &Node, report: &mut Report) -> Option<Caution> {
-    let mut fields = Fields::of(node, "an entry of `warn`", report)?;
-    let when = fields.required_text("when", report);
-    let message = fields.required_text("message", report);
-    fields.finish(UnknownKeys::Refuse, report);
+    let mut fields = Fields::of(node, "an entry of `warn`", &CAUTION, report)?;
+    let when = fields.text("when", report);
+    let message = fields.text("message", report);
+    fields.finish(report);
     let when = when?;
     Some(Caution { at: report.position(when.at), when: when.value, message: message?.value })
 }
 
 fn guarantee(node: &Node, report: &mut Report) -> Option<Guarantee> {
-    let mut fields = Fields::of(node, "an entry of `guarantees`", report)?;
-    let role = fields.required_text("role", report).and_then(|said| self::role(&said, report));
+    let mut fields = Fields::of(node, "an entry of `guarantees`", &GUARANTEE, report)?;
+    let role = fields.word("role", "role", report);
     let mode = mode(&mut fields, report);
     let format = plain(fields.text("format", report));
     let product = plain(fields.text("product", report));
     let when = plain(fields.text("when", report));
-    let delivery = fields.required_text("delivery", report);
-    let known = &["at_most_once", "at_least_once", "exactly_once"];
-    let delivery = delivery.and_then(|said| word(&said, "delivery", known, report));
-    let because = fields.required_text("because", report);
-    fields.finish(UnknownKeys::Refuse, report);
+    let delivery = fields.word("delivery", "delivery", report);
+    let because = fields.text("because", report);
+    fields.finish(report);
     let at = report.position(node.at);
     Some(Guarantee { role: role?, mode, format, product, when, delivery: delivery?, because: because?.value, at })
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::code::Code;
-use super::decode::{Fields, Located, Report, UnknownKeys};
+use super::decode::{Fields, Located, Report};
 use super::names;
 use super::position::{Mark, Position};
+use super::schema::tables::INSTANCE;
 use super::yaml::Node;
 
 /// An instance as written. Its place in the tree says product and name; the keys may repeat them.
@@ -44,7 +45,7 @@ impl InstanceFile {
             let found = report.error(Mark::START, wrong);
             (found.code, found.hint) = (Code::BadName, Some(names::NAME_HINT.to_owned()));
         }
-        let Some(mut fields) = Fields::of(node, "the instance", report) else { return file };
+        let Some(mut fields) = Fields::of(node, "the instance", &INSTANCE, report) else { return file };
         for (key, path) in [("name", name), ("product", product)] {
             let said = fields.text(key, report);
             if let (Some(said), "product") = (&said, key) {
@@ -58,7 +59,7 @@ impl InstanceFile {
         file.settings = settings(&mut fields, "settings", report);
         file.runtime = fields.text("runtime", report);
         file.zone = fields.text("zone", report).map(|zone| zone.value);
-        fields.finish(UnknownKeys::Warn, report);
+        fields.finish(report);
         file
     }
 }

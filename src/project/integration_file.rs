@@ -1,8 +1,9 @@
 //! `products/<product>/integrations/<target>/<topic>_<role>[_pull].yml`: how a product plays a
 //! part towards one other product.
 
-use super::decode::{Fields, Report, UnknownKeys};
+use super::decode::{Fields, Report};
 use super::definition;
+use super::schema::tables::INTEGRATION;
 use super::setting;
 use super::yaml::Node;
 use crate::mesh::model::{Integration, Mode, Role};
@@ -54,7 +55,7 @@ pub fn decode(
         hooks: Vec::new(),
         at: report.position(node.at),
     };
-    let Some(mut fields) = Fields::of(node, "the integration", report) else { return integration };
+    let Some(mut fields) = Fields::of(node, "the integration", &INTEGRATION, report) else { return integration };
     integration.format = fields.text("format", report).map(|text| text.value);
     integration.owns_both = fields.get("owns_both").is_some().then(|| fields.flag("owns_both", report));
     integration.renders = definition::renders(&mut fields, product, report);
@@ -63,8 +64,7 @@ pub fn decode(
     integration.description = fields.text("description", report).map(|text| text.value);
     integration.documentation_url = fields.text("documentation_url", report).map(|text| text.value);
     // Said by the path; Meshroom writes them too.
-    fields.tolerate(&["product", "target_product", "topic", "role", "mode", "is_generic", "owns_self"]);
-    // Hooks may keep there what they like.
-    fields.finish(UnknownKeys::WarnIfClose, report);
+    fields.ignore(&["product", "target_product", "topic", "role", "mode", "is_generic", "owns_self"]);
+    fields.finish(report);
     integration
 }

@@ -13,6 +13,7 @@ use super::lock_file::{self, LockFile};
 use super::plug_file::{self, PlugFile};
 use super::position::{Diagnostic, Mark, Position, Severity};
 use super::product_folder::{self, ProductFolder};
+use super::profile_file::{self, ProfileFile};
 use super::project_file::{self, ProjectFile};
 use crate::mesh::model::{PlugId, Product, ProductSource};
 
@@ -36,6 +37,10 @@ pub struct ProjectFiles {
     pub project: ProjectFile,
     /// It has no `resilmesh.yaml`: a project of Meshroom.
     pub is_meshrooms: bool,
+    /// The profiles, by name.
+    pub profiles: BTreeMap<String, ProfileFile>,
+    /// The profile in force; none = what is written counts as it is.
+    pub profile: Option<String>,
     /// `resilmesh.lock`.
     pub lock: LockFile,
     /// The project's products, and those of catalogues that its instances use.
@@ -55,6 +60,11 @@ pub struct ProjectFiles {
 }
 
 impl ProjectFiles {
+    /// The profile in force, unless there is none of its name.
+    pub fn profile_in_force(&self) -> Option<&ProfileFile> {
+        self.profiles.get(self.profile.as_ref()?)
+    }
+
     /// Adds product `name` from a git catalogue, else the built-in one, unless the project has one of
     /// that name. False if there is no such product at all.
     pub fn need_product(&mut self, name: &str) -> bool {
@@ -105,6 +115,8 @@ pub fn load_from(root: &Path, source: &dyn Source) -> ProjectFiles {
         folder_name: source.name(),
         project,
         is_meshrooms,
+        profiles: profile_file::load(source, &mut loader.found),
+        profile: None,
         lock: loader.lock(),
         products: loader.products(),
         instances: Vec::new(),

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::decode::{self, Fields, Located, Report, UnknownKeys};
+use super::decode::{self, Fields, Located, Report};
 use super::names;
 use super::position::{Mark, Position};
+use super::schema::tables::{CATALOGUE, LOCK};
 use super::write;
 use super::yaml::Node;
 
@@ -39,9 +40,8 @@ pub struct Locked {
 impl LockFile {
     /// Reads the document.
     pub fn decode(node: &Node, report: &mut Report) -> Self {
-        let Some(mut fields) = Fields::of(node, "the lock", report) else { return Self::default() };
-        fields.require("version", report);
-        fields.number("version", 1..=1, report);
+        let Some(mut fields) = Fields::of(node, "the lock", &LOCK, report) else { return Self::default() };
+        fields.number("version", report);
         let mut file = Self::default();
         for (name, node) in fields.map("catalogues", report) {
             if let Err(wrong) = names::check_product(&name.text) {
@@ -50,7 +50,7 @@ impl LockFile {
                 file.catalogues.insert(name.text.clone(), locked);
             }
         }
-        fields.finish(UnknownKeys::Refuse, report);
+        fields.finish(report);
         file
     }
 
@@ -100,10 +100,10 @@ impl Locked {
 }
 
 fn locked(name: &str, at: Mark, node: &Node, report: &mut Report) -> Option<Locked> {
-    let mut fields = Fields::of(node, format!("catalogue `{name}`"), report)?;
-    let url = fields.required_text("url", report);
+    let mut fields = Fields::of(node, format!("catalogue `{name}`"), &CATALOGUE, report)?;
+    let url = fields.text("url", report);
     let rev = fields.text("rev", report).map(|rev| rev.value);
-    let commit = fields.required_text("commit", report).and_then(|said| digits(said, &[40, 64], "a commit", report));
+    let commit = fields.text("commit", report).and_then(|said| digits(said, &[40, 64], "a commit", report));
     let mut products = BTreeMap::new();
     for (product, node) in fields.map("products", report) {
         if let Err(wrong) = names::check_product(&product.text) {
@@ -114,7 +114,7 @@ fn locked(name: &str, at: Mark, node: &Node, report: &mut Report) -> Option<Lock
             products.insert(product.text.clone(), hash);
         }
     }
-    fields.finish(UnknownKeys::Refuse, report);
+    fields.finish(report);
     Some(Locked { url: url?.value, rev, commit: commit?, products, at: report.position(at) })
 }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::code::Code;
-use super::decode::{Fields, Located, Report, UnknownKeys};
+use super::decode::{Fields, Located, Report};
 use super::instance_file;
 use super::names;
 use super::position::{Mark, Position};
+use super::schema::tables::PLUG;
 use super::yaml::Node;
 use crate::mesh::model::{Mode, PlugId};
 
@@ -56,7 +57,7 @@ impl PlugFile {
             at,
             places: BTreeMap::new(),
         };
-        let Some(mut fields) = Fields::of(node, "the plug", report) else { return file };
+        let Some(mut fields) = Fields::of(node, "the plug", &PLUG, report) else { return file };
         let mode = file.id.mode.word();
         for (key, path) in [
             ("src_instance", file.id.source.as_str()),
@@ -88,7 +89,7 @@ impl PlugFile {
         }
         file.up =
             fields.get("status").is_some() && fields.text("status", report).is_some_and(|said| said.value == "up");
-        fields.finish(UnknownKeys::Warn, report);
+        fields.finish(report);
         file
     }
 }

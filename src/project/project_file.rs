@@ -1,6 +1,7 @@
 //! `resilmesh.yaml`: what holds for the whole project.
 
-use super::decode::{Fields, Located, Report, UnknownKeys};
+use super::decode::{Fields, Located, Report};
+use super::schema::tables::PROJECT;
 use super::yaml::Node;
 
 /// The name of the file.
@@ -18,15 +19,14 @@ pub struct ProjectFile {
 impl ProjectFile {
     /// Reads the document.
     pub fn decode(node: &Node, report: &mut Report) -> Self {
-        let Some(mut fields) = Fields::of(node, "the project", report) else { return Self::default() };
         let mistakes = report.found.len();
-        fields.require("version", report);
-        fields.number("version", 1..=1, report);
+        let Some(mut fields) = Fields::of(node, "the project", &PROJECT, report) else { return Self::default() };
+        fields.number("version", report);
         for found in &mut report.found[mistakes..] {
             found.hint = Some("`version: 1` is what this resilmesh reads; a later one may read more".to_owned());
         }
         let file = Self { name: fields.text("name", report), runtime: fields.text("runtime", report) };
-        fields.finish(UnknownKeys::Refuse, report);
+        fields.finish(report);
         file
     }
 }

@@ -7,6 +7,7 @@
 mod decorators;
 mod imports;
 mod literals;
+pub mod page;
 
 use std::path::Path;
 

@@ -2,32 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use super::decode::{Fields, Report, UnknownKeys};
+use super::decode::{Fields, Report};
 use super::definition;
+use super::schema::tables::{FETCH, FILE, PROGRAM, READY, RELOAD, SERVICE};
 use super::yaml::Node;
 use crate::mesh::model::{Fetch, Program, ReadyProbe, Service};
 
-/// Signals that a service may be told to read its files again with.
-const SIGNALS: [&str; 3] = ["HUP", "USR1", "USR2"];
-
 /// Reads `service` of `product`.
 pub(super) fn decode(node: &Node, product: &str, report: &mut Report) -> Option<Service> {
-    let mut fields = Fields::of(node, "`service`", report)?;
+    let mut fields = Fields::of(node, "`service`", &SERVICE, report)?;
     let ports = definition::ports(&mut fields, report).unwrap_or_default();
-    let files = definition::render_list(&mut fields, "files", product, false, report);
-    let ready = fields.require("ready", report).and_then(|node| ready(node, &ports, report));
+    let files = definition::render_list(&mut fields, "files", &FILE, product, report);
+    let ready = fields.get("ready").and_then(|node| ready(node, &ports, report));
     let reload = fields.get("reload").and_then(|node| reload(node, report));
-    let embedded = fields.require("embedded", report).and_then(|node| program(node, report));
-    fields.finish(UnknownKeys::Refuse, report);
+    let embedded = fields.get("embedded").and_then(|node| program(node, report));
+    fields.finish(report);
     Some(Service { ports, files, ready: ready?, reload, embedded: embedded? })
 }
 
 fn ready(node: &Node, ports: &BTreeMap<String, u16>, report: &mut Report) -> Option<ReadyProbe> {
-    let mut fields = Fields::of(node, "`ready`", report)?;
+    let mut fields = Fields::of(node, "`ready`", &READY, report)?;
     let control = fields.flag("control", report);
     let path = fields.text("http", report);
     let port = fields.text("port", report);
-    fields.finish(UnknownKeys::Refuse, report);
+    fields.finish(report);
     if let Some(port) = port.as_ref().filter(|port| !ports.contains_key(&port.value)) {
         let found = report.error(port.at, format!("`service` has no port `{}`", port.value));
         found.hint = super::names::suggest(&port.value, ports.keys().map(String::as_str));
@@ -45,34 +43,27 @@ fn ready(node: &Node, ports: &BTreeMap<String, u16>, report: &mut Report) -> Opt
 }
 
 fn reload(node: &Node, report: &mut Report) -> Option<String> {
-    let mut fields = Fields::of(node, "`reload`", report)?;
-    let signal = fields.required_text("signal", report);
-    fields.finish(UnknownKeys::Refuse, report);
-    let signal = signal?;
-    if SIGNALS.contains(&signal.value.as_str()) {
-        return Some(signal.value);
-    }
-    report.error(signal.at, format!("signal `{}` cannot be used to reload", signal.value)).hint =
-        super::names::suggest(&signal.value, SIGNALS);
-    None
+    let mut fields = Fields::of(node, "`reload`", &RELOAD, report)?;
+    let signal = fields.word("signal", "signal", report);
+    fields.finish(report);
+    signal
 }
 
 fn program(node: &Node, report: &mut Report) -> Option<Program> {
-    let mut fields = Fields::of(node, "`embedded`", report)?;
-    let program = fields.required_text("program", report);
+    let mut fields = Fields::of(node, "`embedded`", &PROGRAM, report)?;
+    let program = fields.text("program", report);
     let args = fields.texts("args", report).into_iter().map(|arg| arg.value).collect();
     let fetch = fields.get("fetch").and_then(|node| fetch(node, report));
-    fields.finish(UnknownKeys::Refuse, report);
+    fields.finish(report);
     Some(Program { program: program?.value, args, fetch, at: report.position(node.at) })
 }
 
 fn fetch(node: &Node, report: &mut Report) -> Option<Fetch> {
-    let mut fields = Fields::of(node, "`fetch`", report)?;
-    let pypi = fields.required_text("pypi", report);
-    let version = fields.required_text("version", report);
-    let member = fields.required_text("member", report);
+    let mut fields = Fields::of(node, "`fetch`", &FETCH, report)?;
+    let pypi = fields.text("pypi", report);
+    let version = fields.text("version", report);
+    let member = fields.text("member", report);
     let mut sha256 = BTreeMap::new();
-    fields.require("sha256", report);
     for (arch, node) in fields.map("sha256", report) {
         let Some(sum) = super::decode::text(node, "a SHA-256", report) else { continue };
         if sum.value.len() == 64 && sum.value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -81,6 +72,6 @@ fn fetch(node: &Node, report: &mut Report) -> Option<Fetch> {
             report.error(sum.at, "a SHA-256 has 64 hexadecimal digits");
         }
     }
-    fields.finish(UnknownKeys::Refuse, report);
+    fields.finish(report);
     Some(Fetch { pypi: pypi?.value, version: version?.value, member: member?.value, sha256 })
 }

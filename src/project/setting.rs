@@ -4,20 +4,25 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value as Json};
 
-use super::decode::{self, Fields, Report, UnknownKeys};
+use super::decode::{self, Fields, Report};
+use super::position::Mark;
+use super::schema::tables::{PROPERTY, SETTING, SETTINGS};
 use super::yaml::{Key, Node, Value};
 use crate::mesh::model::{Setting, SettingType, TextFormat};
+
+/// What JSON Schema builds schemas of other schemas with.
+const NOT_UNDERSTOOD: [&str; 4] = ["$ref", "allOf", "anyOf", "oneOf"];
 
 /// Reads the settings at `key`: a list of them, or a map as JSON Schema has it.
 pub(super) fn decode_list(fields: &mut Fields<'_>, key: &'static str, report: &mut Report) -> Vec<Setting> {
     let Some(node) = fields.get(key) else { return Vec::new() };
     match &node.value {
         Value::Mapping(_) => {
-            let Some(mut schema) = Fields::of(node, fields.called(key), report) else { return Vec::new() };
+            let Some(mut schema) = Fields::of(node, fields.called(key), &SETTINGS, report) else { return Vec::new() };
             let mut all = Setting::new(key);
             all.kind = SettingType::Object;
             describe(&mut schema, &mut all, report);
-            schema.finish(UnknownKeys::WarnIfClose, report);
+            schema.finish(report);
             all.properties
         }
         _ => settings(decode::list(node, &fields.called(key), report), report),
@@ -38,11 +43,13 @@ fn settings(nodes: &[Node], report: &mut Report) -> Vec<Setting> {
 }
 
 fn decode_one(node: &Node, report: &mut Report) -> Option<Setting> {
-    let mut fields = Fields::of(node, "a setting", report)?;
-    let name = fields.required_text("name", report);
+    let mut fields = Fields::of(node, "a setting", &SETTING, report)?;
+    let name = fields.text("name", report);
     let mut setting = Setting::new(name?.value);
+    setting.at = Some(node.at);
     describe(&mut fields, &mut setting, report);
-    fields.finish(UnknownKeys::WarnIfClose, report);
+    no_secrets_inside(&setting, fields.at, report);
+    fields.finish(report);
     Some(setting)
 }
 
@@ -62,8 +69,17 @@ fn describe(fields: &mut Fields<'_>, setting: &mut Setting, report: &mut Report)
     setting.description = fields.text("description", report).map(|text| text.value);
     setting.title = fields.text("title", report).map(|text| text.value);
     setting.secret = fields.flag("secret", report);
+    // As JSON Schema says that a value is given and never shown.
+    setting.secret |= fields.flag("writeOnly", report);
     required(fields, setting, report);
-    setting.format = fields.get("format").and_then(|node| format(node, report));
+    if let Some(said) = fields.text("format", report) {
+        match said.value.as_str() {
+            "address" => setting.format = Some(TextFormat::Address),
+            "password" => setting.secret = true,
+            // JSON Schema has many formats, and lets readers ignore those they do not know.
+            _ => {}
+        }
+    }
     setting.choices = choices(fields, setting, report);
     if let Some(node) = fields.get("default") {
         match value(setting, node) {
@@ -75,24 +91,43 @@ fn describe(fields: &mut Fields<'_>, setting: &mut Setting, report: &mut Report)
             }
         }
     }
-    for inner in setting.properties.iter().filter(|inner| inner.secret) {
-        let (name, inner) = (&setting.name, &inner.name);
-        let message = format!("secret `{inner}` lies in setting `{name}`, and only settings themselves can be secret");
-        report.warning(fields.at, message).hint = Some(format!("make `{inner}` a setting of its own"));
+    for key in NOT_UNDERSTOOD {
+        if let Some(node) = fields.get(key) {
+            let message = format!("`{key}` of setting `{}` is not understood, and left out of account", setting.name);
+            report.warning(node.at, message).hint = Some("write out what the setting is".to_owned());
+        }
     }
 }
 
-/// What an item is: a type alone, or all that a setting says.
+/// Warns of entries of a map that say that they are secret.
+fn no_secrets_inside(setting: &Setting, at: Mark, report: &mut Report) {
+    for inner in setting.properties.iter().filter(|inner| inner.secret) {
+        let (name, inner) = (&setting.name, &inner.name);
+        let message = format!("secret `{inner}` lies in setting `{name}`, and only settings themselves can be secret");
+        report.warning(at, message).hint = Some(format!("make `{inner}` a setting of its own"));
+    }
+}
+
+/// What an item is: a type alone, all that a setting says, or, as Meshroom writes them, the entries of a
+/// map.
 fn item(node: &Node, name: &str, report: &mut Report) -> Option<Setting> {
     let mut setting = Setting::new(name);
     if let Value::Text { .. } = node.value {
         setting.kind = kind(node, report)?;
         return Some(setting);
     }
-    let mut fields = Fields::of(node, "`items`", report)?;
-    fields.tolerate(&["name"]);
+    if let Value::Sequence(nodes) = &node.value {
+        setting.kind = SettingType::Object;
+        setting.properties = settings(nodes, report);
+        no_secrets_inside(&setting, node.at, report);
+        // Meshroom writes an empty list where nothing is said.
+        return (!nodes.is_empty()).then_some(setting);
+    }
+    let mut fields = Fields::of(node, "`items`", &PROPERTY, report)?;
+    fields.ignore(&["name"]);
     describe(&mut fields, &mut setting, report);
-    fields.finish(UnknownKeys::WarnIfClose, report);
+    no_secrets_inside(&setting, fields.at, report);
+    fields.finish(report);
     Some(setting)
 }
 
@@ -103,11 +138,15 @@ fn properties(node: &Node, report: &mut Report) -> Vec<Setting> {
     };
     let mut found = Vec::new();
     for (key, node) in entries {
-        let Some(mut fields) = Fields::of(node, format!("property `{}`", key.text), report) else { continue };
+        let Some(mut fields) = Fields::of(node, format!("property `{}`", key.text), &PROPERTY, report) else {
+            continue;
+        };
         let mut setting = Setting::new(key.text.clone());
-        fields.tolerate(&["name"]);
+        setting.at = Some(key.at);
+        fields.ignore(&["name"]);
         describe(&mut fields, &mut setting, report);
-        fields.finish(UnknownKeys::WarnIfClose, report);
+        no_secrets_inside(&setting, fields.at, report);
+        fields.finish(report);
         found.push(setting);
     }
     found
@@ -147,15 +186,6 @@ fn choices(fields: &mut Fields<'_>, setting: &Setting, report: &mut Report) -> V
         }
     }
     choices
-}
-
-fn format(node: &Node, report: &mut Report) -> Option<TextFormat> {
-    let said = decode::text(node, "the format of a setting", report)?;
-    match said.value.as_str() {
-        "address" => Some(TextFormat::Address),
-        // JSON Schema has many formats, and lets readers ignore those they do not know.
-        _ => None,
-    }
 }
 
 /// A type, or the first of a list of types that is not `null`.

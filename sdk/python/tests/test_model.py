@@ -33,6 +33,39 @@ SCHEMA = {
 }
 
 
+#: What JSON Schemas of APIs say besides types.
+RICH = {
+    "$defs": {
+        "proxy": {
+            "type": "object",
+            "required": ["host"],
+            "properties": {"host": {"type": "string"}, "port": {"type": "integer", "default": 3128}},
+        }
+    },
+    "properties": {
+        "region": {"title": "Region", "enum": ["eu", "us", None]},
+        "level": {"oneOf": [{"const": 1, "title": "low"}, {"const": 2}]},
+        "maybe": {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": 3},
+        "pin": {"type": "string", "writeOnly": True},
+        "code": {"type": "string", "format": "password"},
+        "proxy": {"$ref": "#/$defs/proxy", "description": "the way out"},
+        "rules": {
+            "items": {
+                "type": "object",
+                "properties": {
+                    "port": {"type": "integer"},
+                    "words": {"type": "array", "items": {"type": ["null", "string"]}},
+                },
+            }
+        },
+        "zones": {"type": "array", "items": {"enum": ["a", "b"]}},
+        "both": {
+            "allOf": [{"$ref": "#/$defs/proxy"}, {"type": "object", "properties": {"tls": {"type": "boolean"}}}]
+        },
+    },
+}
+
+
 class Alias(unittest.TestCase):
     def test_both_packages_are_the_same(self):
         self.assertIs(meshroom.model, model)
@@ -98,6 +131,55 @@ class Settings(unittest.TestCase):
         found = ProductSetting.from_json_schema(SCHEMA, force_secret={"HOST", "^por"})
         self.assertEqual([setting.name for setting in found if setting.secret], ["host", "port", "hidden"])
         self.assertEqual(ProductSetting.from_json_schema(None), [])
+
+    def test_a_schema_with_all_that_apis_say(self):
+        found = {setting.name: setting.model_dump() for setting in ProductSetting.from_json_schema(RICH)}
+        self.assertEqual(found["region"], {"name": "region", "title": "Region", "choices": ["eu", "us"]})
+        self.assertEqual(found["level"], {"name": "level", "type": "integer", "choices": [1, 2]})
+        self.assertEqual(found["maybe"], {"name": "maybe", "type": "integer", "default": 3})
+        self.assertEqual(found["pin"], {"name": "pin", "secret": True})
+        self.assertEqual(found["code"], {"name": "code", "secret": True})
+        self.assertEqual(
+            found["proxy"],
+            {
+                "name": "proxy",
+                "type": "object",
+                "description": "the way out",
+                "properties": [{"name": "host", "required": True}, {"name": "port", "type": "integer", "default": 3128}],
+            },
+        )
+        self.assertEqual(
+            found["rules"]["items"], [{"name": "port", "type": "integer"}, {"name": "words", "type": "array", "items": "string"}]
+        )
+        self.assertEqual(found["zones"], {"name": "zones", "type": "array", "items": "string", "choices": ["a", "b"]})
+        self.assertEqual([own["name"] for own in found["both"]["properties"]], ["host", "port", "tls"])
+
+    def test_what_a_schema_loses_is_logged(self):
+        node = {"type": "object", "properties": {"next": {"$ref": "#/definitions/node"}}}
+        schema = {
+            "definitions": {"node": node},
+            "properties": {
+                "one": {"oneOf": [{"type": "integer"}, {"type": "string"}]},
+                "far": {"$ref": "https://example.org/x.json"},
+                "none": {"$ref": "#/definitions/none"},
+                "short": {"type": "string", "maxLength": 3, "pattern": "^a"},
+                "list": {"$ref": "#/definitions/node"},
+            },
+        }
+        with self.assertLogs("resilmesh") as logs:
+            found = {setting.name: setting for setting in ProductSetting.from_json_schema(schema)}
+        self.assertEqual(
+            [record.getMessage() for record in logs.records],
+            [
+                "setting `one`: the first alternative of `oneOf` is taken",
+                "setting `far`: `https://example.org/x.json` leads out of the schema, and is taken for a text",
+                "setting `none`: `#/definitions/none` leads out of the schema, and is taken for a text",
+                "setting `short`: `pattern`, `maxLength` cannot be checked",
+                "setting `list.next`: `#/definitions/node` holds itself, and is followed once",
+            ],
+        )
+        self.assertEqual((found["one"].type, found["far"].type), ("integer", "string"))
+        self.assertEqual(found["list"].properties[0].type, "object")
 
     def test_a_type_may_be_a_list(self):
         self.assertEqual(ProductSetting(name="x", type=["null", "integer"]).type, "integer")

@@ -12,7 +12,7 @@ use super::{Context, block_on};
 use crate::mesh::compile::compile;
 use crate::mesh::model::Mesh;
 use crate::mesh::secrets::{Wanted, wanted};
-use crate::plan::rehearse::{Rehearsal, rehearse};
+use crate::plan::anywhere::{Anywhere, anywhere};
 use crate::plan::validate;
 use crate::project::code::Code;
 use crate::project::load::{self, ProjectFiles};
@@ -155,7 +155,7 @@ fn beyond_compiling(files: &ProjectFiles, mesh: &Mesh, pipelines: bool) -> Resul
     // A vault that cannot be looked into is one more mistake.
     let unreadable = |error: VaultError| vec![Diagnostic::nowhere(error.to_string()).coded(Code::Unreadable)];
     let mut found = missing_secrets(&files.root, mesh).unwrap_or_else(unreadable);
-    match rehearse(&files.root, mesh) {
+    match anywhere(&files.root, mesh) {
         Ok(rehearsal) => {
             if pipelines {
                 found.extend(wrong_pipelines(mesh, &rehearsal)?);
@@ -185,7 +185,7 @@ fn missing_secrets(root: &Path, mesh: &Mesh) -> Result<Vec<Diagnostic>, VaultErr
 }
 
 /// What the engine would say of the pipelines.
-fn wrong_pipelines(mesh: &Mesh, rehearsal: &Rehearsal) -> Result<Vec<Diagnostic>, Failure> {
+fn wrong_pipelines(mesh: &Mesh, rehearsal: &Anywhere) -> Result<Vec<Diagnostic>, Failure> {
     let wrong = block_on(async {
         validate::rehearsed(rehearsal)
             .await

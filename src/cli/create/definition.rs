@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::cli::edit;
 use crate::cli::failure::Failure;
+use crate::cli::{edit, editors};
 use crate::mesh::model::{Product, ProductSource};
 use crate::project::files::{Folder, Source};
 use crate::project::load::ProjectFiles;
@@ -50,7 +50,7 @@ pub(super) fn add(files: &ProjectFiles, product: &str, wanted: &Wanted, draft: &
             folder.text(&path).map_err(unreadable)?
         }
     };
-    let before = before.unwrap_or_else(|| bare_definition(product));
+    let before = before.unwrap_or_else(|| editors::new_document(files, &path, bare_definition(product)));
     draft.build_on(path, wanted.add_to(&before));
     Ok(())
 }

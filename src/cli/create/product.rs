@@ -7,11 +7,11 @@ use clap::{Args, ValueEnum};
 
 use super::write::{self, WriteArgs};
 use crate::cli::Context;
-use crate::cli::completion;
 use crate::cli::failure::Failure;
+use crate::cli::{completion, editors};
 use crate::git::template;
 use crate::project::catalogue;
-use crate::project::load::PRODUCTS;
+use crate::project::load::{PRODUCTS, ProjectFiles};
 use crate::project::names;
 use crate::project::product_folder::DEFINITION;
 use crate::project::scaffold::capability::bare_definition;
@@ -50,15 +50,15 @@ pub(super) fn run(cx: &Context, args: &ProductArgs) -> Result<(), Failure> {
     names::check_new_product(name).map_err(|wrong| bad_name(name, wrong))?;
     let Language::Python = args.lang;
     let made = match &args.from {
-        None => BTreeMap::from([(DEFINITION.to_owned(), bare_definition(name).into_bytes())]),
-        Some(from) => from_template(cx, from, name)?,
+        None => own_files(&files, name, BTreeMap::from([(DEFINITION.to_owned(), bare_definition(name))])),
+        Some(from) => from_template(cx, &files, from, name)?,
     };
     let mut draft = Draft::default();
     for (file, content) in made {
         draft.put(product::place(name, &file), content);
     }
     if files.root.join(PRODUCTS).join(name).is_dir() && !may_overwrite(cx, args, &files.root, &draft)? {
-        cx.ui.progress(format!("product `{name}` is there already"));
+        write::there_already(cx, format!("product `{name}` is there already"));
         return Ok(());
     }
     if catalogue::names().contains(&name.as_str()) {
@@ -105,9 +105,24 @@ fn may_overwrite(cx: &Context, args: &ProductArgs, root: &Path, draft: &Draft) -
     Ok(false)
 }
 
-fn from_template(cx: &Context, from: &str, name: &str) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
-    if let Some(files) = product::files(from, name).map_err(Failure::new)? {
-        return Ok(files.into_iter().map(|(path, text)| (path, text.into_bytes())).collect());
+/// Files that resilmesh makes itself, as they are written into the project.
+fn own_files(files: &ProjectFiles, name: &str, made: BTreeMap<String, String>) -> BTreeMap<String, Vec<u8>> {
+    made.into_iter()
+        .map(|(file, text)| {
+            let text = editors::new_document(files, &product::place(name, &file), text);
+            (file, text.into_bytes())
+        })
+        .collect()
+}
+
+fn from_template(
+    cx: &Context,
+    files: &ProjectFiles,
+    from: &str,
+    name: &str,
+) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    if let Some(made) = product::files(from, name).map_err(Failure::new)? {
+        return Ok(own_files(files, name, made));
     }
     if foreign::is_address(from) {
         return from_repository(cx, from, name);

@@ -5,9 +5,9 @@ use std::path::Path;
 use clap::Args;
 use serde_json::json;
 
-use crate::cli::Context;
 use crate::cli::edit::new_findings;
 use crate::cli::failure::Failure;
+use crate::cli::{Context, editors};
 use crate::project::files::Folder;
 use crate::project::load::{ProjectFiles, load_from};
 use crate::project::position::Diagnostic;
@@ -48,9 +48,15 @@ pub(super) fn write(cx: &Context, files: &ProjectFiles, draft: &Draft, args: Wri
         confirm(cx, &effects)?;
     }
     draft.write(&files.root).map_err(failed)?;
+    editors::after(cx, &after, &[]);
     list(cx, &effects, false);
     found.iter().for_each(|found| cx.ui.diagnostic(found));
     Ok(true)
+}
+
+/// Says that what is asked for is there.
+pub(super) fn there_already(cx: &Context, said: String) {
+    cx.ui.done(said, json!({"dry_run": false, "files": []}));
 }
 
 /// Asks before anything is lost.

@@ -45,6 +45,14 @@ impl Ports {
         self.numbers.get(id).copied()
     }
 
+    /// With the numbers of others that were chosen before, in the order in which they were given.
+    #[must_use]
+    pub fn beside(self, before: &Self) -> Self {
+        let mut numbers = before.numbers.clone();
+        numbers.extend(self.numbers);
+        Self { numbers }
+    }
+
     /// All numbers.
     pub fn numbers(&self) -> impl Iterator<Item = u16> {
         self.numbers.values().copied()

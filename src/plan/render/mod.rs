@@ -16,7 +16,7 @@ use self::environment::{Stop, Templates};
 use self::limits::{Doing, Limits};
 use super::ports::Ports;
 use super::secrets::Secrets;
-use crate::mesh::model::{Instance, Into, Mesh, Plug, Render};
+use crate::mesh::model::{Instance, Into, Mesh, Plug, PlugId, Render};
 use crate::project::code::Code;
 use crate::project::position::{Diagnostic, Mark, Position};
 
@@ -58,6 +58,8 @@ pub fn hex(bytes: &[u8]) -> String {
 pub struct Rendered {
     /// Files by instance.
     pub instances: BTreeMap<String, Files>,
+    /// The plugs that a file of an instance is for, by instance and path; no entry = none in particular.
+    pub of_plugs: BTreeMap<(String, String), BTreeSet<PlugId>>,
 }
 
 /// Renders the files of all services.
@@ -173,6 +175,10 @@ impl Round<'_> {
         let peers = self.peers.get(&instance.name).cloned().unwrap_or_default();
         let made = self.templates.render(file, &context, &instance.name, peers);
         let Some((path, content)) = self.keep(made, target, instance, plug, file) else { return };
+        if let Some(plug) = plug {
+            let plugs = self.rendered.of_plugs.entry((target.clone(), path.clone())).or_default();
+            plugs.insert(plug.id.clone());
+        }
         let files = &mut self.rendered.instances.entry(target.clone()).or_default().files;
         match files.get(&path) {
             Some(other) if *other != content => {

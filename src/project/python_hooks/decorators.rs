@@ -19,9 +19,9 @@ pub(super) enum Level {
 /// A decorator: its moment and part, and its arguments in order.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Signature {
-    kind: HookKind,
+    pub(super) kind: HookKind,
     role: Option<Role>,
-    arguments: &'static [&'static str],
+    pub(super) arguments: &'static [&'static str],
 }
 
 const SIDE: &[&str] = &["topic", "title", "mode", "format", "keep_when_overloaded", "order", "owns_both"];

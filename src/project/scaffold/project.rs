@@ -8,6 +8,7 @@ use include_dir::{Dir, include_dir};
 
 use crate::project::load::{INSTANCES, PRODUCTS};
 use crate::project::project_file::FILE_NAME;
+use crate::project::schema::editor::with_modeline;
 use crate::project::write;
 
 static EXAMPLES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/examples");
@@ -31,7 +32,7 @@ pub fn example(name: &str) -> Option<BTreeMap<PathBuf, String>> {
 fn collect(dir: &Dir<'static>, name: &str, files: &mut BTreeMap<PathBuf, String>) {
     for file in dir.files() {
         if let (Ok(path), Some(text)) = (file.path().strip_prefix(name), file.contents_utf8()) {
-            files.insert(path.to_owned(), text.to_owned());
+            files.insert(path.to_owned(), with_modeline(text, path));
         }
     }
     for below in dir.dirs() {
@@ -44,7 +45,7 @@ pub fn empty(name: &str) -> BTreeMap<PathBuf, String> {
     let quoted = write::inline(&name.into());
     let readme = include_str!("../../../templates/project/README.md").replace("{{ name }}", name);
     let mut files = BTreeMap::from([
-        (PathBuf::from(FILE_NAME), format!("name: {quoted}\nversion: 1\n")),
+        (PathBuf::from(FILE_NAME), with_modeline(&format!("name: {quoted}\nversion: 1\n"), Path::new(FILE_NAME))),
         (PathBuf::from("README.md"), readme),
     ]);
     files.extend(git_files());

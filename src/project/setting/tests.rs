@@ -3,13 +3,14 @@ use std::path::Path;
 use serde_json::json;
 
 use super::*;
+use crate::project::schema::tables::DEFINITION;
 use crate::project::yaml;
 
 /// The settings that a text declares, and what is found wrong.
 fn declared(text: &str) -> (Vec<Setting>, Vec<String>) {
     let node = yaml::parse(text, Path::new("x.yaml")).expect("YAML");
     let mut report = Report::new(Path::new("x.yaml"));
-    let mut fields = Fields::of(&node, "the product", &mut report).expect("a map");
+    let mut fields = Fields::of(&node, "the product", &DEFINITION, &mut report).expect("a map");
     let settings = decode_list(&mut fields, "settings", &mut report);
     (settings, report.found.into_iter().map(|found| found.message).collect())
 }
@@ -53,6 +54,40 @@ fn a_json_schema_will_do() {
     assert_eq!(take(&settings[0], "high"), Ok(json!("high")));
     assert_eq!(take(&settings[0], "mid"), Err("setting `level` must be one of `low`, `high`, but is `mid`".to_owned()));
     assert_eq!(take(&settings[2], "{}"), Ok(json!({"verify": true})));
+}
+
+#[test]
+fn settings_are_read_as_the_python_package_writes_them() {
+    let (settings, found) = declared(
+        "settings:\n- name: rules\n  type: array\n  items:\n  - {name: port, type: integer, required: true}\n  - {name: word}\n- {name: any, type: array, items: []}\n",
+    );
+    assert_eq!(found, Vec::<String>::new());
+    assert_eq!(take(&settings[0], "[{port: 1, word: x}]"), Ok(json!([{"port": 1, "word": "x"}])));
+    assert_eq!(take(&settings[0], "[{word: x}]"), Err("setting `rules[0]` lacks `port`".to_owned()));
+    assert_eq!(take(&settings[1], "[1, x]"), Ok(json!([1, "x"])));
+}
+
+#[test]
+fn a_json_schema_says_in_its_own_words_what_is_secret() {
+    let (settings, found) =
+        declared("settings: {properties: {pin: {writeOnly: true}, code: {format: password}, mail: {format: email}}}\n");
+    assert_eq!(found, Vec::<String>::new());
+    let secret: Vec<&str> = settings.iter().filter(|own| own.secret).map(|own| own.name.as_str()).collect();
+    assert_eq!(secret, ["pin", "code"]);
+}
+
+#[test]
+fn what_of_a_json_schema_is_not_understood_is_said() {
+    let (_, found) = declared(
+        "settings: {properties: {a: {$ref: '#/definitions/b'}, c: {oneOf: [{type: string}, {type: integer}]}}}\n",
+    );
+    assert_eq!(
+        found,
+        [
+            "`$ref` of setting `a` is not understood, and left out of account",
+            "`oneOf` of setting `c` is not understood, and left out of account",
+        ]
+    );
 }
 
 #[test]

@@ -71,6 +71,8 @@ class ProductSetting(Document):
         "properties": [],
         "default": None,
         "description": "",
+        "title": "",
+        "choices": [],
         "secret": False,
         "required": False,
     }
@@ -83,6 +85,8 @@ class ProductSetting(Document):
         properties: list[ProductSetting]
         default: Any
         description: str
+        title: str
+        choices: list[Any]
         secret: bool
         required: bool
 
@@ -108,48 +112,11 @@ class ProductSetting(Document):
     ) -> list[ProductSetting]:
         """A setting for each property of a JSON Schema.
 
-        Those whose names are, or match (in any case), one of `force_secret` become secret.
+        Secret become those that say `secret` or `writeOnly`, those of format `password`, and those whose
+        names are, or match (in any case), one of `force_secret`. References within the schema are
+        followed; of alternatives the first is taken. What is lost is logged as a warning: alternatives,
+        references to elsewhere, and bounds such as `pattern` or `maximum`.
         """
-        rules = tuple(force_secret or ())
-        required = _required_names(schema)
-        return [
-            _setting(name, property, name in required, rules)
-            for name, property in ((schema or {}).get("properties") or {}).items()
-            if isinstance(property, dict)
-        ]
+        from resilmesh._json_schema import settings_of
 
-
-def _setting(name: str, schema: dict[str, Any], required: bool, rules: tuple[Any, ...]) -> ProductSetting:
-    kind = ProductSetting._type(schema.get("type", "string"))
-    default = schema.get("default")
-    return ProductSetting(
-        name=name,
-        type=kind if kind in TYPES else "string",
-        description=schema.get("description") or "",
-        default=default,
-        # In a nested object `required` is a list of names, which is about its properties.
-        required=required or schema.get("required") is True,
-        secret=bool(schema.get("secret")) or _is_secret(name, rules),
-        items=_items(schema.get("items"), rules) if kind == "array" else [],
-        properties=ProductSetting.from_json_schema(schema, rules) if kind == "object" else [],
-    )
-
-
-def _items(schema: Any, rules: tuple[Any, ...]) -> list[ProductSetting] | str:
-    if not isinstance(schema, dict) or not schema:
-        return []
-    if schema.get("properties"):
-        return ProductSetting.from_json_schema(schema, rules)
-    kind = ProductSetting._type(schema.get("type", "string"))
-    return kind if kind in TYPES and kind != "object" else []
-
-
-def _required_names(schema: dict[str, Any] | None) -> tuple[str, ...]:
-    names = (schema or {}).get("required")
-    return tuple(names) if isinstance(names, (list, tuple, set)) else ()
-
-
-def _is_secret(name: str, rules: tuple[Any, ...]) -> bool:
-    import re
-
-    return any(name == rule or re.search(rule, name, re.IGNORECASE) for rule in rules)
+        return settings_of(schema or {}, tuple(force_secret or ()))

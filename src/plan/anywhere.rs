@@ -19,7 +19,7 @@ use crate::project::position::Diagnostic;
 
 /// What the mesh would want of a machine that refuses nothing.
 #[derive(Debug)]
-pub struct Rehearsal {
+pub struct Anywhere {
     /// Services.
     pub desired: Desired,
     /// The passwords in the rendered files: made up.
@@ -32,7 +32,7 @@ pub struct Rehearsal {
 ///
 /// # Errors
 /// What is wrong with the mesh, all that one stage finds at once.
-pub fn rehearse(project: &Path, mesh: &Mesh) -> Result<Rehearsal, Vec<Diagnostic>> {
+pub fn anywhere(project: &Path, mesh: &Mesh) -> Result<Anywhere, Vec<Diagnostic>> {
     let state = StateFolder::of(project);
     let (remembered, held) = (Ports::default(), BTreeMap::new());
     let ports = ports::allocate(&Claims { mesh, remembered: &remembered, held: &held }, &Willing::default())?;
@@ -48,7 +48,7 @@ pub fn rehearse(project: &Path, mesh: &Mesh) -> Result<Rehearsal, Vec<Diagnostic
     });
     let found = left_out.collect();
     let secrets = Arc::into_inner(secrets).unwrap_or_default();
-    Ok(Rehearsal { desired, secrets, found })
+    Ok(Anywhere { desired, secrets, found })
 }
 
 /// Programs as they are named; ourselves where we are.

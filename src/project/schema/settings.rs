@@ -1,0 +1,73 @@
+//! JSON Schemas of the settings that a product declares, as part of the schema of its instances.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::json::{self, add, or_nothing};
+use super::kinds::Kind;
+use crate::mesh::model::{Product, Setting, SettingType, TextFormat};
+
+/// The schema of instances of a product: that of all instances, and which settings there are.
+pub fn of_instances(product: &Product) -> Json {
+    let mut schema = json::of(Kind::Instance);
+    schema["title"] = format!("instances/{}/<instance>/config.yaml (instance)", product.name).into();
+    let settings = &mut schema["properties"]["settings"];
+    settings["properties"] =
+        product.settings.iter().map(|own| (own.name.clone(), top(own))).collect::<Map<_, _>>().into();
+    settings["additionalProperties"] = false.into();
+    schema
+}
+
+fn top(setting: &Setting) -> Json {
+    if !setting.secret {
+        return or_nothing(schema(setting));
+    }
+    let about = setting.description.as_deref().map(|about| format!("{about}. ")).unwrap_or_default();
+    let name = &setting.name;
+    // Completion must not offer it, and whoever writes it is to be told.
+    json!({
+        "description": format!("{about}A secret: it is kept in the vault, by `resilmesh configure INSTANCE -s {name}`."),
+        "not": {},
+        "doNotSuggest": true,
+    })
+}
+
+fn schema(setting: &Setting) -> Json {
+    let mut schema = json!({});
+    let texts = [("title", &setting.title), ("description", &setting.description)];
+    for (key, text) in texts.into_iter().filter_map(|(key, text)| Some((key, text.as_ref()?))) {
+        add(&mut schema, json!({ key: text }));
+    }
+    if !setting.default.is_null() {
+        add(&mut schema, json!({"default": setting.default}));
+    }
+    let kind = match setting.kind {
+        SettingType::String => "string",
+        SettingType::Integer => "integer",
+        SettingType::Float => "number",
+        SettingType::Boolean => "boolean",
+        SettingType::Array => "array",
+        SettingType::Object => "object",
+    };
+    add(&mut schema, json!({"type": kind}));
+    if setting.format == Some(TextFormat::Address) {
+        add(&mut schema, json!({"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}, {"const": "localhost"}]}));
+    }
+    match setting.kind {
+        SettingType::Array => {
+            let mut items = setting.items.as_deref().map_or_else(|| json!({}), self::schema);
+            if !setting.choices.is_empty() {
+                add(&mut items, json!({"enum": setting.choices}));
+            }
+            add(&mut schema, json!({"items": items}));
+        }
+        _ if setting.choices.is_empty() => {}
+        _ => add(&mut schema, json!({"enum": setting.choices})),
+    }
+    if setting.kind == SettingType::Object {
+        let properties: Map<String, Json> = setting.properties.iter().map(|own| (own.name.clone(), top(own))).collect();
+        let lacking = |own: &&Setting| own.required && !own.secret && own.default.is_null();
+        let required: Vec<&str> = setting.properties.iter().filter(lacking).map(|own| own.name.as_str()).collect();
+        add(&mut schema, json!({"properties": properties, "required": required}));
+    }
+    schema
+}

