@@ -16,7 +16,7 @@ use proptest::test_runner::{Config, TestRunner};
 use targets::{BETWEEN, TARGETS};
 
 /// How many inputs each target is given, unless `RESILMESH_FUZZ_CASES` says otherwise.
-const CASES: u32 = 400;
+const CASES: u32 = 256;
 /// Larger files tell nothing more.
 const LARGEST: usize = 16 * 1024;
 

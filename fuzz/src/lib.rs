@@ -158,7 +158,12 @@ pub fn project(data: &[u8]) {
 
 fn promises(mesh: &Mesh) {
     let edges = guarantees::edges(mesh);
-    for way in guarantees::ways(mesh, &edges) {
+    let (sources, ways) = (guarantees::sources(mesh, &edges), guarantees::ways(mesh, &edges));
+    for (source, delivery) in &sources {
+        let weakest = ways.iter().filter(|way| way.source == *source).map(|way| way.delivery).min();
+        assert_eq!(weakest, Some(*delivery), "from `{source}`");
+    }
+    for way in ways {
         assert!(way.hops.contains(&way.weakest), "the weakest hop is one of the way");
         let ends = way.hops.windows(2).all(|pair| edges[pair[0]].plug.id.destination == edges[pair[1]].plug.id.source);
         assert!(ends, "each hop goes on where the one before ends");

@@ -5,7 +5,7 @@
 //! its ends; a way no more than its weakest edge, but for one thing: where nothing can get lost on the
 //! way and the last edge keeps what comes twice only once, each event is there exactly once.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use minijinja::{Environment, context};
 use serde::{Deserialize, Serialize};
@@ -142,6 +142,21 @@ pub fn ways(mesh: &Mesh, edges: &[Edge<'_>]) -> Vec<Way> {
     ways.into_values().collect()
 }
 
+/// What the weakest way from each source promises, by instance. As fast as the mesh is large, which
+/// [`ways`] cannot be: there are as many of them as pairs of sources and ends.
+pub fn sources(mesh: &Mesh, edges: &[Edge<'_>]) -> BTreeMap<String, Delivery> {
+    let graph = Graph::new(mesh, edges);
+    let promised = graph.from_ends(edges);
+    let mut sources: BTreeMap<String, Delivery> = BTreeMap::new();
+    for node in graph.sources() {
+        if let Some(delivery) = promised[node] {
+            let known = sources.entry(graph.instances[node].clone()).or_insert(delivery);
+            *known = delivery.min(*known);
+        }
+    }
+    sources
+}
+
 /// Where an edge begins or ends: an instance, or one topic of a broker. What a tenant does with what
 /// it gets is not known: for it, what comes in and what goes out are two.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -161,8 +176,6 @@ struct Graph {
     incoming: Vec<usize>,
     /// All nodes, each after those that lead to it.
     order: Vec<usize>,
-    /// The place of each node in that order.
-    rank: Vec<usize>,
 }
 
 /// The weakest way to a node.
@@ -177,13 +190,7 @@ struct Reached {
 impl Graph {
     fn new(mesh: &Mesh, edges: &[Edge<'_>]) -> Self {
         let mut numbers: HashMap<Node<'_>, usize> = HashMap::new();
-        let mut graph = Self {
-            instances: Vec::new(),
-            outgoing: Vec::new(),
-            incoming: Vec::new(),
-            order: Vec::new(),
-            rank: Vec::new(),
-        };
+        let mut graph = Self { instances: Vec::new(), outgoing: Vec::new(), incoming: Vec::new(), order: Vec::new() };
         for (index, edge) in edges.iter().enumerate() {
             let id = &edge.plug.id;
             let ends = [(&id.source, true), (&id.destination, false)].map(|(instance, gives)| {
@@ -215,10 +222,6 @@ impl Graph {
                 }
             }
         }
-        self.rank = vec![usize::MAX; self.instances.len()];
-        for (rank, node) in self.order.iter().enumerate() {
-            self.rank[*node] = rank;
-        }
     }
 
     fn sources(&self) -> impl Iterator<Item = usize> + use<> {
@@ -228,26 +231,49 @@ impl Graph {
 
     /// The weakest way from a node to each one that nothing leaves.
     fn from(&self, start: usize, edges: &[Edge<'_>]) -> Vec<(usize, Way)> {
-        let mut reached: BTreeMap<usize, Reached> = BTreeMap::new();
-        // By rank, so that all ways to a node are known before it is left.
-        let mut open = std::collections::BTreeSet::from([(self.rank[start], start)]);
-        while let Some((_, node)) = open.pop_first() {
-            let so_far = reached.get(&node).copied();
-            for (edge, next) in &self.outgoing[node] {
+        let mut reached: Vec<Option<Reached>> = vec![None; self.instances.len()];
+        // In this order, all ways to a node are known before it is left.
+        let first = self.order.iter().position(|node| *node == start).unwrap_or(0);
+        for node in &self.order[first..] {
+            if reached[*node].is_none() && *node != start {
+                continue;
+            }
+            for (edge, next) in &self.outgoing[*node] {
                 let weaker = |one: usize, other: usize| edges[other].delivery < edges[one].delivery;
-                let weakest = match so_far {
+                let weakest = match reached[*node] {
                     Some(so_far) if !weaker(so_far.weakest, *edge) => so_far.weakest,
                     _ => *edge,
                 };
-                let better = reached.get(next).is_some_and(|known| !weaker(known.weakest, weakest));
-                if !better {
-                    reached.insert(*next, Reached { weakest, last: (*edge, node) });
+                let last = edges[*edge].delivery;
+                let is_weaker = |known: Reached| {
+                    let both = |edge: usize, last| (edges[edge].delivery, last);
+                    both(weakest, last) < both(known.weakest, edges[known.last.0].delivery)
+                };
+                if reached[*next].is_none_or(is_weaker) {
+                    reached[*next] = Some(Reached { weakest, last: (*edge, *node) });
                 }
-                open.insert((self.rank[*next], *next));
             }
         }
-        let ends = reached.iter().filter(|(node, _)| self.outgoing[**node].is_empty());
-        ends.map(|(node, end)| (*node, way(*end, &reached, edges))).collect()
+        let ends = (0..reached.len()).filter(|node| self.outgoing[*node].is_empty());
+        ends.filter_map(|node| Some((node, way(reached[node]?, &reached, edges)))).collect()
+    }
+
+    /// What each node's weakest way promises, looked at from the ends.
+    fn from_ends(&self, edges: &[Edge<'_>]) -> Vec<Option<Delivery>> {
+        // The ways of a node: the weakest edge of each, and whether its last edge is exactly once.
+        let mut ways: Vec<BTreeSet<(Delivery, bool)>> = vec![BTreeSet::new(); self.instances.len()];
+        for node in self.order.iter().rev() {
+            let mut own = BTreeSet::new();
+            for (edge, next) in &self.outgoing[*node] {
+                let delivery = edges[*edge].delivery;
+                if self.outgoing[*next].is_empty() {
+                    own.insert((delivery, delivery == Delivery::ExactlyOnce));
+                }
+                own.extend(ways[*next].iter().map(|(weakest, once)| (delivery.min(*weakest), *once)));
+            }
+            ways[*node] = own;
+        }
+        ways.iter().map(|ways| ways.iter().map(|(weakest, once)| whole(*weakest, *once)).min()).collect()
     }
 }
 
@@ -260,17 +286,21 @@ fn node<'a>(mesh: &Mesh, instance: &'a str, topic: &'a str, gives: bool) -> Node
     }
 }
 
-fn way(end: Reached, reached: &BTreeMap<usize, Reached>, edges: &[Edge<'_>]) -> Way {
+/// What a way promises whose weakest edge promises that, and whose last edge keeps what comes twice once.
+fn whole(weakest: Delivery, once: bool) -> Delivery {
+    if once && weakest == Delivery::AtLeastOnce { Delivery::ExactlyOnce } else { weakest }
+}
+
+fn way(end: Reached, reached: &[Option<Reached>], edges: &[Edge<'_>]) -> Way {
     let mut hops = vec![end.last.0];
     let mut at = end.last.1;
-    while let Some(before) = reached.get(&at) {
+    while let Some(before) = reached[at] {
         hops.push(before.last.0);
         at = before.last.1;
     }
     hops.reverse();
     let weakest = edges[end.weakest].delivery;
-    let once = weakest == Delivery::AtLeastOnce && edges[end.last.0].delivery == Delivery::ExactlyOnce;
-    let delivery = if once { Delivery::ExactlyOnce } else { weakest };
+    let delivery = whole(weakest, edges[end.last.0].delivery == Delivery::ExactlyOnce);
     Way { source: String::new(), end: String::new(), hops, weakest: end.weakest, delivery }
 }
 

@@ -1,8 +1,11 @@
 //! Reading the files of a project: bounded, UTF-8, and never outside of it.
 
-use std::fs;
+use std::collections::HashMap;
 use std::io::{ErrorKind, Read};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+use std::{fs, io};
+
+use parking_lot::Mutex;
 
 use super::code::Code;
 use super::position::{Diagnostic, Mark, Position};
@@ -33,6 +36,8 @@ pub trait Source {
 pub struct Folder {
     root: PathBuf,
     real: PathBuf,
+    /// Where folders really are: those that were asked for, by path below the root.
+    known: Mutex<HashMap<PathBuf, PathBuf>>,
 }
 
 /// What a folder holds, sorted; hidden files are left out.
@@ -51,7 +56,31 @@ impl Folder {
     /// When there is none.
     pub fn open(root: &Path) -> std::io::Result<Self> {
         let real = root.canonicalize()?;
-        Ok(Self { root: root.to_owned(), real })
+        Ok(Self { root: root.to_owned(), real, known: Mutex::default() })
+    }
+
+    /// Where a file or folder really is. Only links are followed by the system: of everything else the
+    /// place follows from that of its folder.
+    fn real(&self, path: &Path) -> io::Result<PathBuf> {
+        let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
+        let (Some(folder), Some(name), true) = (path.parent(), path.file_name(), plain) else {
+            return self.root.join(path).canonicalize();
+        };
+        let whole = self.root.join(path);
+        if whole.symlink_metadata()?.is_symlink() { whole.canonicalize() } else { Ok(self.folder(folder)?.join(name)) }
+    }
+
+    fn folder(&self, path: &Path) -> io::Result<PathBuf> {
+        if path == Path::new("") {
+            return Ok(self.real.clone());
+        }
+        let known = self.known.lock().get(path).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let real = self.real(path)?;
+        self.known.lock().insert(path.to_owned(), real.clone());
+        Ok(real)
     }
 }
 
@@ -64,7 +93,7 @@ impl Source for Folder {
         let path = self.root.join(file);
         let refused =
             |message: String| Diagnostic::error(Position::new(file, Mark::START), message).coded(Code::Unreadable);
-        let real = match path.canonicalize() {
+        let real = match self.real(file) {
             Ok(real) => real,
             Err(error) if error.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() => return Ok(None),
             Err(error) => return Err(refused(format!("cannot be read: {error}"))),
@@ -100,7 +129,10 @@ impl Source for Folder {
                 continue;
             }
             // Through links: whether they lead out is seen when a file is read.
-            let is_folder = entry.path().is_dir();
+            let is_folder = match entry.file_type() {
+                Ok(kind) if !kind.is_symlink() => kind.is_dir(),
+                _ => entry.path().is_dir(),
+            };
             if is_folder { entries.folders.push(name) } else { entries.files.push(name) }
         }
         entries.folders.sort_unstable();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::cli::Context;
-use crate::mesh::guarantees::{Delivery, Edge, Way, edges, ways};
+use crate::mesh::guarantees::{Delivery, Edge, Way, edges, sources, ways};
 use crate::mesh::model::Mesh;
 use crate::project::names;
 
@@ -35,22 +35,21 @@ fn whole(way: &Way) -> String {
     if way.delivery == Delivery::ExactlyOnce { format!("{words} in `{}`", way.end) } else { words.to_owned() }
 }
 
-/// Says in one line how many ways promise what.
+/// Says in one line what is promised from how many sources.
 pub(super) fn note(cx: &Context, mesh: &Mesh) {
     let mut counts: BTreeMap<Delivery, usize> = BTreeMap::new();
-    for way in ways(mesh, &edges(mesh)) {
-        *counts.entry(way.delivery).or_default() += 1;
+    for delivery in sources(mesh, &edges(mesh)).into_values() {
+        *counts.entry(delivery).or_default() += 1;
     }
     if counts.is_empty() {
         return;
     }
-    let counts: Vec<String> = counts
-        .iter()
-        .rev()
-        .map(|(delivery, count)| format!("{} on {}", delivery.words(), names::counted(*count, "way")))
-        .collect();
+    let from = |(delivery, count): (&Delivery, &usize)| {
+        format!("{} from {}", delivery.words(), names::counted(*count, "source"))
+    };
+    let counts: Vec<String> = counts.iter().rev().map(from).collect();
     cx.ui.progress(format!(
-        "delivery from end to end: {} (`resilmesh check --guarantees` tells more)",
+        "delivery to the end, where it is weakest: {} (`resilmesh check --guarantees` tells more)",
         counts.join(", ")
     ));
 }

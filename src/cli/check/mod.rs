@@ -12,7 +12,7 @@ use super::{Context, block_on};
 use crate::mesh::cautions::without_effect;
 use crate::mesh::compile::compile;
 use crate::mesh::model::Mesh;
-use crate::mesh::secrets::wanted;
+use crate::mesh::secrets::{Wanted, wanted};
 use crate::plan::anywhere::{Anywhere, anywhere};
 use crate::plan::validate;
 use crate::project::code::Code;
@@ -20,7 +20,7 @@ use crate::project::load::{self, ProjectFiles};
 use crate::project::locate;
 use crate::project::names;
 use crate::project::position::{Diagnostic, Severity};
-use crate::vault::{self, MESHROOM_FILE};
+use crate::vault::{self, MESHROOM_FILE, VaultError};
 
 mod guarantees;
 
@@ -153,7 +153,9 @@ fn is_within(found: &Diagnostic, only: &[PathBuf]) -> bool {
 
 /// What is found in a mesh that has no mistakes in its files.
 fn beyond_compiling(files: &ProjectFiles, mesh: &Mesh, pipelines: bool) -> Result<Vec<Diagnostic>, Failure> {
-    let mut found = missing_secrets(&files.root, mesh)?;
+    // A vault that cannot be looked into is one more mistake.
+    let unreadable = |error: VaultError| vec![Diagnostic::nowhere(error.to_string()).coded(Code::Unreadable)];
+    let mut found = missing_secrets(&files.root, mesh).unwrap_or_else(unreadable);
     found.extend(without_effect(mesh));
     match anywhere(&files.root, mesh) {
         Ok(rehearsal) => {
@@ -168,7 +170,7 @@ fn beyond_compiling(files: &ProjectFiles, mesh: &Mesh, pipelines: bool) -> Resul
 }
 
 /// Secrets that are wanted and not in the vault, by their names: nothing is opened.
-fn missing_secrets(root: &Path, mesh: &Mesh) -> Result<Vec<Diagnostic>, Failure> {
+fn missing_secrets(root: &Path, mesh: &Mesh) -> Result<Vec<Diagnostic>, VaultError> {
     // What Meshroom's vault holds is not known before it is opened.
     if root.join(MESHROOM_FILE).exists() {
         return Ok(Vec::new());
@@ -176,7 +178,7 @@ fn missing_secrets(root: &Path, mesh: &Mesh) -> Result<Vec<Diagnostic>, Failure>
     let there = vault::open_without_keys(root)?.names()?;
     let is_there = |name: &str| there.iter().any(|own| own.as_str() == name);
     let lacking = wanted(mesh).into_iter().filter(|one| (one.required || one.expected) && !is_there(&one.name));
-    let warning = |one: crate::mesh::secrets::Wanted| {
+    let warning = |one: Wanted| {
         let what = format!("{} needs secret `{}`, which the vault does not have", one.owner, one.key);
         let hint = format!("`resilmesh secret set {}` puts it there", one.name);
         Diagnostic::warning(one.at, what).coded(Code::MissingSecret).with_hint(hint)

@@ -93,6 +93,8 @@ fn topics_of_a_broker_do_not_mix() {
     let files = load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/soapa")).expect("readable");
     let (mesh, _) = compile(&files).expect("without mistakes");
     let told = told(&mesh);
+    let from: Vec<_> = sources(&mesh, &edges(&mesh)).into_iter().collect();
+    assert_eq!(from, [("packages".to_owned(), Delivery::ExactlyOnce), ("senders".to_owned(), Delivery::AtMostOnce)]);
     assert_eq!(
         told,
         [
@@ -100,4 +102,21 @@ fn topics_of_a_broker_do_not_mix() {
             "senders to store: at most once by senders>collector collector>bus bus>enrichment enrichment>bus bus>indexer indexer>store, weakest senders>collector",
         ]
     );
+}
+
+#[test]
+fn a_way_that_ends_without_telling_apart_is_weaker() {
+    let mut mesh = mesh(&[], &[("a", "b"), ("b", "v"), ("a", "v")]);
+    // Straight from `a`, nobody tells apart what comes twice.
+    let relay = mesh.products.get_mut("relay").expect("in use");
+    let once = relay.guarantees.pop().expect("the last");
+    let careful = relay.guarantees[0].clone();
+    relay.guarantees.push(Guarantee {
+        product: Some("vault".into()),
+        when: Some("settings.careful".into()),
+        ..careful
+    });
+    assert_eq!(told(&mesh), ["a to v: at least once by a>v, weakest a>v"]);
+    mesh.products.get_mut("relay").expect("in use").guarantees.insert(0, once);
+    assert_eq!(told(&mesh), ["a to v: exactly once by a>b b>v, weakest a>b"]);
 }
