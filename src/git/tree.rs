@@ -6,6 +6,7 @@ use git2::{ObjectType, Tree};
 
 use super::repository::Repository;
 use super::trouble::Trouble;
+use crate::project::code::Code;
 use crate::project::files::{Entries, Source, utf8};
 use crate::project::position::{Diagnostic, Mark, Position};
 
@@ -60,7 +61,8 @@ impl Source for Revision<'_> {
     }
 
     fn text(&self, file: &Path) -> Result<Option<String>, Diagnostic> {
-        let refused = |message: String| Diagnostic::error(Position::new(file, Mark::START), message);
+        let refused =
+            |message: String| Diagnostic::error(Position::new(file, Mark::START), message).coded(Code::Unreadable);
         let Some(entry) = self.tree.as_ref().and_then(|tree| tree.get_path(file).ok()) else { return Ok(None) };
         if entry.filemode() & KIND == LINK {
             return Err(refused("a symbolic link, which is not followed in a revision".to_owned())

@@ -74,11 +74,13 @@ pub enum Code {
     Incomplete,
     /// What the services would run with is wrong.
     Configuration,
+    /// Code of others that nobody here has trusted.
+    Untrusted,
 }
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::Invalid,
         Self::Unreadable,
         Self::NotUtf8,
@@ -113,6 +115,7 @@ impl Code {
         Self::Caution,
         Self::Incomplete,
         Self::Configuration,
+        Self::Untrusted,
     ];
 
     /// Its word, and why it is a mistake.
@@ -178,6 +181,9 @@ impl Code {
             Self::Caution => ("caution", "the product declares when it wants this to be said"),
             Self::Incomplete => ("incomplete", "`up` leaves the instance out until its plugs make a whole of it"),
             Self::Configuration => ("configuration", "the program that the configuration is for would refuse it"),
+            Self::Untrusted => {
+                ("untrusted", "what others wrote runs only after `resilmesh trust`, and again when it has changed")
+            }
         }
     }
 

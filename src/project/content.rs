@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::code::Code;
 use super::position::{Diagnostic, Mark, Position};
 
 /// Keeps this hash apart from every other one.
@@ -162,6 +163,7 @@ impl Walk<'_> {
         let place = if path.is_empty() { self.shown.to_owned() } else { self.shown.join(path) };
         self.found.push(
             Diagnostic::error(Position::new(place, Mark::START), why)
+                .coded(Code::Untrusted)
                 .with_hint("it cannot be trusted: put a plain file in its place"),
         );
     }

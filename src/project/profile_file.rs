@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::code::Code;
 use super::decode::{Fields, Located, Report};
 use super::files::Source;
 use super::instance_file;
@@ -84,13 +85,14 @@ pub(super) fn load(source: &dyn Source, found: &mut Vec<Diagnostic>) -> BTreeMap
         let start = Position::new(&path, Mark::START);
         let Some(name) = file.strip_suffix(".yaml") else {
             if file.ends_with(".yml") {
-                let warning = Diagnostic::warning(start, "not read because of its name");
+                let warning = Diagnostic::warning(start, "not read because of its name").coded(Code::Misnamed);
                 found.push(warning.with_hint("the file of a profile is called `<name>.yaml`"));
             }
             continue;
         };
         if names::check_instance(name).is_err() || name == NONE {
-            let wrong = Diagnostic::error(start, format!("`{name}` cannot be the name of a profile"));
+            let wrong =
+                Diagnostic::error(start, format!("`{name}` cannot be the name of a profile")).coded(Code::BadName);
             found.push(wrong.with_hint(if name == NONE { "it stands for no profile" } else { names::NAME_HINT }));
             continue;
         }

@@ -31,6 +31,7 @@ use self::given::{Given, VARIABLE};
 use self::origin::{Origin, Owner};
 use self::store::{Known, Store};
 use self::subject::Subject;
+use crate::project::code::Code;
 use crate::project::load::ProjectFiles;
 use crate::project::position::Diagnostic;
 
@@ -198,7 +199,7 @@ impl Gate {
             Standing::Broken => return subject.broken.clone(),
             _ => format!("{} is not trusted, and may run code: {runs}", subject.title),
         };
-        vec![Diagnostic::error(subject.at.clone(), message)]
+        vec![Diagnostic::error(subject.at.clone(), message).coded(Code::Untrusted)]
     }
 
     /// Trusts the present content of a subject.

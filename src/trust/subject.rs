@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::mesh::model::{Permissions, Product, ProductSource};
 use crate::project::catalogue;
+use crate::project::code::Code;
 use crate::project::content::{Content, Entry};
 use crate::project::git_catalogue;
 use crate::project::instance_file::InstanceFile;
@@ -156,7 +157,10 @@ fn add_program(content: &mut Content, broken: &mut Vec<Diagnostic>, root: &Path,
     match Entry::read(&found) {
         // `/` first: no file of a product is called so.
         Ok(entry) => drop(content.0.insert(format!("/{name}"), entry)),
-        Err(error) => broken.push(Diagnostic::error(at.clone(), format!("program `{name}` cannot be read: {error}"))),
+        Err(error) => {
+            let why = format!("program `{name}` cannot be read: {error}");
+            broken.push(Diagnostic::error(at.clone(), why).coded(Code::Unreadable));
+        }
     }
 }
 

@@ -142,7 +142,7 @@ fn checked(files: &ProjectFiles, product: &Product) -> Result<Content, Failure> 
             product.at.clone(),
             "a product of a catalogue needs a `description`",
         );
-        found.push(lacks.with_hint("one sentence that says what it is"));
+        found.push(lacks.coded(crate::project::code::Code::MissingKey).with_hint("one sentence that says what it is"));
     }
     let mistakes = found.iter().any(crate::project::position::Diagnostic::is_error);
     match content {
