@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::failure::Failure;
+use super::failure::{Failure, Kind};
 use super::steps::{self, Reporter};
 use super::{Context, trust};
 use crate::mesh::model::Mesh;
@@ -19,15 +19,14 @@ pub(super) struct Back {
     pub(super) left: Option<Failure>,
 }
 
-/// Whether a report is one to go back after: something failed, and its user did not stop it.
-pub(super) fn is_needed(report: &Report) -> bool {
-    report.journal_error.is_none() && !report.is_interrupted() && report.failures().next().is_some()
+/// Whether a failure is one to go back after: its user did not stop it, and the journal can be written.
+pub(super) fn is_needed(report: &Report, failed: &Failure) -> bool {
+    report.journal_error.is_none() && !report.is_interrupted() && failed.kind != Kind::Interrupted
 }
 
 /// Takes back what an `up` did.
-pub(super) async fn go(cx: &Context, mesh: &Mesh, before: &Before, executor: &Executor<'_>, report: Report) -> Back {
+pub(super) async fn go(cx: &Context, mesh: &Mesh, before: &Before, executor: &Executor<'_>, journal: Journal) -> Back {
     cx.ui.progress("going back to what was there before");
-    let journal = report.journal;
     let plan = match before.plan(executor.runtime, journal.clone()).await.and_then(|plan| {
         before.put_back()?;
         Ok(plan)

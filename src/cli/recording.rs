@@ -72,9 +72,9 @@ impl Recording {
         self.record.steps = Steps::of(report);
     }
 
-    /// After a failure, the mesh is what it was before.
-    pub(super) fn rolled_back(&mut self) {
-        self.record.rolled_back = true;
+    /// After a failure, the mesh was brought back to what it was before; whether that is all.
+    pub(super) fn rolled_back(&mut self, all: bool) {
+        self.record.rolled_back = all;
     }
 
     /// Notes what became of it, if it has begun.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
 use super::part::PartArgs;
@@ -47,7 +48,7 @@ pub struct UpArgs {
     /// Do not wait until a marked event has passed what was connected
     #[arg(long)]
     pub no_verify: bool,
-    /// When a step fails, take back what was done: the mesh is then as it was before
+    /// When a step fails or no event passes, take back what was done: the mesh is then as it was before
     #[arg(long, conflicts_with = "plan")]
     pub rollback_on_failure: bool,
     #[command(flatten)]
@@ -157,24 +158,40 @@ pub(super) async fn bring_up(
     };
     let report = executor.apply(&session.plan, session.observed.journal.clone()).await;
     recording.count(&report);
-    if let Some(before) = before.filter(|_| going_back::is_needed(&report)) {
-        let failed = steps::outcome(&session.plan, &report, "up");
-        let back = going_back::go(cx, mesh, &before, &executor, report).await;
-        hosts.end().await;
-        note_status(cx, project, mesh, &back.journal);
-        if back.left.is_none() {
-            recording.rolled_back();
+    let outcome = match steps::outcome(&session.plan, &report, "up") {
+        Ok(()) if verify => {
+            let verifying = trace::verify(cx, project, mesh, &session.plan, steps.wait_timeout);
+            unless_stopped(verifying, &executor.stop).await
         }
-        return failed.map_err(|failed| going_back::failure(failed, back.left));
-    }
+        outcome => outcome,
+    };
+    let (journal, result) = match (outcome, before) {
+        (Err(failed), Some(before)) if going_back::is_needed(&report, &failed) => {
+            let back = going_back::go(cx, mesh, &before, &executor, report.journal).await;
+            recording.rolled_back(back.left.is_none());
+            (back.journal, Err(going_back::failure(failed, back.left)))
+        }
+        (outcome, _) => {
+            let result = steps::verdict(&session.plan, &report, "up").and(outcome);
+            (report.journal, result)
+        }
+    };
     hosts.end().await;
-    note_status(cx, project, mesh, &report.journal);
-    steps::verdict(&session.plan, &report, "up")?;
-    if verify {
-        trace::verify(cx, project, mesh, &session.plan, steps.wait_timeout).await?;
-    }
+    note_status(cx, project, mesh, &journal);
+    result?;
     ways_in(cx, mesh, &session, part, since.elapsed());
     Ok(())
+}
+
+/// Waits for this, or until its user stops it.
+async fn unless_stopped(
+    work: impl Future<Output = Result<(), Failure>>,
+    stop: &CancellationToken,
+) -> Result<(), Failure> {
+    tokio::select! {
+        result = work => result,
+        () = stop.cancelled() => Err(Failure::interrupted()),
+    }
 }
 
 /// In a project of Meshroom, notes in the files of plugs whether they are up.

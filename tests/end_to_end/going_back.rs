@@ -78,3 +78,39 @@ fn an_up_that_fails_is_taken_back_and_events_still_flow() {
         (&"failed".into(), &true.into())
     );
 }
+
+/// A copy of a folder, without what is compiled in.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("folder");
+    for entry in std::fs::read_dir(from).expect("list").flatten() {
+        let target = to.join(entry.file_name());
+        if !entry.path().is_dir() {
+            std::fs::copy(entry.path(), target).expect("copy");
+        } else if entry.file_name() != "hooks" {
+            copy(&entry.path(), &target);
+        }
+    }
+}
+
+#[test]
+fn what_lets_no_event_pass_is_taken_back() {
+    let mesh = Mesh::soapa();
+    mesh.up();
+    let before = there(&mesh);
+    mesh.expect(&["add", "nats_client", "lab"]);
+    mesh.expect(&["plug", "ecs_events", "bus", "lab", "-m", "pull"]);
+    let own = mesh.project.join("products/vector");
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("products/vector"), &own);
+    std::fs::write(own.join("templates/transforms/logs_to_ecs_events.vrl"), "abort\n").expect("write");
+
+    let failed = mesh.run(&["up", "--rollback-on-failure", "--wait-timeout", "30"]);
+    let said = String::from_utf8_lossy(&failed.stderr).into_owned();
+    assert_eq!(failed.status.code(), Some(1), "{said}");
+    assert!(said.contains("plug ecs_events/bus/lab (pull)"), "all steps were done: {said}");
+    assert!(said.contains("the mesh is as it was before this `up`"), "{said}\n{}", mesh.logs());
+    assert_eq!(there(&mesh), before);
+    mesh.send_syslog(
+        [&b"<85>Jan  5 16:27:46 login[821]: pam_unix(login:auth): check pass; user unknown"[..]].into_iter(),
+    );
+    mesh.wait_for("the line is stored", |mesh| mesh.messages().iter().any(|line| line.contains("check pass")));
+}
