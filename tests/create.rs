@@ -276,6 +276,7 @@ fn an_integration_scaffolds_both_ends() {
     -- exit 0
     ");
     assert_snapshot!(project.read("products/acme/integrations/other/alerts_producer.yml"), @"
+    # yaml-language-server: $schema=../../../../.resilmesh/schema/integration.json
     # How acme produces alerts towards other. The path of this file says so too, and counts.
     # `settings` are asked for when such a plug is made; hooks go into alerts_producer.py beside this file.
     format: ocsf

@@ -43,6 +43,7 @@ fn the_soapa_mesh_is_made_from_nothing() {
     let (made, example) = (mesh(&project), mesh(&TestProject::example("soapa")));
     assert_eq!(made, example);
     assert_snapshot!(project.read("instances/logfile/packages/plugs/collector/logs_pull.yaml"), @"
+    # yaml-language-server: $schema=../../../../../.resilmesh/schema/plug.json
     dst_instance: collector
     format: file
     mode: pull
@@ -75,7 +76,11 @@ fn init_makes_a_project_that_git_can_keep() {
             "soc/resilmesh.yaml"
         ]
     );
-    assert_eq!(project.read("soc/resilmesh.yaml"), "name: soc\nversion: 1\n");
+    assert_snapshot!(project.read("soc/resilmesh.yaml"), @"
+    # yaml-language-server: $schema=.resilmesh/schema/project.json
+    name: soc
+    version: 1
+    ");
     assert!(project.read("soc/.gitignore").contains("/.resilmesh/\n"));
     assert_snapshot!(project.run(&["init", "--no-key", "soc"]), @"
     -- stderr
@@ -150,6 +155,7 @@ fn add_types_settings_and_leaves_defaults_out() {
         "dmz",
     ]);
     assert_snapshot!(project.read("instances/edr/edr-1/config.yaml"), @r#"
+    # yaml-language-server: $schema=../../../.resilmesh/schema/instances/edr.json
     name: edr-1
     product: edr
     settings:
@@ -160,6 +166,7 @@ fn add_types_settings_and_leaves_defaults_out() {
     "#);
     project.must(&["add", "edr", "edr-2", "-c", "region=eu1", "-c", "tenant=acme"]);
     assert_snapshot!(project.read("instances/edr/edr-2/config.yaml"), @"
+    # yaml-language-server: $schema=../../../.resilmesh/schema/instances/edr.json
     name: edr-2
     product: edr
     settings:
@@ -204,7 +211,7 @@ fn add_refuses_what_does_not_fit_and_leaves_nothing_behind() {
     project.must(&["add", "siem", "a.b"]);
     assert_snapshot!(project.refused(&["add", "siem", "a_b"]), @"
     -- stderr
-    instances/siem/a_b/config.yaml:1:1: error: instances `a.b` and `a_b` both become `a_b` in names of components
+    instances/siem/a_b/config.yaml:2:1: error: instances `a.b` and `a_b` both become `a_b` in names of components
       hint: rename one of them
     error: nothing is changed: the project would have a mistake with it
     -- exit 1
@@ -217,7 +224,7 @@ fn add_refuses_what_does_not_fit_and_leaves_nothing_behind() {
     ");
     assert_snapshot!(project.refused(&["add", "siem", "--runtime", "docker"]), @"
     -- stderr
-    instances/siem/siem/config.yaml:3:10: error: runtime `docker` is unknown
+    instances/siem/siem/config.yaml:4:10: error: runtime `docker` is unknown
       hint: there is `embedded`
     error: nothing is changed: the project would have a mistake with it
     -- exit 1
@@ -229,6 +236,7 @@ fn add_again_and_configure_change_settings_and_keep_comments() {
     let project = TestProject::example("soapa");
     project.must(&["add", "vector", "collector", "-c", "listen=0.0.0.0"]);
     assert_snapshot!(project.read("instances/vector/collector/config.yaml"), @r#"
+    # yaml-language-server: $schema=../../../.resilmesh/schema/instances/vector.json
     # Takes log lines and makes ECS events of them.
     name: collector
     product: vector
@@ -277,9 +285,9 @@ fn plug_takes_the_mode_and_format_that_both_ends_have() {
     ");
     assert_snapshot!(project.run(&["unplug", "alerts", "edr-1", "siem-1"]), @"
     -- stderr
-    instances/edr/edr-1/config.yaml:1:1: warning: nothing is plugged to `edr-1`
+    instances/edr/edr-1/config.yaml:2:1: warning: nothing is plugged to `edr-1`
       hint: `resilmesh plug TOPIC SOURCE DESTINATION` connects it
-    instances/siem/siem-1/config.yaml:1:1: warning: nothing is plugged to `siem-1`
+    instances/siem/siem-1/config.yaml:2:1: warning: nothing is plugged to `siem-1`
       hint: `resilmesh plug TOPIC SOURCE DESTINATION` connects it
     unplugged `edr-1` -> `siem-1`: alerts
     -- exit 0
@@ -336,7 +344,7 @@ fn what_others_build_on_is_not_taken_out() {
     let project = TestProject::example("soapa");
     assert_snapshot!(project.refused(&["unplug", "ecs_events", "collector", "bus"]), @"
     -- stderr
-    instances/nats/bus/plugs/enrichment/ecs_events_pull.yaml:2:1: error: `enrichment` takes `ecs_events` from `bus`, but nobody puts it in
+    instances/nats/bus/plugs/enrichment/ecs_events_pull.yaml:3:1: error: `enrichment` takes `ecs_events` from `bus`, but nobody puts it in
       hint: there is `enriched_events`
     error: nothing is changed: the project would have a mistake with it
     hint: take out first what builds on it, or use `--force`

@@ -64,6 +64,7 @@ fn the_name_changes_everywhere() {
     owner: first
     ");
     assert_snapshot!(project.read("instances/edr/first/config.yaml"), @"
+    # yaml-language-server: $schema=../../../.resilmesh/schema/instances/edr.json
     name: first
     product: edr
     ");
