@@ -158,6 +158,11 @@ fn the_commands_of_the_tour_of_making_run() {
 }
 
 #[test]
+fn the_commands_of_the_tour_of_operating_run() {
+    runs("docs/operating.md");
+}
+
+#[test]
 fn the_tutorial_for_operators_runs() {
     runs("docs/tutorial-operator.md");
 }
@@ -170,4 +175,14 @@ fn the_tutorial_for_vendors_runs() {
 #[test]
 fn the_tutorial_for_integrators_runs() {
     runs("docs/tutorial-integrator.md");
+}
+
+#[test]
+fn the_commands_of_the_page_on_testing_run() {
+    runs("docs/testing.md");
+}
+
+#[test]
+fn the_commands_of_the_page_on_environments_run() {
+    runs("docs/profiles.md");
 }

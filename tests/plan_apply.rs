@@ -13,6 +13,7 @@ use plan_support::{soapa, wanted};
 use resilmesh::hooks::HookError;
 use resilmesh::plan::apply::{Ended, Events, Executor, Hooks, Parallel, Progress, Report, Turns};
 use resilmesh::plan::desired::Desired;
+use resilmesh::plan::former::{as_it_was, back};
 use resilmesh::plan::journal::{DoneSetup, Journal, PlugState, Undo, plug_states};
 use resilmesh::plan::paths::StateFolder;
 use resilmesh::plan::reconcile::{Observed, down, up};
@@ -254,6 +255,35 @@ async fn one_who_stops_leaves_a_journal_from_which_it_goes_on() {
     let journal = Journal::load(&place.state.journal()).expect("journal");
     assert!(journal.is_down() && journal.data.is_empty() && journal.setups.is_empty());
     assert!(!place.state.data("bus").exists() && !place.state.rendered("bus").exists());
+}
+
+#[tokio::test]
+async fn after_a_failure_it_goes_back_to_what_was_there() {
+    let (place, recorder, never) = (Place::new(), Recorder::default(), CancellationToken::new);
+    let first = wanted(&soapa(&[]));
+    place.apply(&up(&first, &Observed::default()).expect("a plan"), &recorder, never()).await;
+    let before = place.seen(&recorder, &first).await;
+    let contents = first.services.iter().map(|(name, service)| (name.clone(), service.files.files.clone())).collect();
+
+    let index = "name: store\nproduct: elasticsearch\nsettings: {index: other-events}\n";
+    let gone = ("instances/nats/bus/plugs/indexer", None);
+    let next = wanted(&soapa(&[("instances/elasticsearch/store/config.yaml", Some(index)), gone]));
+    let failing = Recorder { fails: Some("ready store"), ..recorder };
+    let report = place.apply(&up(&next, &before).expect("a plan"), &failing, never()).await;
+    assert!(report.failures().next().is_some() && report.journal != before.journal);
+
+    let mended = Recorder { fails: None, ..failing };
+    let was = as_it_was(&before, &contents);
+    let now = place.seen(&mended, &was).await;
+    let plan = back(&was, &before, &now).expect("a plan");
+    let report = place.apply(&plan, &mended, never()).await;
+    assert!(report.is_done(), "{plan}{:?}", report.ended);
+    assert_eq!(report.journal, before.journal);
+    let then = place.seen(&mended, &was).await;
+    let specs = |seen: &Observed| -> Vec<ServiceSpec> { seen.services.values().map(|own| own.spec.clone()).collect() };
+    assert_eq!((then.on_disk.clone(), specs(&then)), (before.on_disk.clone(), specs(&before)));
+    let again = up(&first, &then).expect("a plan");
+    assert!(again.is_empty(), "{again}");
 }
 
 #[tokio::test]

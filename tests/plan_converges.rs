@@ -3,7 +3,7 @@
 //! Random meshes are brought up one after the other on a machine that exists in memory only, with a
 //! clock of its own. The one before the last is broken off at a random moment: its process is killed,
 //! a step fails, or the user stops it. The last one then has to leave the machine as if it had been
-//! the first and only one.
+//! the first and only one. One that fails and is taken back leaves the machine as it found it.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
@@ -21,6 +21,7 @@ use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use resilmesh::mesh::compile::compile;
 use resilmesh::plan::apply::{Parallel, Turns};
 use resilmesh::plan::desired::Desired;
+use resilmesh::plan::former::{as_it_was, back};
 use resilmesh::plan::reconcile::{Observed, down, up};
 use resilmesh::project::load::load;
 use resilmesh::trust::{Gate, Trusted};
@@ -204,6 +205,18 @@ fn bring_up(world: &World, declared: &Declared) {
     assert!(again.is_empty(), "a second `up` would do:\n{again}");
 }
 
+/// Brings a mesh up, lets that fail at a moment, and takes it back.
+fn fail_and_take_back(world: &World, declared: &Declared, moment: usize, trusted: &Trusted) {
+    let before = world.observed(&declared.wanted);
+    let was = as_it_was(&before, &world.contents(before.services.keys()));
+    let plan = up(&declared.wanted, &before).expect("a plan");
+    world.apply(&plan, Some(&declared.trusted), &Breaks::Fails(moment));
+    let plan = back(&was, &before, &world.observed(&was)).expect("a plan");
+    world.apply(&plan, Some(trusted), &Breaks::Never);
+    let again = back(&was, &before, &world.observed(&was)).expect("a plan");
+    assert!(again.is_empty(), "going back again would do:\n{again}");
+}
+
 fn breaks() -> impl Strategy<Value = Breaks> {
     let moment = 1..120_usize;
     prop_oneof![
@@ -249,6 +262,47 @@ proptest! {
         prop_assert!(nothing.is_empty(), "{:#?}", nothing);
         prop_assert!(world.journal().is_down());
         prop_assert!(down(&world.observed(&Desired::default()), false).expect("a plan").is_empty());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: CASES / 4, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_up_that_fails_and_is_taken_back_leaves_all_as_it_was(
+        first in 0..POOL,
+        next in 0..POOL,
+        moment in 1..120_usize,
+        steps in 1..17_usize,
+        seed in any::<u64>(),
+    ) {
+        let world = World::new(Parallel { steps: NonZeroUsize::new(steps).expect("some"), hooks: Turns::OfInstance }, seed);
+        let declared = &MESHES[first];
+        bring_up(&world, declared);
+        let before = left(&world, &declared.wanted);
+        fail_and_take_back(&world, &MESHES[next], moment, &declared.trusted);
+        let differ = difference(&left(&world, &declared.wanted), &before);
+        prop_assert!(differ.is_empty(), "{:?}, {:?}: {}", declared.what, MESHES[next].what, differ.join("\n"));
+        let rest = up(&declared.wanted, &world.observed(&declared.wanted)).expect("a plan");
+        prop_assert!(rest.is_empty(), "{}", rest);
+    }
+
+    #[test]
+    fn a_half_done_mesh_can_be_gone_back_to_and_gone_on_from(
+        broken in (0..POOL, breaks()),
+        next in 0..POOL,
+        moment in 1..120_usize,
+        last in 0..POOL,
+        seed in any::<u64>(),
+    ) {
+        let world = World::new(Parallel { steps: NonZeroUsize::new(16).expect("some"), hooks: Turns::OfInstance }, seed);
+        let (first, breaks) = (&MESHES[broken.0], &broken.1);
+        let plan = up(&first.wanted, &world.observed(&first.wanted)).expect("a plan");
+        world.apply(&plan, Some(&first.trusted), breaks);
+        let running = world.running();
+        fail_and_take_back(&world, &MESHES[next], moment, &first.trusted);
+        prop_assert_eq!(world.running(), running);
+        bring_up(&world, &MESHES[last]);
     }
 }
 

@@ -5,61 +5,12 @@
 mod plan_support;
 
 use insta::assert_snapshot;
+use plan_support::seen::{all_up, note};
 use plan_support::{soapa, wanted};
-use resilmesh::plan::desired::Desired;
-use resilmesh::plan::journal::{DoneSetup, Journal, StartedService, UpPlug};
+use resilmesh::plan::journal::Journal;
 use resilmesh::plan::reconcile::{Observed, down, up};
 use resilmesh::plan::step::{Action, Plan};
-use resilmesh::runtime::{ServiceStatus, State};
-
-/// What is seen when everything that is wanted is there.
-fn all_up(wanted: &Desired) -> Observed {
-    let mut seen = Observed::default();
-    for step in &up(wanted, &seen).expect("a plan").steps {
-        note(&mut seen, &step.action);
-    }
-    seen
-}
-
-/// What is seen after a step.
-fn note(seen: &mut Observed, action: &Action) {
-    let Observed { journal, services, on_disk, .. } = seen;
-    match action {
-        Action::Render { instance, digest, .. } => {
-            journal.rendered.insert(instance.clone(), digest.clone());
-            on_disk.insert(instance.clone(), digest.clone());
-        }
-        Action::Start(launch) => {
-            let instance = launch.spec.instance.clone();
-            let started = StartedService { identity: launch.identity.clone(), needs: launch.needs.clone() };
-            journal.services.insert(instance.clone(), started);
-            journal.data.insert(instance.clone());
-            let since = "2026-01-05T16:27:40Z".to_owned();
-            let status = ServiceStatus {
-                spec: launch.spec.clone(),
-                state: State::Ready,
-                pid: Some(1),
-                since,
-                restarts: 0,
-                because: None,
-            };
-            services.insert(instance, status);
-        }
-        Action::Setup(setup) => {
-            let done = DoneSetup {
-                title: setup.title.clone(),
-                digest: setup.digest.clone(),
-                call: setup.call.clone(),
-                hosted: setup.hosted.clone(),
-            };
-            journal.setups.insert(setup.key.clone(), done);
-        }
-        Action::PlugUp { plug, digest, .. } => {
-            journal.plugs.insert(plug.to_string(), UpPlug { plug: plug.clone(), digest: digest.clone() });
-        }
-        _ => {}
-    }
-}
+use resilmesh::runtime::State;
 
 fn text(plan: &Plan) -> String {
     if plan.is_empty() { "nothing to do".to_owned() } else { plan.to_string() }

@@ -63,6 +63,8 @@ fn kind(path: &Path) -> Option<Kind> {
         }
         ["instances", _, _, "config.yaml"] => Some(Kind::Instance),
         ["instances", _, _, "plugs", _, file] if file.ends_with(".yaml") => Some(Kind::Plug),
+        ["profiles", file] if file.ends_with(".yaml") => Some(Kind::Profile),
+        ["tests", file] | ["products", _, "tests", file] if file.ends_with(".yaml") => Some(Kind::Tests),
         _ => None,
     }
 }
@@ -173,6 +175,8 @@ fn place(kind: Kind) -> &'static str {
         Kind::Integration => "products/box/integrations/x/x_consumer.yml",
         Kind::Instance => "instances/box/x/config.yaml",
         Kind::Plug => "instances/box/x/plugs/x/x.yaml",
+        Kind::Profile => "profiles/x.yaml",
+        Kind::Tests => "tests/x.yaml",
     }
 }
 
@@ -312,7 +316,7 @@ fn new_documents_name_their_schema_which_is_there() {
     project.must(&["configure", "collector", "-c", "max_line_bytes=2048"]);
     assert!(named(&project, "instances/vector/collector/config.yaml").exists());
     let example = TestProject::example("soapa");
-    assert_eq!(documents_fit_what_they_name(&example), 15);
+    assert_eq!(documents_fit_what_they_name(&example), 16);
 }
 
 #[test]
@@ -320,12 +324,12 @@ fn schemas_are_written_anew_for_whoever_lacks_them() {
     let project = TestProject::example("soapa");
     let schemas = project.root().join(".resilmesh/schema");
     std::fs::remove_dir_all(&schemas).expect("there");
-    assert_eq!(project.says(&["schema", "--write"]), "wrote 12 schemas to `.resilmesh/schema`\n");
-    assert_eq!(documents_fit_what_they_name(&project), 15);
+    assert_eq!(project.says(&["schema", "--write"]), "wrote 14 schemas to `.resilmesh/schema`\n");
+    assert_eq!(documents_fit_what_they_name(&project), 16);
     // `init` in a clone that git made.
     std::fs::remove_dir_all(&schemas).expect("there");
     project.must(&["init", "--no-key"]);
-    assert_eq!(documents_fit_what_they_name(&project), 15);
+    assert_eq!(documents_fit_what_they_name(&project), 16);
 }
 
 #[test]

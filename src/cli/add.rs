@@ -1,6 +1,7 @@
 //! `resilmesh add`: put a product into use.
 
 use clap::Args;
+use serde_json::json;
 
 use super::Context;
 use super::completion;
@@ -39,6 +40,9 @@ pub fn run(cx: &Context, args: AddArgs) -> Result<(), Failure> {
     }
     let exists = configure::write(cx, &mut files, &args.product, &name, &args.given)?;
     let done = if exists { "configured" } else { "added" };
-    cx.ui.progress(format!("{done} `{name}`, an instance of `{}`", args.product));
+    cx.ui.done(
+        format!("{done} `{name}`, an instance of `{}`", args.product),
+        json!({"done": done, "instance": name, "product": args.product}),
+    );
     Ok(())
 }

@@ -18,10 +18,10 @@ pub struct CommandArgs {
     /// The topic
     #[arg(add = completion::topics())]
     topic: String,
-    /// The instance, or the source of a plug
+    /// The instance whose hook is called; with DESTINATION, the one that gives the command
     #[arg(add = completion::instances())]
     instance: String,
-    /// The destination of the plug
+    /// The instance at the other end of the plug: it carries the command out
     #[arg(add = completion::instances())]
     destination: Option<String>,
     /// The plug's mode, if there are two
@@ -54,7 +54,8 @@ pub(super) fn run(cx: &Context, kind: HookKind, word: &str, args: &CommandArgs) 
     };
     hook.permit(cx)?;
     block_on(with_hosts(cx, &running, async |hosts| {
-        file_hooks::print(cx, &hosts.call(hook.with(&running, data.into())).await?);
+        let called = hosts.call(hook.with(&running, data.into())).await;
+        file_hooks::print(cx, &called.map_err(|error| hook.failed(error))?);
         Ok(())
     }))
 }

@@ -7,9 +7,11 @@ use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 use super::Context;
 use super::failure::Failure;
 use super::show;
+use crate::mesh::model::HookCode;
 use crate::project::catalogue;
 use crate::project::load::{self, ProjectFiles};
 use crate::project::locate;
+use crate::project::profile_file::NONE;
 use crate::project::scaffold::{product, project};
 use crate::vault;
 
@@ -88,9 +90,41 @@ pub(super) fn templates() -> ArgValueCompleter {
     completer(|_| product::names().into_iter().map(str::to_owned).collect())
 }
 
+/// Completes the hooks of the product that is named before.
+pub(super) fn hooks() -> ArgValueCompleter {
+    completer(|files| {
+        let typed = typed();
+        let products = files.iter().flat_map(|files| files.products.values());
+        let named: Vec<_> = products.filter(|own| typed.contains(&own.name)).collect();
+        let hooks = named.iter().flat_map(|own| {
+            let of_integrations = own.integrations.iter().flat_map(|integration| &integration.hooks);
+            own.hooks.iter().chain(of_integrations)
+        });
+        let functions = hooks.filter_map(|hook| match &hook.code {
+            HookCode::Python { function, .. } => Some(function.clone()),
+            HookCode::Builtin => None,
+        });
+        functions.collect()
+    })
+}
+
+/// The words of the command line that is being completed: the shell gives them behind `--`.
+fn typed() -> Vec<String> {
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    words.skip_while(|word| word != "--").skip(1).collect()
+}
+
 /// Completes whatever `show` can show.
 pub(super) fn anything() -> ArgValueCompleter {
     completer(|files| files.as_ref().map(show::all_names).unwrap_or_default())
+}
+
+/// Completes the names of profiles.
+pub(super) fn profiles() -> ArgValueCompleter {
+    completer(|files| {
+        let names = files.into_iter().flat_map(|files| files.profiles.into_keys());
+        names.chain([NONE.to_owned()]).collect()
+    })
 }
 
 /// Completes the names of secrets.

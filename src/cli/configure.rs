@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ask::{Questions, Which};
 use super::completion;
@@ -63,7 +63,7 @@ pub fn run(cx: &Context, args: ConfigureArgs) -> Result<(), Failure> {
     let product = edit::product_of(&files, &args.instance)?;
     let name = args.instance;
     write(cx, &mut files, &product, &name, &args.given)?;
-    cx.ui.progress(format!("configured `{name}`"));
+    cx.ui.done(format!("configured `{name}`"), json!({"done": "configured", "instance": name, "product": product}));
     Ok(())
 }
 
@@ -109,7 +109,8 @@ pub(super) fn write(
     let answers = questions.ask(cx, &opened)?;
     let need = if exists { Need::Required } else { Need::Expected };
     let text = old.unwrap_or(blank);
-    let text = configured(text, &settings, values, answers.values, given);
+    let values = written(values, &settings, &current);
+    let text = configured(text, values, answers.values, given);
     let secrets = secret_settings::take(cx, &opened, &of, &secrets, &given.secrets, answers.secrets, need)?;
     secrets.prepare(cx, &opened)?;
     let change = Change::WriteInstance { product: product.to_owned(), name: name.to_owned(), text };
@@ -134,19 +135,31 @@ fn current(files: &ProjectFiles, product: &str, name: &str) -> BTreeMap<String, 
     settings.map(|(key, given)| (key.clone(), given.value.to_json())).collect()
 }
 
-/// The text of the instance's file with what is given and answered. A default is not written, unless
-/// somebody has answered with it.
+/// What is written of given values, null for what is to be taken out: a default is not written, unless
+/// the setting stands there already, with a comment perhaps.
+pub(super) fn written(
+    mut values: BTreeMap<String, Value>,
+    settings: &[&Setting],
+    current: &BTreeMap<String, Value>,
+) -> BTreeMap<String, Value> {
+    for (key, value) in &mut values {
+        let setting = settings.iter().find(|setting| setting.name == *key);
+        if setting.is_some_and(|setting| setting.default == *value) && !current.contains_key(key) {
+            *value = Value::Null;
+        }
+    }
+    values
+}
+
+/// The text of the instance's file with what is given and answered.
 fn configured(
     mut text: String,
-    settings: &[&Setting],
     values: BTreeMap<String, Value>,
     answers: BTreeMap<String, Value>,
     given: &Given,
 ) -> String {
     for (key, value) in values {
-        let setting = settings.iter().find(|setting| setting.name == key);
-        let is_default = value.is_null() || setting.is_some_and(|setting| setting.default == value);
-        text = set_key(&text, Some("settings"), &key, (!is_default).then_some(&value));
+        text = set_key(&text, Some("settings"), &key, (!value.is_null()).then_some(&value));
     }
     for (key, value) in answers {
         text = set_key(&text, Some("settings"), &key, Some(&value));

@@ -8,21 +8,25 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::part::PartArgs;
+use super::recording::Recording;
 use super::steps::{self, Reporter, StepArgs};
 use super::up::note_status;
 use super::{Context, plan, trust};
 use crate::mesh::model::PlugId;
 use crate::plan::apply::Executor;
+use crate::plan::history::Command;
 use crate::plan::hook_runner::HookRunner;
 use crate::plan::journal::Journal;
 use crate::plan::lock::Lock;
 use crate::plan::meshroom;
 use crate::plan::paths::StateFolder;
 use crate::plan::ports::Ports;
+use crate::plan::profile;
 use crate::plan::reconcile::{self, Observed};
 use crate::plan::secrets::Secrets;
 use crate::plan::trouble::Trouble;
 use crate::plan::{changes, desired};
+use crate::project::names;
 use crate::project::project_file::FILE_NAME;
 use crate::redact::Redactor;
 use crate::runtime::Runtime;
@@ -45,6 +49,14 @@ pub struct DownArgs {
     pub part: PartArgs,
 }
 
+impl DownArgs {
+    /// As on the command line.
+    fn words(&self) -> Vec<String> {
+        let volumes = self.volumes.then(|| "--volumes".to_owned());
+        self.part.words().into_iter().chain(volumes).collect()
+    }
+}
+
 /// Takes down what the journal knows and what runs, also when the project's files are broken or
 /// gone.
 ///
@@ -57,7 +69,7 @@ pub fn run(cx: &Context, args: DownArgs) -> Result<(), Failure> {
 }
 
 /// The folder given, if `up` has left its state there.
-fn state_without_project(cx: &Context) -> Option<std::path::PathBuf> {
+pub(super) fn state_without_project(cx: &Context) -> Option<std::path::PathBuf> {
     let folder = cx.directory.canonicalize().ok()?;
     StateFolder::of(&folder).journal().is_file().then_some(folder)
 }
@@ -65,6 +77,7 @@ fn state_without_project(cx: &Context) -> Option<std::path::PathBuf> {
 async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs) -> Result<(), Failure> {
     let state = StateFolder::of(project);
     let is_meshrooms = !project.join(FILE_NAME).is_file();
+    known(cx, &cx.journal(project), &args.part)?;
     if !is_meshrooms && !state.root().is_dir() && runtime.observe().await?.is_empty() {
         cx.ui.progress("nothing to do");
         return Ok(());
@@ -96,7 +109,11 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
     }
     if plan.is_empty() {
         cx.ui.progress("nothing to do");
+        forget_profile(&state, &seen.journal)?;
         return Ok(runtime.finish().await?);
+    }
+    if let Ok(Some(name)) = profile::up(&state) {
+        cx.ui.progress(format!("profile `{name}`"));
     }
     if args.volumes {
         agree(cx, &state, &seen.journal)?;
@@ -115,12 +132,16 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
         events: &reporter,
         stop: steps::stop_on_signals(),
     };
+    let mut recording = Recording::new(cx, project, Command::Down, args.words());
+    recording.begin();
     let report = executor.apply(&plan, seen.journal.clone()).await;
+    recording.count(&report);
     hosts.end().await;
     if let Some(mesh) = &mesh {
         note_status(cx, project, mesh, &report.journal);
     }
-    steps::verdict(&plan, &report, "down")?;
+    recording.end(steps::verdict(&plan, &report, "down"))?;
+    forget_profile(&state, &report.journal)?;
     let data = &report.journal.data;
     if !data.is_empty() && !cx.ui.json {
         let names: Vec<&str> = data.iter().map(String::as_str).collect();
@@ -129,9 +150,37 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
     Ok(())
 }
 
+/// Sees to it that the instances of a part are there, or were when something was brought up.
+fn known(cx: &Context, journal: &Journal, part: &PartArgs) -> Result<(), Failure> {
+    // Files that cannot be read hide which instances there are.
+    let Some(files) = cx.project().ok().filter(|files| files.unreadable.is_empty()) else { return Ok(()) };
+    let plugs = files.plugs.iter().map(|plug| &plug.id).chain(journal.plugs.values().map(|own| &own.plug));
+    let ends = plugs.flat_map(|id| [id.source.as_str(), id.destination.as_str()]);
+    let setups = journal.setups.values().map(|own| own.call.own.name.as_str());
+    let services = journal.services.keys().map(String::as_str);
+    let names: BTreeSet<&str> =
+        files.instances.iter().map(|own| own.name.as_str()).chain(ends).chain(setups).chain(services).collect();
+    match part.source.iter().chain(&part.destination).find(|name| !names.contains(name.as_str())) {
+        None => Ok(()),
+        Some(unknown) => {
+            let hint = names::suggest(unknown, names.iter().copied());
+            let failure = Failure::new(format!("there is no instance `{unknown}`"));
+            Err(hint.into_iter().fold(failure, Failure::hint))
+        }
+    }
+}
+
 /// What takes secrets out of what is printed. Hooks that cannot read them cannot say them either.
 fn redactor(state: &StateFolder) -> Arc<Redactor> {
     Arc::new(Secrets::load(&state.secrets()).unwrap_or_default().redactor())
+}
+
+/// With nothing up any more, none of the profiles is.
+fn forget_profile(state: &StateFolder, journal: &Journal) -> Result<(), Failure> {
+    if journal.is_down() {
+        profile::remember(state, None).map_err(|error| Trouble::io(&state.profile(), &error))?;
+    }
+    Ok(())
 }
 
 /// The plugs that are meant, of those that are up or half up.

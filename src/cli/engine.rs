@@ -1,10 +1,10 @@
 //! `resilmesh engine`: what the embedded runtime runs. Not for people, who say `resilmesh up`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use resilmesh_service::RunOptions;
-use resilmesh_service::log;
+use resilmesh_service::rehearsal::{self, Answer, Request};
+use resilmesh_service::{RunOptions, log};
 
 use super::failure::{Failure, Kind};
 use super::{Context, block_on};
@@ -15,7 +15,9 @@ pub enum Engine {
     /// Run a Vector configuration folder
     Pipeline(PipelineArgs),
     /// Add what is known about an event's indicators
-    Enrich(ServiceArgs),
+    Enrich(EnrichArgs),
+    /// Answer on standard output whether conditions on standard input hold
+    Conditions,
     /// Serve the Elasticsearch REST API over an index on disk
     Store(ServiceArgs),
 }
@@ -39,6 +41,25 @@ pub struct PipelineArgs {
     /// Check the configuration, with all its programs, and start nothing
     #[arg(long)]
     validate: bool,
+    #[command(flatten)]
+    rehearse: RehearseArgs,
+}
+
+/// What enrichment is told.
+#[derive(Debug, Args)]
+pub struct EnrichArgs {
+    #[command(flatten)]
+    service: ServiceArgs,
+    #[command(flatten)]
+    rehearse: RehearseArgs,
+}
+
+/// What a service that can be tried is told.
+#[derive(Debug, Args)]
+struct RehearseArgs {
+    /// Start nothing, and answer on standard output what it would make of what comes on standard input
+    #[arg(long)]
+    rehearse: bool,
 }
 
 impl ServiceArgs {
@@ -54,8 +75,11 @@ impl ServiceArgs {
 pub fn run(cx: &Context, engine: Engine) -> Result<(), Failure> {
     match engine {
         Engine::Pipeline(args) if args.validate => validate(cx, &args),
+        Engine::Pipeline(args) if args.rehearse.rehearse => rehearse_pipeline(&args.service.config),
+        Engine::Enrich(args) if args.rehearse.rehearse => block_on(rehearse_enrich(&args.service.config)),
+        Engine::Conditions => serve_rehearsal(&Answer::Parts(Vec::new()), conditions),
         Engine::Pipeline(args) => serve(pipeline(args.service)),
-        Engine::Enrich(args) => serve(enrich(args)),
+        Engine::Enrich(args) => serve(enrich(args.service)),
         Engine::Store(args) => serve(store(args)),
     }
 }
@@ -76,6 +100,38 @@ fn validate(cx: &Context, args: &PipelineArgs) -> Result<(), Failure> {
         summary.sources, summary.transforms, summary.sinks
     ));
     Ok(())
+}
+
+fn rehearse_pipeline(config: &Path) -> Result<(), Failure> {
+    match resilmesh_pipeline::rehearsal::Rehearsal::open(config) {
+        Ok(rehearsal) => serve_rehearsal(&Answer::Parts(rehearsal.parts()), |request| rehearsal.answer(request)),
+        Err(errors) => serve_rehearsal(&Answer::Wrong(errors.iter().map(ToString::to_string).collect()), |_| wrong()),
+    }
+}
+
+async fn rehearse_enrich(config: &Path) -> Result<(), Failure> {
+    match resilmesh_enrich::rehearsal::Rehearsal::open(config) {
+        Ok(rehearsal) => serve_rehearsal(&Answer::Parts(rehearsal.parts()), |request| {
+            futures::executor::block_on(rehearsal.answer(request))
+        }),
+        Err(mistakes) => serve_rehearsal(&Answer::Wrong(mistakes), |_| wrong()),
+    }
+}
+
+fn wrong() -> Answer {
+    Answer::Refused("the configuration has mistakes".to_owned())
+}
+
+fn conditions(request: Request) -> Answer {
+    match request {
+        Request::Condition { source, event } => resilmesh_pipeline::rehearsal::condition(&source, event),
+        other => Answer::Refused(format!("no condition: {other:?}")),
+    }
+}
+
+fn serve_rehearsal(first: &Answer, answer: impl FnMut(Request) -> Answer) -> Result<(), Failure> {
+    rehearsal::serve(first, std::io::stdin().lock(), std::io::stdout().lock(), answer)
+        .map_err(|error| Failure::new(format!("the rehearsal has ended: {error}")))
 }
 
 async fn pipeline(args: ServiceArgs) -> Result<(), Failure> {

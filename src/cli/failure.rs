@@ -3,10 +3,11 @@
 use std::fmt;
 
 use resilmesh_vault::{Lapsed, RecipientId};
+use serde_json::{Value, json};
 
 use crate::git::trouble::Trouble as GitTrouble;
 use crate::hooks::Trace;
-use crate::project::position::Diagnostic;
+use crate::project::position::{Diagnostic, one_line};
 use crate::runtime::RuntimeError;
 use crate::vault::VaultError;
 
@@ -61,6 +62,14 @@ impl Failure {
         Self { kind: Kind::Pending, ..Self::new(String::new()) }
     }
 
+    /// Several of one kind as one: `so` is what has not happened, for each.
+    pub fn of_several(so: &str, all: Vec<Self>) -> Self {
+        let words: Vec<&str> = all.iter().map(|one| one.message.as_str()).collect();
+        let mut failure = Self::new(format!("{so}: {}", words.join("; ")));
+        failure.hints = all.into_iter().flat_map(|one| one.hints).collect();
+        failure
+    }
+
     /// Says in what it happened.
     #[must_use]
     pub fn of(mut self, what: &str) -> Self {
@@ -82,6 +91,24 @@ impl Failure {
         self
     }
 
+    /// The same as data: what, where, what to do, and every single mistake. The whole of a traceback is in
+    /// it if `whole`.
+    pub fn document(&self, whole: bool) -> Value {
+        let mistakes: Vec<Value> = self.diagnostics.iter().map(mistake).collect();
+        let lines = self.trace.iter().flat_map(|trace| match &trace.full {
+            Some(full) if whole => full.lines().map(str::to_owned).collect(),
+            _ => trace.lines.clone(),
+        });
+        let trace: Vec<String> = lines.collect();
+        let first = self.diagnostics.iter().find(|found| found.is_error());
+        let at = first.and_then(|found| found.at.as_ref()).map(|at| one_line(&at.to_string()));
+        let in_code = || self.trace.as_ref().and_then(|trace| trace.lines.last().cloned());
+        json!({
+            "kind": self.kind.word(), "what": self.message, "where": at.or_else(in_code),
+            "hints": self.hints, "mistakes": mistakes, "trace": trace,
+        })
+    }
+
     /// The exit code of the process.
     pub fn exit_code(&self) -> u8 {
         match self.kind {
@@ -89,6 +116,29 @@ impl Failure {
             Kind::Usage | Kind::Pending => 2,
             Kind::Interrupted => 130,
             Kind::Configuration => 78,
+        }
+    }
+}
+
+/// One thing that is wrong with the project, as data.
+fn mistake(found: &Diagnostic) -> Value {
+    json!({
+        "severity": if found.is_error() { "error" } else { "warning" },
+        "what": one_line(&found.message),
+        "where": found.at.as_ref().map(|at| one_line(&at.to_string())),
+        "hint": found.hint.as_deref().map(one_line),
+    })
+}
+
+impl Kind {
+    /// Its name in documents.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::Interrupted => "interrupted",
+            Self::Pending => "pending",
+            Self::Configuration => "configuration",
         }
     }
 }

@@ -8,9 +8,10 @@ use serde_json::Value;
 use super::failure::Failure;
 use super::plug::ModeArg;
 use super::running::Running;
+use super::trust::Keeper;
 use super::{Context, block_on, trust};
 use crate::hooks::host::Hosts;
-use crate::hooks::{Call, Given, HostedHook};
+use crate::hooks::{Call, Given, HookError, HostedHook};
 use crate::mesh::model::{Mode, Plug, Product, Role};
 use crate::plan::journal::PlugState;
 
@@ -28,6 +29,8 @@ pub(super) struct Target<'a> {
 /// A hook in a file, with what it is called for.
 #[derive(Debug)]
 pub(super) struct FileHook {
+    /// What the hook is called, for people.
+    title: String,
     hook: HostedHook,
     call: Call,
     up: bool,
@@ -55,10 +58,11 @@ impl Running {
         let end = if source { &plug.source } else { &plug.destination };
         let product = self.mesh.product_of(self.instance(&end.instance)?);
         let hooks = self.mesh.hooks_at(plug, end, kind);
-        let Some(hook) = hooks.into_iter().find_map(|hook| HostedHook::of(product, hook)) else { return Ok(None) };
+        let found = hooks.into_iter().find_map(|hook| Some((hook.title.clone(), HostedHook::of(product, hook)?)));
+        let Some((title, hook)) = found else { return Ok(None) };
         let call = self.at_plug(plug, source)?.call;
         let up = self.journal.plug_state(&plug.id) == PlugState::Up;
-        Ok(Some(FileHook { hook, call, up }))
+        Ok(Some(FileHook { title, hook, call, up }))
     }
 
     fn at_file_of_instance(
@@ -83,7 +87,7 @@ impl Running {
         let role = if kind == HookKind::Trigger { Role::Trigger } else { Role::Consumer };
         let mut call = self.at_instance(instance, Some(target.topic), Some(role))?.call;
         call.mode = mode.or(declared.mode).or(Some(Mode::Push));
-        Ok(Some(FileHook { hook: hosted, call, up: false }))
+        Ok(Some(FileHook { title: declared.title.clone(), hook: hosted, call, up: false }))
     }
 }
 
@@ -94,6 +98,11 @@ impl FileHook {
     /// When it is not trusted.
     pub(super) fn permit(&self, cx: &Context) -> Result<(), Failure> {
         trust::permit(cx, [self.call.own.product.clone()].into()).map(drop)
+    }
+
+    /// What went wrong, with whose hook it was.
+    pub(super) fn failed(&self, error: HookError) -> Failure {
+        Failure::from(error).of(&self.title)
     }
 
     /// The call, with this data.
@@ -126,13 +135,14 @@ pub(super) async fn with_hosts<T>(
 /// When one fails: those after it are not called.
 pub(super) fn call_in_order(
     cx: &Context,
+    keeper: &Keeper,
     project: &Path,
     call: &Call,
     hooks: &[(String, HostedHook)],
     given: &Given,
 ) -> Result<(), Failure> {
     block_on(async {
-        let hosts = cx.hosts(project)?;
+        let hosts = cx.hosts_noting(project, keeper.written.clone())?;
         let work = async {
             for (number, (title, hook)) in hooks.iter().enumerate() {
                 cx.ui.progress(format!("{}) {title}", number + 1));
@@ -146,6 +156,7 @@ pub(super) fn call_in_order(
             _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
         };
         hosts.end().await;
+        keeper.settle(cx)?;
         result
     })
 }

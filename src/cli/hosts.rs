@@ -1,24 +1,24 @@
 //! Hooks in files of products, called by a command: what they say, ask and may know.
 
 use std::io::BufRead;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
-use resilmesh_hook_api::{Failure as ApiFailure, HookKind, HookRef, Level, PlugFilter, Request};
+use resilmesh_hook_api::{Failure as ApiFailure, HookRef, Level};
 use serde_json::Value;
-use tokio::io::AsyncWriteExt;
 
 use super::Context;
 use super::failure::Failure;
+use super::own_commands::OwnCommands;
 use super::secret::{self, Opened};
 use super::ui::Ui;
-use crate::hooks::desk::{Commands, DeskOf, Person, ProjectDesk, Scope, Secrets};
+use crate::hooks::desk::{DeskOf, Person, ProjectDesk, Secrets};
 use crate::hooks::host::{Hosts, Voice};
 use crate::hooks::packages::Environments;
 use crate::plan::paths::StateFolder;
 use crate::project::printable::printable;
+use crate::project::written::Written;
 use crate::redact::Redactor;
 use crate::vault::{Secret, SecretName, VaultError};
 
@@ -64,9 +64,17 @@ impl Context {
     /// # Errors
     /// When the vault cannot be opened.
     pub(super) fn hosts(&self, project: &Path) -> Result<Hosts, Failure> {
+        self.hosts_noting(project, Written::default())
+    }
+
+    /// The same; what hooks have this program write into products is noted.
+    ///
+    /// # Errors
+    /// When the vault cannot be opened.
+    pub(super) fn hosts_noting(&self, project: &Path, written: Written) -> Result<Hosts, Failure> {
         let project = project.canonicalize().unwrap_or_else(|_| project.to_owned());
         let known = Arc::new(Known::new());
-        let desk = self.desk(&project, &known)?;
+        let desk = self.desk(&project, &known, written)?;
         let voice = Speaker { ui: self.ui.clone(), known };
         let environments = Environments::new(StateFolder::of(&project).root().join("venvs"), self.notice());
         Ok(Hosts::new(project, Arc::new(desk), Arc::new(voice), Arc::new(environments)))
@@ -76,12 +84,15 @@ impl Context {
     ///
     /// # Errors
     /// When the vault cannot be opened.
-    pub(super) fn desk(&self, project: &Path, known: &Arc<Known>) -> Result<DeskOf, Failure> {
+    pub(super) fn desk(&self, project: &Path, known: &Arc<Known>, written: Written) -> Result<DeskOf, Failure> {
         let opened = Mutex::new(secret::open(self, project)?);
         let vault = VaultOf { cx: self.clone(), opened, known: Arc::clone(known) };
         let person = Arc::new(Asker { ui: self.ui.clone() });
-        let commands = Arc::new(OwnCommands { project: project.to_owned() });
-        Ok(DeskOf(Arc::new(ProjectDesk::new(project.to_owned(), person, Arc::new(vault), commands))))
+        let profile = self.profile_in(project);
+        let commands = Arc::new(OwnCommands { project: project.to_owned(), profile: profile.clone() });
+        let desk =
+            ProjectDesk::new(project.to_owned(), person, Arc::new(vault), commands, written).with_profile(profile);
+        Ok(DeskOf(Arc::new(desk)))
     }
 
     fn notice(&self) -> Box<dyn Fn(&str) + Send + Sync> {
@@ -200,125 +211,4 @@ impl Secrets for VaultOf {
         }
         Ok(())
     }
-}
-
-/// Commands that a hook runs: each is a command of its own, so that what is wrong with it ends neither
-/// the hook nor the command that called that.
-struct OwnCommands {
-    project: PathBuf,
-}
-
-#[async_trait::async_trait]
-impl Commands for OwnCommands {
-    async fn run(&self, scope: &Scope, request: Request) -> Result<Value, ApiFailure> {
-        let failed = |message: String| ApiFailure { message, ..ApiFailure::default() };
-        let Some((words, input)) = words(scope, request) else {
-            return Err(failed("plugs are not brought up or taken down from within a hook".to_owned()));
-        };
-        let depth = depth();
-        if depth >= DEEPEST {
-            return Err(failed(format!(
-                "a hook runs a command whose hooks run commands, {DEEPEST} deep: `resilmesh {}` is not run",
-                words.join(" ")
-            )));
-        }
-        let own = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
-        let mut child = tokio::process::Command::new(&own)
-            .arg("-C")
-            .arg(&self.project)
-            .args(&words)
-            .env(DEPTH, (depth + 1).to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| failed(format!("`resilmesh {}` cannot be started: {error}", words.join(" "))))?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // A command that does not read it is none the worse.
-            let _ = stdin.write_all(input.as_bytes()).await;
-        }
-        let output = child.wait_with_output().await.map_err(|error| failed(error.to_string()))?;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let line = said.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or(said.trim());
-            return Err(failed(line.to_owned()));
-        }
-        let text = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
-        Ok(if text.is_empty() { Value::Null } else { Value::String(text) })
-    }
-}
-
-/// Tells a command how many commands it is within that hooks run: a hook that runs the command that calls
-/// it must come to an end.
-const DEPTH: &str = "RESILMESH_DEPTH";
-
-/// How deep commands may be within each other.
-const DEEPEST: u32 = 4;
-
-fn depth() -> u32 {
-    std::env::var(DEPTH).ok().and_then(|depth| depth.parse().ok()).unwrap_or(0)
-}
-
-/// The command line for a request, and its standard input; none for what a hook may not do.
-fn words(scope: &Scope, request: Request) -> Option<(Vec<String>, String)> {
-    let flag = |flag: &str, value: Option<String>| value.map(|value| [flag.to_owned(), value]).into_iter().flatten();
-    let some = |values: [Option<String>; 4]| values.into_iter().map_while(|value| value);
-    let strings = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<String>>();
-    let mut input = String::new();
-    let words = match request {
-        Request::PullProduct { name } => strings(&["pull", &name]),
-        Request::Publish { product, target_product, topic, role, mode } => {
-            let mut words = strings(&["publish"]);
-            words.extend(some([product, target_product, topic, role]));
-            words.extend(flag("--mode", mode));
-            words
-        }
-        Request::ScaffoldProduct { name, template } => {
-            let mut words = strings(&["create", "product", &name]);
-            words.extend(flag("--from", template));
-            words
-        }
-        Request::ScaffoldIntegration { integration: own, format } => {
-            let mut words =
-                strings(&["create", "integration", &own.product, &own.target_product, &own.topic, &own.role]);
-            words.extend(flag("--mode", own.mode));
-            words.extend(flag("--format", format));
-            words
-        }
-        Request::CallHook { kind, topic, instance, dst_instance, mode, data } => {
-            let command = match kind {
-                HookKind::Produce => "produce",
-                HookKind::Watch => "watch",
-                HookKind::Trigger => "trigger",
-                HookKind::Execute => "execute",
-                _ => return None,
-            };
-            let mut words = strings(&[command, &topic, &instance.name]);
-            words.extend(dst_instance);
-            words.extend(flag("--mode", mode));
-            if matches!(kind, HookKind::Trigger | HookKind::Execute) {
-                words.extend(strings(&["--data", "-"]));
-                input = if data.is_null() { "{}".to_owned() } else { data.to_string() };
-            } else if let Value::String(text) = data {
-                input = text;
-            } else if !data.is_null() {
-                input = data.to_string();
-            }
-            words
-        }
-        Request::BringUp(part) if *scope == Scope::Anything => {
-            strings(&["up"]).into_iter().chain(filter(part)).collect()
-        }
-        Request::TakeDown(part) if *scope == Scope::Anything => {
-            strings(&["down"]).into_iter().chain(filter(part)).collect()
-        }
-        Request::InitProject { path } => strings(&["init", &path]),
-        _ => return None,
-    };
-    Some((words, input))
-}
-
-fn filter(part: PlugFilter) -> impl Iterator<Item = String> {
-    [part.src_instance, part.dst_instance, part.topic, part.mode].into_iter().map_while(|word| word)
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use resilmesh_vault::Certificate;
+use serde_json::json;
 
 use super::Context;
 use super::completion;
@@ -16,6 +17,7 @@ use crate::project::load::PRODUCTS;
 use crate::project::names;
 use crate::project::project_file::FILE_NAME;
 use crate::project::scaffold::project as scaffold;
+use crate::vault;
 
 /// Make a project in a new or empty folder
 #[derive(Debug, Args)]
@@ -45,11 +47,20 @@ pub fn run(cx: &Context, args: InitArgs) -> Result<(), Failure> {
     let example = args.from.as_deref().map(|name| scaffold::example(name).ok_or_else(|| unknown(name))).transpose()?;
     match content(&root)? {
         Content::Project if example.is_none() => {
-            cx.ui.progress(format!("`{shown}` is a project already"));
-            if root.join(FILE_NAME).is_file() && !args.no_key {
-                vault(cx, &secret::open(cx, &root)?, None)?;
+            let opened = secret::open(cx, &root)?;
+            if args.key.is_some() && opened.vault.exists()? {
+                return Err(Failure::new(format!(
+                    "`{shown}` is a project already, and has its vault: `--key` says who reads a new one"
+                ))
+                .hint("`resilmesh secret recipients add FINGERPRINT|FILE` lets a key read the secrets"));
             }
-            return repository(cx, &root, &shown, None);
+            let key = args.key.as_deref().map(|who| secret::certificate(&opened.vault, who)).transpose()?;
+            cx.ui.progress(format!("`{shown}` is a project already"));
+            if key.is_some() || (root.join(FILE_NAME).is_file() && !args.no_key) {
+                make_vault(cx, &opened, key.as_ref())?;
+            }
+            repository(cx, &root, &shown, None)?;
+            return answer(cx, &root, &shown, "unchanged", None);
         }
         Content::Nothing => {}
         Content::Project | Content::Other => {
@@ -67,16 +78,27 @@ pub fn run(cx: &Context, args: InitArgs) -> Result<(), Failure> {
         None => scaffold::empty(&mesh_name(&root)),
     };
     scaffold::create(&root, &files).map_err(failed)?;
-    let from = args.from.map(|name| format!(" from example `{name}`")).unwrap_or_default();
+    let example_name = args.from;
+    let from = example_name.as_ref().map(|name| format!(" from example `{name}`")).unwrap_or_default();
     cx.ui.progress(format!("made project `{shown}`{from}"));
     if !args.no_key {
-        vault(cx, &opened, key.as_ref())?;
+        make_vault(cx, &opened, key.as_ref())?;
     }
-    repository(cx, &root, &shown, Some(&format!("Make the mesh{}\n", from.replace('`', ""))))
+    repository(cx, &root, &shown, Some(&format!("Make the mesh{}\n", from.replace('`', ""))))?;
+    answer(cx, &root, &shown, "made", example_name.as_deref())
+}
+
+/// The same as data.
+fn answer(cx: &Context, root: &Path, shown: &str, done: &str, example: Option<&str>) -> Result<(), Failure> {
+    if cx.ui.json {
+        let vault = vault::open_without_keys(root)?.exists()?;
+        cx.ui.document(&json!({"schema": 1, "done": done, "project": shown, "from": example, "vault": vault}));
+    }
+    Ok(())
 }
 
 /// Makes the vault, readable by the key that is named, else by this user's own.
-fn vault(cx: &Context, opened: &Opened, key: Option<&Certificate>) -> Result<(), Failure> {
+fn make_vault(cx: &Context, opened: &Opened, key: Option<&Certificate>) -> Result<(), Failure> {
     match key {
         Some(key) => opened.create(cx, key),
         // The mesh is of use without secrets; the first one makes the vault, or says again what is wrong.

@@ -10,6 +10,7 @@ use crate::git::repository::Repository;
 use crate::git::scan::{ALLOW_FILE, Finding, KnownSecret, MARKER, Scanner};
 use crate::plan::paths::StateFolder;
 use crate::plan::secrets::Secrets;
+use crate::project::code::Code;
 use crate::project::names;
 use crate::project::position::{Diagnostic, Mark, Position};
 use crate::vault::{Prompting, Secret, VaultError};
@@ -98,5 +99,5 @@ pub(super) fn refuse(so: &str, found: Vec<Finding>) -> Result<(), Failure> {
 fn diagnostic(finding: Finding) -> Diagnostic {
     let commit = finding.commit.map(|id| format!(", in commit {id}")).unwrap_or_default();
     let at = Position::new(&finding.path, Mark::new(finding.line, finding.column));
-    Diagnostic::error(at, format!("{}{commit}", finding.kind))
+    Diagnostic::error(at, format!("{}{commit}", finding.kind)).coded(Code::SecretInProject)
 }

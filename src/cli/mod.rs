@@ -9,6 +9,7 @@ pub mod add;
 pub mod api;
 mod ask;
 pub mod catalog;
+pub mod check;
 pub mod clone;
 mod command_hook;
 pub mod completion;
@@ -24,8 +25,11 @@ pub mod engine;
 pub mod execute;
 pub mod failure;
 mod file_hooks;
+mod finding;
 pub mod git_hook;
 pub mod git_merge;
+mod going_back;
+pub mod history;
 pub mod hooks;
 mod hosts;
 pub mod init;
@@ -36,6 +40,7 @@ pub mod log;
 pub mod logs;
 mod open;
 mod own_clone;
+mod own_commands;
 pub mod part;
 pub mod plan;
 pub mod plug;
@@ -43,10 +48,12 @@ pub mod port;
 pub mod produce;
 pub mod publish;
 pub mod pull;
+mod recording;
 pub mod reference;
 pub mod relay;
 pub mod remove;
 pub mod rename;
+pub mod rollback;
 mod running;
 pub mod schema;
 pub mod search;
@@ -58,6 +65,8 @@ pub mod show;
 pub mod status;
 mod steps;
 pub mod supervise;
+pub mod test;
+pub mod trace;
 pub mod trigger;
 pub mod trust;
 pub mod ui;
@@ -110,6 +119,10 @@ pub struct Global {
     /// Answer yes to every question
     #[arg(short, long, global = true)]
     pub yes: bool,
+    /// The environment: `profiles/NAME.yaml`, or `none` [default: the one that is up]
+    #[arg(long, global = true, value_name = "NAME", env = "RESILMESH_PROFILE", hide_env_values = true)]
+    #[arg(add = completion::profiles())]
+    pub profile: Option<String>,
 }
 
 /// What a command is given: where it works and how it talks.
@@ -123,6 +136,8 @@ pub struct Context {
     pub yes: bool,
     /// Say more.
     pub verbose: bool,
+    /// The profile that is asked for; none = the one that is up.
+    pub profile: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -131,6 +146,7 @@ enum Command {
     #[command(hide = true)]
     Api(api::ApiArgs),
     Catalog(catalog::CatalogArgs),
+    Check(check::CheckArgs),
     Clone(clone::CloneArgs),
     Completion(completion::CompletionArgs),
     Configure(configure::ConfigureArgs),
@@ -146,6 +162,7 @@ enum Command {
     #[command(hide = true)]
     GitMerge(git_merge::GitMergeArgs),
     Execute(execute::ExecuteArgs),
+    History(history::HistoryArgs),
     #[command(subcommand)]
     Hooks(hooks::HooksCommand),
     Init(init::InitArgs),
@@ -164,6 +181,7 @@ enum Command {
     Relay(relay::RelayArgs),
     Remove(remove::RemoveArgs),
     Rename(rename::RenameArgs),
+    Rollback(rollback::RollbackArgs),
     Schema(schema::SchemaArgs),
     Search(search::SearchArgs),
     #[command(subcommand)]
@@ -173,6 +191,8 @@ enum Command {
     Status(status::StatusArgs),
     #[command(hide = true)]
     Supervise(supervise::SuperviseArgs),
+    Test(test::TestArgs),
+    Trace(trace::TraceArgs),
     Trigger(trigger::TriggerArgs),
     Trust(trust::TrustArgs),
     Unplug(unplug::UnplugArgs),
@@ -186,13 +206,14 @@ enum Command {
 pub fn main() -> ExitCode {
     // Answers the shell's question and ends, if it asks one.
     clap_complete::CompleteEnv::with_factory(command).complete();
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
     let ui = Ui::new(cli.global.json, cli.global.quiet, cli.global.debug, cli.global.color);
     let context = Context {
         directory: cli.global.path.unwrap_or(cli.global.directory),
         ui: ui.clone(),
         yes: cli.global.yes,
         verbose: cli.global.verbose,
+        profile: cli.global.profile.filter(|name| !name.is_empty()),
     };
     match run(&context, cli.command) {
         Ok(()) => ExitCode::SUCCESS,
@@ -203,11 +224,26 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Ends a command line that is none: help and version are no failure.
+fn refuse(error: &clap::Error) -> ! {
+    let as_json = std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json");
+    if !error.use_stderr() || !as_json {
+        error.exit();
+    }
+    let said = error.render().to_string();
+    let mut parts = said.trim().split("\n\n");
+    let what = parts.next().unwrap_or_default();
+    let failure = parts.fold(Failure::usage(what.strip_prefix("error: ").unwrap_or(what)), Failure::hint);
+    Ui::new(true, false, false, Color::Never).failure(&failure);
+    std::process::exit(failure.exit_code().into())
+}
+
 fn run(cx: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Add(args) => add::run(cx, args),
         Command::Api(args) => api::run(cx, &args),
         Command::Catalog(args) => catalog::run(cx, args),
+        Command::Check(args) => check::run(cx, &args),
         Command::Clone(args) => clone::run(cx, args),
         Command::Completion(args) => completion::run(cx, args),
         Command::Configure(args) => configure::run(cx, args),
@@ -220,6 +256,7 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::GitHook(hook) => git_hook::run(cx, hook),
         Command::GitMerge(args) => git_merge::run(cx, args),
         Command::Execute(args) => execute::run(cx, &args),
+        Command::History(args) => history::run(cx, &args),
         Command::Hooks(command) => hooks::run(cx, command),
         Command::Init(args) => init::run(cx, args),
         Command::List(args) => list::run(cx, args),
@@ -235,6 +272,7 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Relay(args) => relay::run(cx, &args),
         Command::Remove(args) => remove::run(cx, args),
         Command::Rename(args) => rename::run(cx, args),
+        Command::Rollback(args) => rollback::run(cx, &args),
         Command::Schema(args) => schema::run(cx, args),
         Command::Search(args) => search::run(cx, args),
         Command::Secret(command) => secret::run(cx, command),
@@ -242,6 +280,8 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Show(args) => show::run(cx, args),
         Command::Status(args) => status::run(cx, args),
         Command::Supervise(args) => supervise::run(cx, args),
+        Command::Test(args) => test::run(cx, args),
+        Command::Trace(args) => trace::run(cx, args),
         Command::Trigger(args) => trigger::run(cx, &args),
         Command::Trust(args) => trust::run(cx, &args),
         Command::Unplug(args) => unplug::run(cx, args),

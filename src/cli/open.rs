@@ -8,10 +8,14 @@ use crate::mesh::compile::compile_used;
 use crate::mesh::model::Mesh;
 use crate::plan::journal::Journal;
 use crate::plan::paths::StateFolder;
+use crate::plan::profile;
+use crate::project::excerpt::Texts;
+use crate::project::files::{Folder, Source};
 use crate::project::load::{self, ProjectFiles};
 use crate::project::locate;
 use crate::project::names;
 use crate::project::position::Diagnostic;
+use crate::project::profile_file::{NONE, PROFILES};
 
 impl Context {
     /// The folder of the project, absolute.
@@ -34,8 +38,43 @@ impl Context {
     /// When there is no project.
     pub fn project(&self) -> Result<ProjectFiles, Failure> {
         let folder = self.project_folder()?;
-        load::load(&folder)
-            .map_err(|error| Failure::new(format!("project `{}` cannot be opened: {error}", folder.display())))
+        let mut files = load::load(&folder)
+            .map_err(|error| Failure::new(format!("project `{}` cannot be opened: {error}", folder.display())))?;
+        files.profile = self.profile_of(&files)?;
+        Ok(files)
+    }
+
+    /// The profile for a project: the one that is asked for, else the one that is up.
+    ///
+    /// # Errors
+    /// When there is none of the name that is asked for.
+    fn profile_of(&self, files: &ProjectFiles) -> Result<Option<String>, Failure> {
+        let Some(name) = self.profile_in(&files.root) else { return Ok(None) };
+        let file = Path::new(PROFILES).join(format!("{name}.yaml"));
+        let has_mistakes = |found: &Diagnostic| found.at.as_ref().is_some_and(|at| at.file == file);
+        if files.profiles.contains_key(&name) || files.found.iter().any(has_mistakes) {
+            return Ok(Some(name));
+        }
+        if self.profile.is_none() {
+            self.ui
+                .warning(&format!("profile `{name}` is up, but `{}` is gone: what is written counts", file.display()));
+            return Ok(None);
+        }
+        let failure = Failure::new(format!("there is no profile `{name}`"));
+        Err(match names::suggest(&name, files.profiles.keys().map(String::as_str)) {
+            Some(hint) => failure.hint(hint),
+            None => failure.hint(format!("a profile is a file: `{}`", file.display())),
+        })
+    }
+
+    /// The name of the profile for the project in `root`, whether there is such a profile or not.
+    pub(super) fn profile_in(&self, root: &Path) -> Option<String> {
+        match &self.profile {
+            Some(name) if name == NONE => None,
+            Some(name) => Some(name.clone()),
+            // One that cannot be read is told by the commands that are about what is up.
+            None => profile::up(&StateFolder::of(root)).ok().flatten(),
+        }
     }
 
     /// What is up, as the journal of the project in `root` tells; one that cannot be read is warned
@@ -45,6 +84,22 @@ impl Context {
             self.ui.warning(&format!("what is up is not known: {error}"));
             Journal::default()
         })
+    }
+
+    /// A failure of the plan of the project in `root`, with the lines that it is about: the mesh knows
+    /// only where they stand.
+    pub(super) fn in_project(&self, root: &Path, failure: impl Into<Failure>) -> Failure {
+        let mut failure: Failure = failure.into();
+        if let Ok(folder) = Folder::open(root) {
+            let mut texts = Texts::default();
+            for at in failure.diagnostics.iter().filter_map(|found| found.at.as_ref()) {
+                if let Ok(Some(text)) = folder.text(&at.file) {
+                    texts.note(&at.file, &text);
+                }
+            }
+            texts.put_into(&mut failure.diagnostics);
+        }
+        failure
     }
 
     /// The compiled mesh with the folder of its project; warnings are printed.

@@ -1,6 +1,7 @@
 //! A part of the mesh, named on the command line.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -9,6 +10,7 @@ use super::completion;
 use super::failure::Failure;
 use super::plug::ModeArg;
 use crate::mesh::model::{Mesh, Mode, PlugId};
+use crate::mesh::sound::{self, LeftOut, Sound};
 use crate::plan::reconcile::Part;
 use crate::project::names;
 
@@ -34,6 +36,13 @@ impl PartArgs {
         self.source.is_none()
     }
 
+    /// As on the command line.
+    pub(super) fn words(&self) -> Vec<String> {
+        let mode = self.mode.map(|mode| Mode::from(mode).word().to_owned());
+        let topic = self.topic.clone();
+        [self.source.clone(), self.destination.clone(), topic, mode].into_iter().flatten().collect()
+    }
+
     fn has(&self, plug: &PlugId) -> bool {
         let of_pair = match (&self.source, &self.destination) {
             (Some(source), Some(destination)) => plug.source == *source && plug.destination == *destination,
@@ -50,14 +59,30 @@ impl PartArgs {
         plugs.into_iter().filter(|plug| self.has(plug)).cloned().collect()
     }
 
-    /// The part of a mesh; none = all of it.
+    /// The mesh with the folder of its project, and the part that is meant; none = all of it. For a part, what
+    /// is wrong elsewhere is only warned of.
     ///
     /// # Errors
-    /// When there is no such instance.
-    pub(super) fn of_mesh(&self, cx: &Context, mesh: &Mesh) -> Result<Option<Part>, Failure> {
-        if self.is_all() {
-            return Ok(None);
-        }
+    /// When there is no project or no such instance, or what is wrong.
+    pub(super) fn open(&self, cx: &Context) -> Result<(PathBuf, Mesh, Option<Part>), Failure> {
+        let Some(source) = &self.source else {
+            let (root, mesh) = cx.mesh()?;
+            return Ok((root, mesh, None));
+        };
+        let files = cx.project()?;
+        let named: Vec<&str> = std::iter::once(source).chain(&self.destination).map(String::as_str).collect();
+        let Some(Sound { mesh, found, left_out }) = sound::around(&files, &named, |plug| self.has(plug)) else {
+            // Something concerns it: then everything is told.
+            let (root, mesh) = cx.mesh()?;
+            let part = self.of_mesh(cx, &mesh, LeftOut::default())?;
+            return Ok((root, mesh, Some(part)));
+        };
+        found.iter().for_each(|found| cx.ui.diagnostic(found));
+        let part = self.of_mesh(cx, &mesh, left_out)?;
+        Ok((files.root, mesh, Some(part)))
+    }
+
+    fn of_mesh(&self, cx: &Context, mesh: &Mesh, left_out: LeftOut) -> Result<Part, Failure> {
         for name in self.source.iter().chain(&self.destination) {
             if !mesh.instances.contains_key(name) {
                 let hint = names::suggest(name, mesh.instances.keys().map(String::as_str));
@@ -72,6 +97,6 @@ impl PartArgs {
         if plugs.is_empty() && services.is_empty() {
             cx.ui.progress("there is no such plug; `resilmesh list plugs` shows them all");
         }
-        Ok(Some(Part { plugs, services }))
+        Ok(Part { plugs, services, left_out })
     }
 }

@@ -1,6 +1,7 @@
 //! `resilmesh plan`: what `up` would do.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use clap::Args;
 
@@ -11,6 +12,7 @@ use crate::mesh::model::Mesh;
 use crate::plan::changes::{FileChange, Kind};
 use crate::plan::ports::probe::ThisMachine;
 use crate::plan::programs::OnThisMachine;
+use crate::plan::reconcile::Part;
 use crate::plan::session::{self, Session, Typed};
 use crate::plan::step::Plan;
 use crate::plan::trouble::Trouble;
@@ -35,15 +37,8 @@ pub struct PlanArgs {
 /// # Errors
 /// When there is no plan; with `--detailed-exitcode`, when there is something to do.
 pub fn run(cx: &Context, args: PlanArgs) -> Result<(), Failure> {
-    let (project, mesh) = cx.mesh()?;
-    let part = args.part.of_mesh(cx, &mesh)?;
-    let runtime = Embedded::new(&project)?;
-    let opened = cx.secrets()?;
-    let session = super::block_on(async {
-        let programs = OnThisMachine { runtime: &runtime, fetch: None, notice: &|_| {} };
-        let typed = Typed { vault: &opened.vault, meshroom: Meshroom::of(&project)?, prompting: Prompting::Never };
-        Ok(session::plan(&project, &mesh, &runtime, &programs, &ThisMachine::default(), &typed, part.as_ref()).await?)
-    })?;
+    let (project, mesh, part) = args.part.open(cx)?;
+    let session = session(cx, &project, &mesh, part.as_ref())?;
     trust::note(cx, &mesh)?;
     show(cx, &mesh, &session);
     own_clone::note(cx);
@@ -53,8 +48,25 @@ pub fn run(cx: &Context, args: PlanArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What `up` would do for a mesh; changes nothing and asks nobody.
+///
+/// # Errors
+/// When there is no plan.
+pub(super) fn session(cx: &Context, project: &Path, mesh: &Mesh, part: Option<&Part>) -> Result<Session, Failure> {
+    let runtime = Embedded::new(project)?;
+    let opened = cx.secrets()?;
+    super::block_on(async {
+        let programs = OnThisMachine { runtime: &runtime, fetch: None, notice: &|_| {} };
+        let typed = Typed { vault: &opened.vault, meshroom: Meshroom::of(project)?, prompting: Prompting::Never };
+        session::plan(project, mesh, &runtime, &programs, &ThisMachine::default(), &typed, part)
+            .await
+            .map_err(|trouble| cx.in_project(project, trouble))
+    })
+}
+
 /// Prints a plan, and what is left out of it.
 pub(super) fn show(cx: &Context, mesh: &Mesh, session: &Session) {
+    profile(cx, session);
     left_out(cx, mesh, session);
     for (name, why) in &session.locked {
         match why {
@@ -119,6 +131,16 @@ pub(super) fn print_file(cx: &Context, file: &FileChange) {
             _ => line,
         };
         cx.ui.line(painted.trim_end());
+    }
+}
+
+/// Says which profile the plan is for, and in place of which other one.
+pub(super) fn profile(cx: &Context, session: &Session) {
+    let switch = &session.profile;
+    if switch.is_other() {
+        cx.ui.note(&switch.words());
+    } else if switch.matters() {
+        cx.ui.progress(switch.words());
     }
 }
 

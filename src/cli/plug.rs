@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ask::{Questions, Which};
 use super::completion;
+use super::configure;
 use super::edit::{self, NewMistakes};
 use super::failure::Failure;
 use super::secret::Opened;
@@ -85,14 +86,19 @@ pub fn run(cx: &Context, args: PlugArgs) -> Result<(), Failure> {
     edit::product(&mut files, &target)?;
     let mode = args.mode.map(Mode::from);
     let there = existing(&files, &args, mode).cloned();
+    let written = there.as_ref().and_then(|there| there.format.as_ref()).map(|format| format.value.as_str());
+    let reformatted = args.format.as_deref().filter(|format| there.is_some() && written != Some(format));
     if let Some(there) = &there
         && args.config.is_empty()
         && args.secrets.secrets.is_empty()
+        && reformatted.is_none()
     {
-        cx.ui.progress(format!("plug `{}` is there already", there.id));
+        cx.ui.done(
+            format!("plug `{}` is there already", there.id),
+            json!({"done": "unchanged", "plug": there.id, "format": written}),
+        );
         return Ok(());
     }
-    let written = there.as_ref().and_then(|there| there.format.as_ref()).map(|format| format.value.as_str());
     let request = Request {
         topic: &args.topic,
         mode: there.as_ref().map(|there| there.id.mode).or(mode),
@@ -117,7 +123,10 @@ pub fn run(cx: &Context, args: PlugArgs) -> Result<(), Failure> {
     let (values, secrets, opened) = settings(cx, &args, &choice, &id, there.as_ref())?;
     secrets.prepare(cx, &opened)?;
     let text = match &there {
-        Some(there) => old_text(&files, &there.at.file)?,
+        Some(there) => {
+            let text = old_text(&files, &there.at.file)?;
+            reformatted.map_or_else(|| text.clone(), |format| set_key(&text, None, "format", Some(&format.into())))
+        }
         None => {
             let text = plug_text(&id, choice.format.as_deref(), choice.source.capability.role == Role::Trigger);
             editors::new_document(&files, &plug_path(&product, &id), text)
@@ -127,11 +136,12 @@ pub fn run(cx: &Context, args: PlugArgs) -> Result<(), Failure> {
         .iter()
         .fold(text, |text, (key, value)| set_key(&text, Some("settings"), key, (!value.is_null()).then_some(value)));
     let format = choice.format.as_deref().map(|format| format!(", {format}")).unwrap_or_default();
-    let verb = if there.is_some() { "changed plug" } else { "plugged" };
-    let done = format!("{verb} `{}` -> `{}`: {} ({}{format})", id.source, id.destination, id.topic, id.mode.word());
+    let (verb, word) = if there.is_some() { ("changed plug", "changed") } else { ("plugged", "plugged") };
+    let said = format!("{verb} `{}` -> `{}`: {} ({}{format})", id.source, id.destination, id.topic, id.mode.word());
+    let done = json!({"done": word, "plug": id, "format": choice.format});
     cx.change(&files, &[Change::WritePlug { product, id, text }], NewMistakes::Refuse)?;
     secrets.keep(cx, &opened)?;
-    cx.ui.progress(done);
+    cx.ui.done(said, done);
     Ok(())
 }
 
@@ -149,7 +159,11 @@ fn plug_swapped(cx: &Context, files: &ProjectFiles, request: &Request<'_>, produ
     };
     let trigger = choice.source.capability.role == Role::Trigger;
     let text = plug_text(&id, choice.format.as_deref(), trigger);
-    cx.change(files, &[Change::WritePlug { product, id, text }], NewMistakes::Refuse)
+    let said = format!("wrote plug `{id}`, which connects nothing");
+    let done = json!({"done": "plugged", "plug": id, "format": choice.format});
+    cx.change(files, &[Change::WritePlug { product, id, text }], NewMistakes::Refuse)?;
+    cx.ui.done(said, done);
+    Ok(())
 }
 
 /// The plug that is asked for, if it is there; in any mode if none is asked for.
@@ -192,7 +206,7 @@ fn settings(
         .collect();
     secret_settings::check(&of, &declared, &args.secrets.secrets)?;
     let assigned = setting_input::read(&args.config, &args.secrets.secrets)?;
-    let mut values = assign::parse(&assigned, &declared, &of, &current).map_err(edit::all_wrong)?;
+    let values = assign::parse(&assigned, &declared, &of, &current).map_err(edit::all_wrong)?;
     let opened = cx.secrets()?;
     let secrets: Vec<Declared<'_>> = declared
         .iter()
@@ -211,12 +225,7 @@ fn settings(
     let answers = questions.ask(cx, &opened)?;
     let need = if there.is_some() { Need::Required } else { Need::Expected };
     let secrets = secret_settings::take(cx, &opened, &of, &secrets, &args.secrets, answers.secrets, need)?;
-    // A default is not written, unless somebody has answered with it.
-    for (_, value) in
-        values.iter_mut().filter(|(key, value)| declared.iter().any(|own| own.name == **key && own.default == **value))
-    {
-        *value = Value::Null;
-    }
+    let mut values = configure::written(values, &declared, &current);
     values.extend(answers.values);
     Ok((values, secrets, opened))
 }

@@ -8,7 +8,7 @@ use super::file_hooks::{self, Target, with_hosts};
 use super::plug::ModeArg;
 use super::running::Running;
 use super::{Context, block_on, trust};
-use crate::hooks::{self, HookContext, HookError, Run};
+use crate::hooks::{self, HookContext, Run};
 use crate::mesh::model::{HookKind, Mode, Role};
 
 /// Send each line of standard input into a plug, the way its source would send it; ids on standard output, where the other end tells them
@@ -47,7 +47,7 @@ pub fn run(cx: &Context, args: ProduceArgs) -> Result<(), Failure> {
                 let line = line.trim();
                 if !line.is_empty() {
                     let called = hosts.call(hook.with(&running, line.into())).await;
-                    file_hooks::print(cx, &called.map_err(|error| of_line(number, error))?);
+                    file_hooks::print(cx, &called.map_err(|error| of_line(number, hook.failed(error)))?);
                 }
             }
             Ok(())
@@ -78,7 +78,7 @@ pub fn run(cx: &Context, args: ProduceArgs) -> Result<(), Failure> {
             if line.trim().is_empty() {
                 continue;
             }
-            let id = producer.send(&line).await.map_err(|error| of_line(number, error))?;
+            let id = producer.send(&line).await.map_err(|error| of_line(number, error.into()))?;
             if let Some(id) = id {
                 cx.ui.line(id);
             }
@@ -91,9 +91,8 @@ fn unreadable(number: u64, error: &std::io::Error) -> Failure {
     Failure::new(format!("line {number} cannot be read: {error}"))
 }
 
-fn of_line(number: u64, error: HookError) -> Failure {
-    let failure = Failure::from(error);
-    Failure { message: format!("line {number}: {}", failure.message), ..failure }
+fn of_line(number: u64, failure: Failure) -> Failure {
+    failure.of(&format!("line {number}"))
 }
 
 fn context(running: &Running, args: &ProduceArgs) -> Result<HookContext, Failure> {

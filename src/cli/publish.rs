@@ -1,10 +1,12 @@
 //! `resilmesh publish`: contribute integrations to their vendors.
 
 use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::plug::ModeArg;
-use super::{Context, block_on, completion, edit, trust};
+use super::trust::Keeper;
+use super::{Context, block_on, completion, edit};
 use crate::hooks::{Call, Given, HostedHook};
 use crate::mesh::hooks::{Part, in_force};
 use crate::mesh::model::{HookKind, Mode, Role};
@@ -57,9 +59,24 @@ impl From<RoleArg> for Role {
 }
 
 struct Job {
+    /// For people.
     title: String,
+    /// The hook's own.
+    hook_title: String,
     hook: HostedHook,
     call: Call,
+}
+
+impl Job {
+    /// What came of it, as data.
+    fn outcome(&self, done: bool) -> Value {
+        let call = &self.call;
+        json!({
+            "product": call.own.product, "target": call.peer.as_ref().map(|peer| &peer.product), "topic": call.topic,
+            "role": call.role, "mode": call.mode, "format": call.format, "hook": self.hook_title,
+            "done": done,
+        })
+    }
 }
 
 /// Calls the hooks, integration by integration.
@@ -94,26 +111,33 @@ pub fn run(cx: &Context, args: &PublishArgs) -> Result<(), Failure> {
                     ..Call::of_product(&product.name, Some(&own.target))
                 };
                 let title = format!("{} -> {}: {topic} ({})", product.name, own.target, hook.title);
-                jobs.push(Job { title, hook: hosted, call });
+                jobs.push(Job { title, hook_title: hook.title.clone(), hook: hosted, call });
             }
         }
     }
     if jobs.is_empty() {
-        cx.ui.progress("there is nothing to publish: no integration that is meant has a publish hook");
+        let said = "there is nothing to publish: no integration that is meant has a publish hook";
+        cx.ui.done(said, json!({"published": []}));
         return Ok(());
     }
-    trust::permit(cx, jobs.iter().map(|job| job.call.own.product.clone()).collect())?;
+    let keeper = Keeper::permit(cx, jobs.iter().map(|job| job.call.own.product.clone()).collect())?;
     let project = files.root.canonicalize().unwrap_or(files.root);
     block_on(async {
-        let hosts = cx.hosts(&project)?;
-        let mut failures = Vec::new();
+        let hosts = cx.hosts_noting(&project, keeper.written.clone())?;
+        let (mut failures, mut published) = (Vec::new(), Vec::new());
         for job in &jobs {
             cx.ui.progress(&job.title);
-            if let Err(error) = hosts.call(job.hook.call(&project, &job.call, Given::default())).await {
+            let called = hosts.call(job.hook.call(&project, &job.call, Given::default())).await;
+            published.push(job.outcome(called.is_ok()));
+            if let Err(error) = called {
                 failures.push(Failure::from(error).of(&job.title));
             }
         }
         hosts.end().await;
+        keeper.settle(cx)?;
+        if cx.ui.json {
+            cx.ui.document(&json!({"schema": 1, "published": published}));
+        }
         let count = failures.len();
         match failures.into_iter().next() {
             None => Ok(()),

@@ -1,10 +1,12 @@
 //! `resilmesh pull`: let a product fetch what it needs from its vendor.
 
 use clap::Args;
+use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::file_hooks::call_in_order;
-use super::{Context, completion, edit, trust};
+use super::trust::Keeper;
+use super::{Context, completion, edit};
 use crate::hooks::{Call, Given, HostedHook};
 use crate::mesh::model::HookKind;
 
@@ -38,12 +40,18 @@ pub fn run(cx: &Context, args: &PullArgs) -> Result<(), Failure> {
     std::fs::create_dir_all(&folder)
         .map_err(|error| Failure::new(format!("folder `{}` cannot be made: {error}", folder.display())))?;
     if hooks.is_empty() {
-        cx.ui.progress(format!("product `{name}` has no pull hook"));
+        cx.ui.done(format!("product `{name}` has no pull hook"), done(&name, &hooks));
         return Ok(());
     }
-    trust::permit(cx, [name.clone()].into())?;
+    let keeper = Keeper::permit(cx, [name.clone()].into())?;
     let given = Given { path: Some(folder), ..Given::default() };
-    call_in_order(cx, &project, &Call::of_product(&name, None), &hooks, &given)?;
-    cx.ui.progress(format!("pulled `{name}`"));
+    call_in_order(cx, &keeper, &project, &Call::of_product(&name, None), &hooks, &given)?;
+    cx.ui.done(format!("pulled `{name}`"), done(&name, &hooks));
     Ok(())
+}
+
+/// What was called, as data.
+fn done(product: &str, hooks: &[(String, HostedHook)]) -> Value {
+    let titles: Vec<&str> = hooks.iter().map(|(title, _)| title.as_str()).collect();
+    json!({"done": "pulled", "product": product, "folder": format!("{MIRRORS}/{product}"), "hooks": titles})
 }

@@ -1,12 +1,14 @@
 //! `resilmesh remove`: take an instance out of the project.
 
 use clap::Args;
+use serde_json::json;
 
 use super::Context;
 use super::completion;
 use super::edit::{self, NewMistakes};
 use super::failure::Failure;
 use super::left_secrets::{self, Owner};
+use crate::mesh::model::PlugId;
 use crate::project::change::Change;
 use crate::project::names;
 
@@ -61,14 +63,14 @@ pub fn run(cx: &Context, args: RemoveArgs) -> Result<(), Failure> {
         .hint("`--cascade` takes them out as well"));
     }
     let from_it = files.plugs.iter().filter(|plug| plug.id.source == args.instance && plug.source_product == product);
-    let mut owners: Vec<Owner> =
-        from_it.chain(leading_to_it.iter().copied()).map(|plug| Owner::Plug(plug.id.clone())).collect();
+    let plugs: Vec<PlugId> = from_it.chain(leading_to_it.iter().copied()).map(|plug| plug.id.clone()).collect();
+    let mut owners: Vec<Owner> = plugs.iter().cloned().map(Owner::Plug).collect();
     owners.push(Owner::Instance { product: product.clone(), name: args.instance.clone() });
     let mut changes: Vec<Change> = leading_to_it
         .into_iter()
         .map(|plug| Change::DeletePlug { product: plug.source_product.clone(), id: plug.id.clone() })
         .collect();
-    changes.push(Change::DeleteInstance { product, name: args.instance.clone() });
+    changes.push(Change::DeleteInstance { product: product.clone(), name: args.instance.clone() });
     // With one of two of a name gone, what was wrong with their plugs changes: nothing is lost by that.
     let new = if args.force || !unique { NewMistakes::Allow } else { NewMistakes::Refuse };
     cx.change(&files, &changes, new).map_err(|failure| edit::suggest_force(failure, args.force))?;
@@ -77,6 +79,8 @@ pub fn run(cx: &Context, args: RemoveArgs) -> Result<(), Failure> {
         let message = format!("`{}` still runs: the next `resilmesh up` or `resilmesh down` stops it", args.instance);
         cx.ui.warning(&message);
     }
-    cx.ui.progress(format!("removed `{}`", args.instance));
+    let said = format!("removed `{}`", args.instance);
+    let removed = json!({"done": "removed", "instance": args.instance, "product": product, "plugs": plugs});
+    cx.ui.done(said, removed);
     left_secrets::settle(cx, &files, &owners, args.purge)
 }

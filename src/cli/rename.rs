@@ -18,6 +18,7 @@ use crate::project::load::{CONFIG, ProjectFiles, load_from};
 use crate::project::moves::{self, Move};
 use crate::project::names;
 use crate::project::position::Diagnostic;
+use crate::project::replace::{self, Step};
 use crate::project::scaffold::draft::Draft;
 use crate::vault::{MESHROOM_FILE, Secret, SecretName};
 
@@ -52,7 +53,8 @@ pub fn run(cx: &Context, args: RenameArgs) -> Result<(), Failure> {
     let product = edit::product_of(&files, &args.instance)?;
     names::check_instance(&args.new).map_err(|wrong| Failure::new(wrong).hint(names::NAME_HINT))?;
     if args.new == args.instance {
-        cx.ui.progress(format!("`{}` is called so already", args.new));
+        let done = json!({"instance": args.new, "was": args.instance, "files": [], "secrets": []});
+        cx.ui.done(format!("`{}` is called so already", args.new), done);
         return Ok(());
     }
     if let Some(other) = files.instances.iter().find(|own| own.name == args.new) {
@@ -148,6 +150,12 @@ impl Renaming<'_> {
             let keys = ["src_instance", "dst_instance", "owner"];
             let text = keys.iter().fold(text, |text, key| with_key(&text, key, self.old, self.new));
             draft.build_on(plug_path(&plug.source_product, &self.plug(&plug.id)), text);
+        }
+        for profile in self.files.profiles.values().filter(|profile| profile.instances.contains_key(self.old)) {
+            let text = read(there, &profile.path)?;
+            let place = [Step::Key("instances".to_owned()), Step::Key(self.old.to_owned())];
+            // One that is too odd to be edited is told as a mistake before anything is changed.
+            draft.build_on(profile.path.clone(), replace::key(&text, &place, self.new).unwrap_or(text));
         }
         Ok(draft)
     }

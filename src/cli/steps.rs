@@ -1,6 +1,8 @@
 //! How `up` and `down` show their steps, stop, and end.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::Args;
@@ -9,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Context;
 use super::failure::{Failure, Kind};
-use super::ui::Ui;
+use super::ui::{Running, Ui};
 use crate::plan::apply::{Ended, Events, Parallel, Progress, Report, Turns};
 use crate::plan::step::Plan;
 
@@ -43,23 +45,35 @@ impl StepArgs {
 }
 
 /// Shows each step as it ends: a line on standard error, or with `--json` an object on standard
-/// output.
+/// output. On a terminal, what is being done has a line too.
 #[derive(Debug)]
 pub(super) struct Reporter {
     ui: Ui,
     verbose: bool,
+    running: Mutex<BTreeMap<usize, Running>>,
+    /// The steps go back to what was there before.
+    back: bool,
 }
 
 impl Reporter {
     pub(super) fn new(cx: &Context) -> Self {
-        Self { ui: cx.ui.clone(), verbose: cx.verbose }
+        Self { ui: cx.ui.clone(), verbose: cx.verbose, running: Mutex::default(), back: false }
+    }
+
+    /// Of steps that go back to what was there before.
+    pub(super) fn going_back(cx: &Context) -> Self {
+        Self { back: true, ..Self::new(cx) }
     }
 }
 
 impl Events for Reporter {
     fn step(&self, plan: &Plan, index: usize, progress: &Progress<'_>) {
         let step = &plan.steps[index];
+        // A map half changed cannot be: each change is one step.
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.remove(&index);
         let Progress::Ended(ended, took) = progress else {
+            running.extend(self.ui.running(&step.to_string()).map(|shown| (index, shown)));
             if self.verbose && !self.ui.json {
                 self.ui.progress(format!("  ...       {step}"));
             }
@@ -67,10 +81,13 @@ impl Events for Reporter {
         };
         let (word, why) = words(ended);
         if self.ui.json {
-            let event = json!({
+            let mut event = json!({
                 "schema": 1, "step": index + 1, "of": plan.steps.len(), "action": step.action.verb(),
                 "object": step.action.object(), "ended": word, "because": why, "seconds": took.as_secs_f64(),
             });
+            if self.back {
+                event["rollback"] = true.into();
+            }
             self.ui.line(event.to_string());
             return;
         }
@@ -118,18 +135,36 @@ pub(super) fn stop_on_signals() -> CancellationToken {
 /// # Errors
 /// When not every step is done.
 pub(super) fn verdict(plan: &Plan, report: &Report, command: &str) -> Result<(), Failure> {
+    outcome(plan, report, command).map_err(|mut failure| {
+        if report.journal_error.is_some() {
+            return failure;
+        }
+        let skipped = report.ended.iter().filter(|ended| matches!(ended, Ended::Skipped(_))).count();
+        if skipped > 0 {
+            let waiting = match skipped {
+                1 => "1 step that waits for that was skipped".to_owned(),
+                _ => format!("{skipped} steps that wait for that were skipped"),
+            };
+            failure.message.push_str(&format!("\n{waiting}; the rest is done"));
+        }
+        failure.hint(format!("`resilmesh {command}` goes on from there"))
+    })
+}
+
+/// What became of the steps, without what to do next.
+///
+/// # Errors
+/// When not every step is done.
+pub(super) fn outcome(plan: &Plan, report: &Report, command: &str) -> Result<(), Failure> {
     if let Some(error) = &report.journal_error {
         return Err(Failure::new(error.to_string()).hint(error.hint()));
     }
     if report.is_done() {
         return Ok(());
     }
-    let skipped = report.ended.iter().filter(|ended| matches!(ended, Ended::Skipped(_))).count();
     let mut failures = report.failures();
     let Some((index, first)) = failures.next() else {
-        let failure =
-            Failure::new(format!("`{command}` was stopped")).hint(format!("`resilmesh {command}` goes on from there"));
-        return Err(Failure { kind: Kind::Interrupted, ..failure });
+        return Err(Failure { kind: Kind::Interrupted, ..Failure::new(format!("`{command}` was stopped")) });
     };
     let step = &plan.steps[index];
     let mut failure = Failure::new(format!("{step}: {}", first.what));
@@ -144,10 +179,7 @@ pub(super) fn verdict(plan: &Plan, report: &Report, command: &str) -> Result<(),
         failure.trace = error.trace.clone();
         failure.hints.extend(error.hint.clone());
     }
-    if skipped > 0 {
-        failure.message.push_str(&format!("\n{skipped} steps that wait for that were skipped; the rest is done"));
-    }
-    Err(failure.hint(format!("`resilmesh {command}` goes on from there")))
+    Err(failure)
 }
 
 /// Reads a time such as `500ms`, `90s`, `90` or `2m`.

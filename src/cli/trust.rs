@@ -15,6 +15,8 @@ use crate::project::load::ProjectFiles;
 use crate::project::names;
 use crate::project::position::{Diagnostic, Severity};
 use crate::project::printable::printable;
+use crate::project::written::Written;
+use crate::trust::kept::{Before, Outcome};
 use crate::trust::review::{FileChange, Review, describe, review};
 use crate::trust::subject::Subject;
 use crate::trust::{Gate, Refused, Standing, TrustError, Trusted};
@@ -126,6 +128,56 @@ pub(super) fn permit(cx: &Context, products: BTreeSet<String>) -> Result<Trusted
             .hint(format!("`resilmesh trust {}` shows it file by file, and asks", names.join(" ")))
             .hint(format!("without a terminal, RESILMESH_TRUST={hash} trusts exactly this content"))
     })
+}
+
+/// Lets the hooks of products run, and looks after trust in what these write.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    before: Before,
+    /// What was written for the hooks, and for the command that calls them.
+    pub(super) written: Written,
+}
+
+impl Keeper {
+    /// Looks after what is trusted already.
+    ///
+    /// # Errors
+    /// When that cannot be read.
+    pub(super) fn watch(cx: &Context) -> Result<Self, Failure> {
+        Ok(Self { before: Gate::open(&cx.project()?)?.before(), written: Written::default() })
+    }
+
+    /// Sees to it that the code of these products may run; to be asked before anything is written.
+    ///
+    /// # Errors
+    /// As [`permit`].
+    pub(super) fn permit(cx: &Context, products: BTreeSet<String>) -> Result<Self, Failure> {
+        permit(cx, products)?;
+        Self::watch(cx)
+    }
+
+    /// After the hooks: trusts what they had this program write, and tells what else is to be looked at.
+    ///
+    /// # Errors
+    /// When that cannot be kept.
+    pub(super) fn settle(&self, cx: &Context) -> Result<(), Failure> {
+        let mut files = cx.project()?;
+        // What hooks write goes by the real path.
+        files.root = files.root.canonicalize().unwrap_or(files.root);
+        let mut gate = Gate::open(&files)?;
+        let Outcome { kept, lost } = gate.keep(&self.before, &files, &self.written);
+        if !kept.is_empty() {
+            gate.save()?;
+        }
+        if !lost.is_empty() {
+            let names = names::list(lost.iter().map(String::as_str));
+            cx.ui.warning(&format!(
+                "hooks have changed what runs of {names}: `resilmesh trust {}` shows it, and asks",
+                lost.join(" ")
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// Says what `up` would refuse for want of trust.

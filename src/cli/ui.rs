@@ -2,13 +2,20 @@
 
 use std::borrow::Cow;
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::time::Duration;
 
 use dialoguer::console::Term;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::failure::{Failure, Kind};
-use crate::project::position::{Diagnostic, Severity, one_line};
+use super::finding;
+use crate::project::position::{Diagnostic, one_line};
 use crate::vault::Secret;
+
+/// How often the time of what is being done is shown anew.
+const TICK: Duration = Duration::from_millis(200);
 
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -34,6 +41,18 @@ pub struct Ui {
     color: bool,
     data_color: bool,
     asks_at_session: bool,
+    /// What is being done, at the bottom of a terminal; elsewhere it draws nothing.
+    running: MultiProgress,
+}
+
+/// Something that is being done; gone from the screen when dropped.
+#[derive(Debug)]
+pub struct Running(ProgressBar);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
 }
 
 impl Ui {
@@ -45,7 +64,19 @@ impl Ui {
             Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
         };
         let (color, data_color) = (on(std::io::stderr().is_terminal()), on(std::io::stdout().is_terminal()));
-        Self { json, quiet, debug, color, data_color, asks_at_session: false }
+        Self { json, quiet, debug, color, data_color, asks_at_session: false, running: MultiProgress::new() }
+    }
+
+    /// On a terminal, shows in a line of its own what is being done and for how long, until that is
+    /// dropped; nothing with `--quiet` or `--json`.
+    pub fn running(&self, text: &str) -> Option<Running> {
+        if self.quiet || self.json || self.running.is_hidden() {
+            return None;
+        }
+        let style = ProgressStyle::with_template("  {elapsed:>8}  {wide_msg}").ok()?;
+        let bar = self.running.add(ProgressBar::new_spinner().with_style(style).with_message(one_line(text)));
+        bar.enable_steady_tick(TICK);
+        Some(Running(bar))
     }
 
     /// One that asks for secrets at the terminal of the session, where git has standard input and
@@ -84,6 +115,14 @@ impl Ui {
         // Its lock is needed to say what went wrong.
         drop(out);
         self.printed(written);
+    }
+
+    /// Says what a command has done; where data is wanted as JSON, `what` says the same, with its schema.
+    pub fn done(&self, said: impl AsRef<str>, what: Value) {
+        self.progress(said);
+        if self.json {
+            self.document(&with_schema(what));
+        }
     }
 
     /// Prints rows as aligned columns under their titles.
@@ -146,20 +185,20 @@ impl Ui {
 
     /// Says what was found wrong with the project.
     pub fn diagnostic(&self, found: &Diagnostic) {
-        let word = match found.severity {
-            Severity::Error => self.paint("31", "error"),
-            Severity::Warning => self.paint("33", "warning"),
-        };
-        // Names in it may come from others: none may move the cursor.
-        let place = found.at.as_ref().map(|at| format!("{}: ", one_line(&at.to_string()))).unwrap_or_default();
-        self.say(&format!("{place}{word}: {}", one_line(&found.message)));
-        if let Some(hint) = &found.hint {
-            self.say(&format!("  {}: {}", self.paint("36", "hint"), one_line(hint)));
-        }
+        self.say(&finding::text(found, |code, text| self.paint(code, text)));
     }
 
-    /// Says why the command failed.
+    /// Prints what was found wrong with the project where that is the data.
+    pub fn finding(&self, found: &Diagnostic) {
+        self.line(finding::text(found, |code, text| self.paint_data(code, text)));
+    }
+
+    /// Says why the command failed; where data is wanted as JSON, in one line of it.
     pub fn failure(&self, failure: &Failure) {
+        if self.json && failure.kind != Kind::Pending {
+            self.say(&with_schema(json!({"error": failure.document(self.debug)})).to_string());
+            return;
+        }
         for found in &failure.diagnostics {
             self.diagnostic(found);
         }
@@ -256,8 +295,16 @@ impl Ui {
 
     fn say(&self, text: &str) {
         // Nobody may be there to read it; the exit code still tells.
-        let _ = writeln!(std::io::stderr().lock(), "{text}");
+        self.running.suspend(|| drop(writeln!(std::io::stderr().lock(), "{text}")));
     }
+}
+
+/// The document with the version of what its names mean.
+fn with_schema(mut document: Value) -> Value {
+    if let Value::Object(entries) = &mut document {
+        entries.insert("schema".to_owned(), 1.into());
+    }
+    document
 }
 
 /// See [`Ui::streamed_table`].

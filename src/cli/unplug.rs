@@ -1,6 +1,7 @@
 //! `resilmesh unplug`: take a connection out of the project.
 
 use clap::Args;
+use serde_json::json;
 
 use super::Context;
 use super::completion;
@@ -78,12 +79,18 @@ pub fn run(cx: &Context, args: UnplugArgs) -> Result<(), Failure> {
     }
     let new = if args.force { NewMistakes::Allow } else { NewMistakes::Refuse };
     cx.change(&files, &changes, new).map_err(|failure| edit::suggest_force(failure, args.force))?;
-    let ids = changes.iter().filter_map(|change| match change {
-        Change::DeletePlug { id, .. } => Some(id),
-        _ => None,
-    });
-    forget(cx, &files, ids)?;
-    cx.ui.progress(format!("unplugged `{}` -> `{}`: {}", args.source, args.destination, args.topic));
+    let ids: Vec<&PlugId> = changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::DeletePlug { id, .. } => Some(id),
+            _ => None,
+        })
+        .collect();
+    forget(cx, &files, ids.iter().copied())?;
+    cx.ui.done(
+        format!("unplugged `{}` -> `{}`: {}", args.source, args.destination, args.topic),
+        json!({"done": "unplugged", "plugs": ids}),
+    );
     Ok(())
 }
 
@@ -95,7 +102,10 @@ fn take_down(cx: &Context, args: &UnplugArgs) -> Result<(), Failure> {
         topic: Some(args.topic.clone()),
         mode: args.mode,
     };
-    down::run(cx, down::DownArgs { volumes: false, plan: false, steps: StepArgs::default(), part })
+    // Its steps are no part of what `unplug` answers.
+    let mut own = cx.clone();
+    own.ui.json = false;
+    down::run(&own, down::DownArgs { volumes: false, plan: false, steps: StepArgs::default(), part })
 }
 
 /// Of a plug that is up, says what becomes of it. Hooks in files are not called any more: without the plug's

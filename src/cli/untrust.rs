@@ -1,6 +1,7 @@
 //! `resilmesh untrust`: what was trusted may no longer run.
 
 use clap::Args;
+use serde_json::json;
 
 use super::Context;
 use super::failure::Failure;
@@ -33,7 +34,7 @@ pub fn run(cx: &Context, args: &UntrustArgs) -> Result<(), Failure> {
     let taken: Vec<String> =
         remembered.into_iter().filter(|key| args.names.is_empty() || args.names.contains(&name(key))).collect();
     if taken.is_empty() {
-        cx.ui.progress("nothing was trusted");
+        cx.ui.done("nothing was trusted", json!({"untrusted": []}));
         return Ok(());
     }
     for key in &taken {
@@ -41,6 +42,9 @@ pub fn run(cx: &Context, args: &UntrustArgs) -> Result<(), Failure> {
     }
     gate.save()?;
     let taken: Vec<String> = taken.iter().map(name).collect();
-    cx.ui.progress(format!("no longer trusted: {}", names::list(taken.iter().map(String::as_str))));
+    cx.ui.done(
+        format!("no longer trusted: {}", names::list(taken.iter().map(String::as_str))),
+        json!({"untrusted": taken}),
+    );
     Ok(())
 }

@@ -8,10 +8,13 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::part::PartArgs;
-use super::steps::{Reporter, StepArgs, stop_on_signals, verdict};
-use super::{Context, plan, trust};
+use super::recording::Recording;
+use super::steps::{self, Reporter, StepArgs};
+use super::{Context, going_back, plan, trace, trust};
 use crate::mesh::model::Mesh;
 use crate::plan::apply::Executor;
+use crate::plan::before::Before;
+use crate::plan::history::Command;
 use crate::plan::hook_runner::HookRunner;
 use crate::plan::journal::Journal;
 use crate::plan::lock::Lock;
@@ -32,11 +35,20 @@ use crate::vault::Prompting;
 use crate::vault::meshroom::Meshroom;
 
 /// Bring the mesh up, or to what has been declared since
+///
+/// All of it only if the project has no mistakes; a part (SOURCE, ...) if none concerns it: what is wrong
+/// elsewhere is then warned of, and stays as it is.
 #[derive(Debug, Args)]
 pub struct UpArgs {
     /// Show what would be done, and change nothing
     #[arg(long)]
     pub plan: bool,
+    /// Do not wait until a marked event has passed what was connected
+    #[arg(long)]
+    pub no_verify: bool,
+    /// When a step fails, take back what was done: the mesh is then as it was before
+    #[arg(long, conflicts_with = "plan")]
+    pub rollback_on_failure: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "a comment here would become the help of the command")]
     pub steps: StepArgs,
@@ -53,33 +65,57 @@ pub fn run(cx: &Context, args: UpArgs) -> Result<(), Failure> {
     if args.plan {
         return plan::run(cx, plan::PlanArgs { detailed_exitcode: false, part: args.part });
     }
-    let (project, mesh) = cx.mesh()?;
-    let part = args.part.of_mesh(cx, &mesh)?;
+    let (project, mesh, part) = args.part.open(cx).map_err(|failure| {
+        let of_all = args.part.is_all() && !failure.diagnostics.is_empty();
+        if of_all { failure.hint("`resilmesh up INSTANCE` brings up a part that has no mistakes") } else { failure }
+    })?;
     let trusted = trust::permit(cx, trust::used_by(&mesh))?;
+    let runtime = runtime(cx, &project)?;
+    let way = Way {
+        trusted: &trusted,
+        runtime: &runtime,
+        steps: &args.steps,
+        part: part.as_ref(),
+        rollback_on_failure: args.rollback_on_failure,
+        verify: !args.no_verify,
+    };
+    let mut recording = Recording::new(cx, &project, Command::Up, args.part.words());
+    let state = StateFolder::of(&project);
+    state.make().map_err(|error| Trouble::io(state.root(), &error))?;
+    let _lock = Lock::take(&state.lock(), "up").map_err(Trouble::from)?;
+    let result = super::block_on(bring_up(cx, &project, &mesh, &way, &mut recording));
+    recording.end(result)
+}
+
+/// Where services run, telling what is going on.
+pub(super) fn runtime(cx: &Context, project: &Path) -> Result<Embedded, Failure> {
     let ui = cx.ui.clone();
-    let runtime = Embedded::new(&project)?.with_notice(move |text| ui.progress(text));
-    super::block_on(up(
-        cx,
-        &project,
-        &mesh,
-        &Way { trusted: &trusted, runtime: &runtime, steps: &args.steps, part: part.as_ref() },
-    ))
+    Ok(Embedded::new(project)?.with_notice(move |text| ui.progress(text)))
 }
 
 /// How a mesh is brought up.
-struct Way<'a> {
-    trusted: &'a Trusted,
-    runtime: &'a Embedded,
-    steps: &'a StepArgs,
-    part: Option<&'a Part>,
+pub(super) struct Way<'a> {
+    pub(super) trusted: &'a Trusted,
+    pub(super) runtime: &'a Embedded,
+    pub(super) steps: &'a StepArgs,
+    pub(super) part: Option<&'a Part>,
+    pub(super) rollback_on_failure: bool,
+    pub(super) verify: bool,
 }
 
-async fn up(cx: &Context, project: &Path, mesh: &Mesh, way: &Way<'_>) -> Result<(), Failure> {
-    let Way { trusted, runtime, steps, part } = *way;
+/// Brings the mesh up; who calls it has the project's lock.
+///
+/// # Errors
+/// What is wrong with this machine, or which steps failed.
+pub(super) async fn bring_up(
+    cx: &Context,
+    project: &Path,
+    mesh: &Mesh,
+    way: &Way<'_>,
+    recording: &mut Recording,
+) -> Result<(), Failure> {
+    let Way { trusted, runtime, steps, part, rollback_on_failure, verify } = *way;
     let since = Instant::now();
-    let state = StateFolder::of(project);
-    state.make().map_err(|error| Trouble::io(state.root(), &error))?;
-    let _lock = Lock::take(&state.lock(), "up").map_err(Trouble::from)?;
     // A supervisor of another build is replaced before anything is asked of it.
     runtime.prepare().await?;
     let ui = cx.ui.clone();
@@ -89,7 +125,10 @@ async fn up(cx: &Context, project: &Path, mesh: &Mesh, way: &Way<'_>) -> Result<
     let ports = shared_folder("ports").map(|folder| ThisMachine::reserving(folder, own)).unwrap_or_default();
     let opened = cx.secrets()?;
     let typed = Typed { vault: &opened.vault, meshroom: Meshroom::of(project)?, prompting: Prompting::Allowed };
-    let session = session::plan(project, mesh, runtime, &programs, &ports, &typed, part).await?;
+    let session = session::plan(project, mesh, runtime, &programs, &ports, &typed, part)
+        .await
+        .map_err(|trouble| cx.in_project(project, trouble))?;
+    plan::profile(cx, &session);
     plan::left_out(cx, mesh, &session);
     if session.plan.is_empty() {
         session.save()?;
@@ -97,6 +136,8 @@ async fn up(cx: &Context, project: &Path, mesh: &Mesh, way: &Way<'_>) -> Result<
         return Ok(());
     }
     validate(&session).await?;
+    let before = rollback_on_failure.then(|| Before::read(&session)).transpose()?;
+    recording.begin();
     session.save()?;
     ports.note(session.ports.numbers());
     let reporter = Reporter::new(cx);
@@ -109,13 +150,27 @@ async fn up(cx: &Context, project: &Path, mesh: &Mesh, way: &Way<'_>) -> Result<
         patience: steps.wait_timeout,
         parallel: steps.parallel(mesh.is_meshrooms),
         events: &reporter,
-        stop: stop_on_signals(),
+        stop: steps::stop_on_signals(),
     };
     let report = executor.apply(&session.plan, session.observed.journal.clone()).await;
+    recording.count(&report);
+    if let Some(before) = before.filter(|_| going_back::is_needed(&report)) {
+        let failed = steps::outcome(&session.plan, &report, "up");
+        let back = going_back::go(cx, mesh, &before, &executor, report).await;
+        hosts.end().await;
+        note_status(cx, project, mesh, &back.journal);
+        if back.left.is_none() {
+            recording.rolled_back();
+        }
+        return failed.map_err(|failed| going_back::failure(failed, back.left));
+    }
     hosts.end().await;
     note_status(cx, project, mesh, &report.journal);
-    verdict(&session.plan, &report, "up")?;
-    ways_in(cx, mesh, &session, since.elapsed());
+    steps::verdict(&session.plan, &report, "up")?;
+    if verify {
+        trace::verify(cx, &session.plan, steps.wait_timeout).await?;
+    }
+    ways_in(cx, mesh, &session, part, since.elapsed());
     Ok(())
 }
 
@@ -137,12 +192,15 @@ fn redactor(cx: &Context, secrets: &Secrets) -> Arc<Redactor> {
 }
 
 /// Says where the services are reached, and what to do next.
-fn ways_in(cx: &Context, mesh: &Mesh, session: &Session, took: Duration) {
+fn ways_in(cx: &Context, mesh: &Mesh, session: &Session, part: Option<&Part>, took: Duration) {
     if cx.ui.json {
         return;
     }
-    cx.ui.progress(format!("`{}` is up after {:.1} s", mesh.name, took.as_secs_f64()));
-    for (instance, service) in &session.desired.services {
+    let what = if part.is_some() { "this part of " } else { "" };
+    cx.ui.progress(format!("{what}`{}` is up after {:.1} s", mesh.name, took.as_secs_f64()));
+    for (instance, service) in
+        session.desired.services.iter().filter(|(name, _)| part.is_none_or(|part| part.has(name)))
+    {
         let ports: Vec<String> =
             service.launch.spec.ports.iter().map(|(name, number)| format!("{name} {number}")).collect();
         if !ports.is_empty() {

@@ -35,7 +35,8 @@ pub fn run(cx: &Context, args: UpdateArgs) -> Result<(), Failure> {
     let repository = Repository::must(&cx.project_folder()?)?;
     if args.abort {
         update::abort(&repository)?;
-        cx.ui.progress("the project is as it was before the update");
+        let done = json!({"state": "aborted", "changes": [], "conflicts": []});
+        cx.ui.done("the project is as it was before the update", done);
         return Ok(());
     }
     let remote = update::remote(&repository)?;

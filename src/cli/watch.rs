@@ -112,7 +112,7 @@ fn watch_file(cx: &Context, running: &Running, hook: &FileHook, args: &WatchArgs
             }
         }
         match ended {
-            Some(result) => Ok(result.map(drop)?),
+            Some(result) => result.map(drop).map_err(|error| hook.failed(error)),
             None => Ok(()),
         }
     }))

@@ -92,7 +92,8 @@ pub fn in_pushed(
     let mut found = scanner.name_of_reference(name);
     let mut object = repository.inner.find_object(tip, None)?;
     while let Some(tag) = object.as_tag() {
-        found.extend(scanner.message_of_tag(tag.message_bytes().unwrap_or_default()));
+        let own_name = String::from_utf8_lossy(tag.name_bytes());
+        found.extend(scanner.message_of_tag(&own_name, tag.message_bytes().unwrap_or_default()));
         found.extend(tag.name_bytes().utf8_chunks().flat_map(|part| scanner.name_of_reference(part.valid())));
         object = tag.target()?;
     }

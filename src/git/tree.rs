@@ -37,7 +37,12 @@ impl<'r> Revision<'r> {
         let below = repository.from_project(Path::new(""));
         let tree = if below == Path::new("") { Some(tree.clone()) } else { subtree(&repository.inner, tree, &below)? };
         let name = repository.project().file_name().map(|name| name.to_string_lossy().into_owned());
-        Ok(Self { repository: &repository.inner, tree, name: name.unwrap_or_else(|| "mesh".to_owned()) })
+        Ok(Self::at(&repository.inner, tree, name))
+    }
+
+    /// A project whose folder is called `name`, that is the whole of a tree.
+    pub(super) fn at(repository: &'r git2::Repository, tree: Option<Tree<'r>>, name: Option<String>) -> Self {
+        Self { repository, tree, name: name.unwrap_or_else(|| "mesh".to_owned()) }
     }
 }
 

@@ -1,6 +1,7 @@
-//! How vendors' code runs. For now: the hooks compiled in with the catalogue.
+//! How vendors' code runs: hooks in files of products, which [`host`] calls, and those that are
+//! compiled in with the catalogue.
 //!
-//! A product's hooks lie in `products/<product>/hooks/mod.rs` as `pub(super) const HOOKS:
+//! A built-in product's hooks lie in `products/<product>/hooks/mod.rs` as `pub(super) const HOOKS:
 //! &[BuiltinHook]`; the build script collects them into one table, so that a new product changes
 //! no other file. [`find`] looks one up, [`HookContext`] is what it is given.
 //!
@@ -13,6 +14,7 @@
 //! | produce | `produce` | a [`Producer`] that takes lines |
 //! | watch | `watch` | a stream of events, copied |
 //! | search | `search` | events that are kept and match a query |
+//! | forget | after `trace` | an event that was kept is deleted |
 
 mod builtin;
 mod context;
@@ -21,6 +23,7 @@ pub mod documents;
 pub mod host;
 pub mod hosted;
 pub mod packages;
+mod verdict;
 
 use std::collections::BTreeMap;
 
@@ -33,6 +36,7 @@ use crate::mesh::model::{Mode, Role};
 pub use builtin::{all, find};
 pub use context::{Call, HookContext, Party};
 pub use hosted::{Given, HostedHook, folder};
+pub use verdict::check;
 
 /// Where in a vendor's code something went wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -182,10 +186,12 @@ pub enum Run {
     Watch(for<'a> fn(&'a HookContext, From) -> Work<'a, Events>),
     /// Finds events among those that the instance keeps.
     Search(for<'a> fn(&'a HookContext, &'a Query) -> Work<'a, Found>),
+    /// Deletes the event of this id from those that the instance keeps.
+    Forget(for<'a> fn(&'a HookContext, &'a str) -> Work<'a, ()>),
 }
 
-/// When a hook is called; the words of `hooks` in definition.yaml, `stats` and `search`, which
-/// concern no plug and so are not declared.
+/// When a hook is called; the words of `hooks` in definition.yaml, `stats`, `search` and `forget`,
+/// which concern no plug and so are not declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// See [`Run::Setup`].
@@ -202,6 +208,8 @@ pub enum Kind {
     Watch,
     /// See [`Run::Search`].
     Search,
+    /// See [`Run::Forget`].
+    Forget,
 }
 
 /// A hook that is compiled in.
@@ -232,6 +240,7 @@ impl BuiltinHook {
             Run::Produce(_) => Kind::Produce,
             Run::Watch(_) => Kind::Watch,
             Run::Search(_) => Kind::Search,
+            Run::Forget(_) => Kind::Forget,
         }
     }
 

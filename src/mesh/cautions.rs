@@ -1,23 +1,23 @@
-//! What is allowed but may not be meant: cautions that products declare, and instances that
-//! nothing is plugged to.
+//! What is allowed but may not be meant: cautions that products declare, instances that nothing is
+//! plugged to, plugs that do nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use minijinja::{Environment, context};
 
-use super::model::{Instance, Mesh, Plug};
+use super::model::{HookKind, Instance, Mesh, Plug};
+use crate::project::code::Code;
 use crate::project::load::ProjectFiles;
 use crate::project::names;
 use crate::project::position::Diagnostic;
 
-/// Warns of what the products of the instances want to have said, and of idle tenants.
+/// The hooks by which something comes of a plug.
+const AT_PLUGS: [HookKind; 6] =
+    [HookKind::Setup, HookKind::Teardown, HookKind::Produce, HookKind::Watch, HookKind::Trigger, HookKind::Execute];
+
+/// Warns of what the products of the instances want to have said, of idle tenants, and of idle plugs.
 pub(super) fn check(mesh: &Mesh, files: &ProjectFiles, found: &mut Vec<Diagnostic>) {
-    let mut plugs: BTreeMap<&str, Vec<&Plug>> = BTreeMap::new();
-    for plug in &mesh.plugs {
-        for end in BTreeSet::from([plug.id.source.as_str(), &plug.id.destination]) {
-            plugs.entry(end).or_default().push(plug);
-        }
-    }
+    let plugs = mesh.plugs_by_instance();
     // As written: a plug with a mistake is a plug all the same.
     let plugged: BTreeSet<&str> =
         files.plugs.iter().flat_map(|plug| [plug.id.source.as_str(), &plug.id.destination]).collect();
@@ -27,11 +27,27 @@ pub(super) fn check(mesh: &Mesh, files: &ProjectFiles, found: &mut Vec<Diagnosti
             let message = format!("nothing is plugged to `{}`", instance.name);
             found.push(
                 Diagnostic::warning(instance.at.clone(), message)
+                    .coded(Code::Unplugged)
                     .with_hint("`resilmesh plug TOPIC SOURCE DESTINATION` connects it"),
             );
         }
         declared(mesh, instance, own, found);
     }
+    for plug in mesh.plugs.iter().filter(|plug| !has_effect(mesh, plug)) {
+        let message = format!("plug `{}` does nothing: neither end is a service, and no hook is for it", plug.id);
+        let of = |instance: &str| mesh.instances.get(instance).map_or("", |own| own.product.as_str());
+        let owner = plug.owner.as_ref().unwrap_or(&plug.id.source);
+        let hint = format!("a setup hook of product `{}` makes it do something: `resilmesh create hook`", of(owner));
+        found.push(Diagnostic::warning(plug.at.clone(), message).coded(Code::NoEffect).with_hint(hint));
+    }
+}
+
+/// Whether something comes of a plug: a service is at one of its ends, or a hook is called for it.
+fn has_effect(mesh: &Mesh, plug: &Plug) -> bool {
+    [&plug.source, &plug.destination].into_iter().any(|end| {
+        let service = mesh.instances.get(&end.instance).is_some_and(|own| mesh.product_of(own).service.is_some());
+        service || AT_PLUGS.iter().any(|kind| !mesh.hooks_at(plug, end, *kind).is_empty())
+    })
 }
 
 fn declared(mesh: &Mesh, instance: &Instance, plugs: &[&Plug], found: &mut Vec<Diagnostic>) {
@@ -52,12 +68,12 @@ fn declared(mesh: &Mesh, instance: &Instance, plugs: &[&Plug], found: &mut Vec<D
         match when.eval(&context) {
             Ok(value) if value.is_true() => {
                 let message = format!("`{}`: {}", instance.name, caution.message);
-                found.push(Diagnostic::warning(instance.at.clone(), message));
+                found.push(Diagnostic::warning(instance.at.clone(), message).coded(Code::Caution));
             }
             Ok(_) => {}
             Err(error) => {
                 let message = format!("`when` cannot be evaluated for `{}`: {error}", instance.name);
-                found.push(Diagnostic::error(caution.at.clone(), message));
+                found.push(Diagnostic::error(caution.at.clone(), message).coded(Code::Template));
             }
         }
     }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::model::Mesh;
+use crate::project::code::Code;
 use crate::project::names;
 use crate::project::position::Diagnostic;
 
@@ -17,7 +18,8 @@ pub(super) fn check(mesh: &Mesh, found: &mut Vec<Diagnostic>) {
                 instance.name,
                 names::id(&instance.name)
             );
-            found.push(Diagnostic::error(instance.at.clone(), message).with_hint("rename one of them"));
+            let clash = Diagnostic::error(instance.at.clone(), message).coded(Code::NamesClash);
+            found.push(clash.with_hint("rename one of them"));
         }
     }
     let mut topics: HashMap<String, &str> = HashMap::new();
@@ -29,7 +31,8 @@ pub(super) fn check(mesh: &Mesh, found: &mut Vec<Diagnostic>) {
         {
             let message =
                 format!("topics `{other}` and `{}` both become `{topic}` in names of components", plug.id.topic);
-            found.push(Diagnostic::error(plug.at.clone(), message).with_hint("rename one of them"));
+            let clash = Diagnostic::error(plug.at.clone(), message).coded(Code::NamesClash);
+            found.push(clash.with_hint("rename one of them"));
             topics.insert(topic.clone(), other);
             continue;
         }
@@ -45,6 +48,7 @@ pub(super) fn check(mesh: &Mesh, found: &mut Vec<Diagnostic>) {
                     format!("plugs `{other}` and `{}` both make components `{}` in `{}`", plug.id, key.1, end.instance);
                 found.push(
                     Diagnostic::error(plug.at.clone(), message)
+                        .coded(Code::NamesClash)
                         .with_hint("rename the topic or the instance, or take one of them out"),
                 );
             } else {

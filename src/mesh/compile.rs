@@ -13,12 +13,14 @@ use super::product_check;
 use super::settings::{self, Declared};
 use super::topology;
 use super::{clashes, secrets};
+use crate::project::code::Code;
 use crate::project::decode::Located;
 use crate::project::instance_file::InstanceFile;
 use crate::project::load::{self, ProjectFiles};
 use crate::project::names;
 use crate::project::plug_file::PlugFile;
 use crate::project::position::{Diagnostic, Position, Severity};
+use crate::project::profile_file::{Overlay, PROFILES, ProfileFile};
 use crate::project::project_file;
 use crate::project::schema::UnknownKeys;
 
@@ -30,13 +32,16 @@ pub fn compile(files: &ProjectFiles) -> Result<(Mesh, Vec<Diagnostic>), Vec<Diag
     compile_with(files, |_| {})
 }
 
-/// As [`compile`], for what runs rather than for what is written: mistakes in products that nobody uses
-/// are warnings.
+/// As [`compile`], for what runs rather than for what is written: mistakes in products that nobody uses,
+/// and in profiles that are not in force, are warnings.
 ///
 /// # Errors
 /// As [`compile`].
 pub fn compile_used(files: &ProjectFiles) -> Result<(Mesh, Vec<Diagnostic>), Vec<Diagnostic>> {
-    compile_with(files, |found| spare_unused(files, found))
+    compile_with(files, |found| {
+        spare_unused(files, found);
+        spare_other_profiles(files, found);
+    })
 }
 
 fn compile_with(
@@ -46,22 +51,27 @@ fn compile_with(
     let mut compiler =
         Compiler { files, found: files.found.clone(), instances: BTreeMap::new(), declared: BTreeMap::new() };
     let runtime = compiler.runtime(files.project.runtime.as_ref(), Path::new(project_file::FILE_NAME));
+    let over = files.profile_in_force().and_then(|own| compiler.runtime(own.runtime.as_ref(), &own.path));
+    let runtime = over.or(runtime);
     let name = compiler.name();
     for instance in &files.instances {
         compiler.instance(instance, runtime.unwrap_or_default());
     }
     compiler.products();
+    compiler.profiles();
     let plugs = compiler.plugs();
     let Compiler { instances, mut found, .. } = compiler;
     let used: BTreeSet<&str> = instances.values().map(|instance| instance.product.as_str()).collect();
     let products =
         used.iter().filter_map(|name| Some(((*name).to_owned(), files.products.get(*name)?.clone()))).collect();
-    let mesh = Mesh { name, is_meshrooms: files.is_meshrooms, products, instances, plugs };
+    let profile = files.profile_in_force().and(files.profile.clone());
+    let mesh = Mesh { name, profile, is_meshrooms: files.is_meshrooms, products, instances, plugs };
     clashes::check(&mesh, &mut found);
     secrets::check(&mesh, &mut found);
     topology::check(&mesh, &mut found);
     cautions::check(&mesh, files, &mut found);
     judge(&mut found);
+    files.texts.put_into(&mut found);
     found.sort();
     found.dedup();
     if found.iter().any(Diagnostic::is_error) { Err(found) } else { Ok((mesh, found)) }
@@ -77,6 +87,15 @@ fn spare_unused(files: &ProjectFiles, found: &mut [Diagnostic]) {
     // An instance that cannot be read may be of any product.
     let sure = files.unreadable.is_empty();
     for one in found.iter_mut().filter(|one| sure && one.at.as_ref().is_some_and(|at| is_unused(&at.file))) {
+        one.severity = Severity::Warning;
+    }
+}
+
+/// What is wrong with a profile that is not in force is no more than a warning.
+fn spare_other_profiles(files: &ProjectFiles, found: &mut [Diagnostic]) {
+    let own = files.profile.as_ref().map(|name| Path::new(PROFILES).join(format!("{name}.yaml")));
+    let is_other = |path: &Path| path.starts_with(PROFILES) && own.as_deref() != Some(path);
+    for one in found.iter_mut().filter(|one| one.at.as_ref().is_some_and(|at| is_other(&at.file))) {
         one.severity = Severity::Warning;
     }
 }
@@ -98,7 +117,7 @@ impl<'a> Compiler<'a> {
                 if let Err(wrong) = names::check_instance(&said.value) {
                     let at = Position::new(project_file::FILE_NAME, said.at);
                     let wrong = wrong.replacen("instance name", "project name", 1);
-                    self.found.push(Diagnostic::error(at, wrong).with_hint(names::NAME_HINT));
+                    self.found.push(Diagnostic::error(at, wrong).coded(Code::BadName).with_hint(names::NAME_HINT));
                 }
                 said.value.clone()
             }
@@ -111,7 +130,7 @@ impl<'a> Compiler<'a> {
         if known.is_none() {
             let at = Position::new(file, said.at);
             let unknown = Diagnostic::error(at, format!("runtime `{}` is unknown", said.value));
-            self.found.push(unknown.with_hint("there is `embedded`"));
+            self.found.push(unknown.coded(Code::UnknownRuntime).with_hint("there is `embedded`"));
         }
         known
     }
@@ -120,11 +139,15 @@ impl<'a> Compiler<'a> {
         let at = &written.at;
         if let Some(first) = self.declared.insert(&written.name, at) {
             let message = format!("instance `{}` is there twice, first in `{}`", written.name, first.file.display());
-            self.found.push(Diagnostic::error(at.clone(), message).with_hint("names are unique in a mesh: rename one"));
+            let twice = Diagnostic::error(at.clone(), message).coded(Code::Duplicate);
+            self.found.push(twice.with_hint("names are unique in a mesh: rename one"));
             self.declared.insert(&written.name, first);
             return;
         }
-        let runtime = self.runtime(written.runtime.as_ref(), &at.file).unwrap_or(runtime);
+        let over = self.files.profile_in_force().and_then(|own| Some((own, own.instances.get(&written.name)?)));
+        let own = self.runtime(written.runtime.as_ref(), &at.file);
+        let over_runtime = over.and_then(|(profile, over)| self.runtime(over.runtime.as_ref(), &profile.path));
+        let runtime = over_runtime.or(own).unwrap_or(runtime);
         let Some(product) = self.files.products.get(&written.product) else {
             if self.files.unusable.contains_key(&written.product) {
                 return;
@@ -134,16 +157,14 @@ impl<'a> Compiler<'a> {
                 written.product_at.clone(),
                 format!("instance `{}` is of product `{}`, which does not exist", written.name, written.product),
             );
-            self.found.push(unknown.with_hint_if(names::suggest(&written.product, known.iter().copied())));
+            let hint = names::suggest(&written.product, known.iter().copied());
+            self.found.push(unknown.coded(Code::UnknownProduct).with_hint_if(hint));
             return;
         };
         let declared: Vec<&Setting> = product.settings.iter().collect();
-        let declared = Declared {
-            settings: &declared,
-            by: format!("product `{}`", product.name),
-            undeclared: if settings::is_closed(product) { UnknownKeys::Refuse } else { UnknownKeys::Warn },
-        };
-        let settings = settings::resolve(&declared, &written.settings, &at.file, &mut self.found);
+        let declared = declared_by(product, &declared);
+        let over = over.map(|(profile, over)| (&over.settings, profile.path.as_path()));
+        let settings = settings::resolve_over(&declared, &written.settings, &at.file, over, &mut self.found);
         let instance = Instance {
             name: written.name.clone(),
             product: written.product.clone(),
@@ -153,6 +174,39 @@ impl<'a> Compiler<'a> {
             at: at.clone(),
         };
         self.instances.insert(written.name.clone(), instance);
+    }
+
+    /// Every profile is checked, whichever is in force: each is somebody's environment.
+    fn profiles(&mut self) {
+        for (name, profile) in &self.files.profiles {
+            let in_force = self.files.profile.as_ref() == Some(name);
+            if !in_force {
+                self.runtime(profile.runtime.as_ref(), &profile.path);
+            }
+            for (instance, over) in &profile.instances {
+                let Some(product) = self.instances.get(instance).map(|known| known.product.clone()) else {
+                    self.stranger(name, profile, instance, over);
+                    continue;
+                };
+                if in_force {
+                    continue;
+                }
+                self.runtime(over.runtime.as_ref(), &profile.path);
+                if let Some(product) = self.files.products.get(&product) {
+                    let declared: Vec<&Setting> = product.settings.iter().collect();
+                    settings::written(&declared_by(product, &declared), &over.settings, &profile.path, &mut self.found);
+                }
+            }
+        }
+    }
+
+    fn stranger(&mut self, name: &str, profile: &ProfileFile, instance: &str, over: &Overlay) {
+        if self.declared.contains_key(instance) || self.files.unreadable.contains(instance) {
+            return;
+        }
+        let message = format!("profile `{name}` names instance `{instance}`, which this project does not have");
+        let unknown = Diagnostic::error(Position::new(&profile.path, over.at), message);
+        self.found.push(unknown.with_hint_if(names::suggest(instance, self.declared.keys().copied())));
     }
 
     fn products(&mut self) {
@@ -167,7 +221,8 @@ impl<'a> Compiler<'a> {
         for written in &self.files.plugs {
             if let Some(first) = seen.insert(&written.id, &written.at.file) {
                 let message = format!("plug `{}` is there twice, first in `{}`", written.id, first.display());
-                self.found.push(Diagnostic::error(written.at.clone(), message).with_hint("delete one of the files"));
+                let twice = Diagnostic::error(written.at.clone(), message).coded(Code::Duplicate);
+                self.found.push(twice.with_hint("delete one of the files"));
                 continue;
             }
             plugs.extend(self.plug(written));
@@ -180,6 +235,8 @@ impl<'a> Compiler<'a> {
         let source = self.end(written, &written.id.source, "src_instance");
         let destination = self.end(written, &written.id.destination, "dst_instance");
         let (source, destination) = (source?, destination?);
+        // Said where the file is read; nothing can be found for it.
+        names::check_topic(&written.id.topic).ok()?;
         let trigger = self.kind(written);
         let request = Request {
             topic: &written.id.topic,
@@ -197,9 +254,15 @@ impl<'a> Compiler<'a> {
                     self.found.push(swapped);
                     return None;
                 }
-                self.found.push(
-                    Diagnostic::error(written.place(mismatch.about), mismatch.message).with_hint_if(mismatch.hint),
-                );
+                let hint = if matching::would_fit_swapped(&request) {
+                    let id = &written.id;
+                    let way = format!("`resilmesh plug {} {} {}`", id.topic, id.destination, id.source);
+                    Some(format!("the ends are swapped: {way} fits"))
+                } else {
+                    mismatch.hint
+                };
+                let wrong = Diagnostic::error(written.place(mismatch.about), mismatch.message);
+                self.found.push(wrong.coded(Code::CannotConnect).with_hint_if(hint));
                 return None;
             }
         };
@@ -252,7 +315,7 @@ impl<'a> Compiler<'a> {
         let hint = format!(
             "`resilmesh plug {topic} {destination} {source}`, and `resilmesh unplug {topic} {source} {destination}`"
         );
-        Some(Diagnostic::warning(written.at.clone(), warning).with_hint(hint))
+        Some(Diagnostic::warning(written.at.clone(), warning).coded(Code::CannotConnect).with_hint(hint))
     }
 
     /// Whether a plug carries commands: `kind: trigger` in Meshroom's files.
@@ -280,8 +343,18 @@ impl<'a> Compiler<'a> {
                 written.place(key),
                 format!("plug `{}` names instance `{name}`, which this project does not have", written.id),
             );
-            self.found.push(unknown.with_hint_if(names::suggest(name, self.declared.keys().copied())));
+            let hint = names::suggest(name, self.declared.keys().copied());
+            self.found.push(unknown.coded(Code::UnknownInstance).with_hint_if(hint));
         }
         None
+    }
+}
+
+/// The settings that a product declares for its instances.
+fn declared_by<'d>(product: &Product, settings: &'d [&'d Setting]) -> Declared<'d> {
+    Declared {
+        settings,
+        by: format!("product `{}`", product.name),
+        undeclared: if settings::is_closed(product) { UnknownKeys::Refuse } else { UnknownKeys::Warn },
     }
 }

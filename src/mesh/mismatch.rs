@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::matching::{self, Request};
-use super::model::{Capability, Mode, Product, Role};
+use super::model::{Capability, Integration, Mode, Product, Role};
 use crate::project::names;
 
 /// A plug that cannot be made.
@@ -28,7 +28,10 @@ pub(super) fn explain(request: &Request<'_>) -> Mismatch {
     };
     let gives = offers(source.1, &destination.1.name, true);
     let takes = offers(destination.1, &source.1.name, false);
-    let trigger = request.trigger == Some(true);
+    let trigger = request.trigger.unwrap_or_else(|| {
+        let known = if gives.is_empty() { &takes } else { &gives };
+        !known.is_empty() && known.iter().all(|own| matches!(own.role, Role::Trigger | Role::Executor))
+    });
     for (found, (instance, product), role, other) in [
         (&gives, source, if trigger { Role::Trigger } else { Role::Producer }, destination.1),
         (&takes, destination, if trigger { Role::Executor } else { Role::Consumer }, source.1),
@@ -49,12 +52,12 @@ pub(super) fn explain(request: &Request<'_>) -> Mismatch {
                 destination.0,
                 takes[0].role.verb()
             ),
-            hint: None,
+            hint: Some("who produces goes with who consumes, and who triggers with who executes".to_owned()),
         };
     }
     by_mode(request, &gives, &takes)
         .or_else(|| by_format(request, &gives, &takes))
-        .unwrap_or_else(|| not_owned(request))
+        .unwrap_or_else(|| not_owned(request, &gives, &takes))
 }
 
 fn all(product: &Product, target: &str, role: Role, topic: &str) -> Vec<Capability> {
@@ -156,11 +159,11 @@ fn by_format(request: &Request<'_>, gives: &[Capability], takes: &[Capability]) 
             request.destination.0,
             words(&take)
         ),
-        hint: None,
+        hint: Some("put something between them that takes the one and gives the other".to_owned()),
     })
 }
 
-fn not_owned(request: &Request<'_>) -> Mismatch {
+fn not_owned(request: &Request<'_>, gives: &[Capability], takes: &[Capability]) -> Mismatch {
     let (source, destination) = (request.source, request.destination);
     if let Some(owner) = request.owner {
         return Mismatch {
@@ -178,9 +181,43 @@ fn not_owned(request: &Request<'_>) -> Mismatch {
             "nobody sets up the ends of `{}` between `{}` and `{}`: neither both products set up their own, nor one of them both",
             request.topic, source.0, destination.0
         ),
-        hint: Some(format!(
-            "`resilmesh create integration {} {} {} producer` begins one, with setup hooks or `renders`",
-            source.1.name, destination.1.name, request.topic
-        )),
+        hint: Some(how_to_own(request, gives, takes)),
+    }
+}
+
+/// What lets an end be set up: a hook in the integration that is there, else an integration. It is the
+/// source's, unless only the destination's lacks nothing but the hook.
+fn how_to_own(request: &Request<'_>, gives: &[Capability], takes: &[Capability]) -> String {
+    let (source, destination) = (request.source.1, request.destination.1);
+    let in_mode = |own: &&Capability| request.mode.is_none_or(|mode| mode == own.mode);
+    let meet = |give: &&Capability| {
+        takes.iter().filter(in_mode).any(|take| take.role == give.role.counterpart() && take.mode == give.mode)
+    };
+    let (role, mode) =
+        gives.iter().filter(in_mode).find(meet).map_or((Role::Producer, Mode::Push), |give| (give.role, give.mode));
+    let pull = if mode == Mode::Pull { " --mode pull" } else { "" };
+    let ends = [(source, destination, role), (destination, source, role.counterpart())];
+    let written = ends.into_iter().find_map(|(product, target, role)| {
+        let is_it = |own: &&Integration| {
+            let of_topic = own.topic.as_deref().is_none_or(|topic| topic == request.topic);
+            own.target == target.name && own.role == role && own.mode == mode && of_topic
+        };
+        Some((product, target, product.integrations.iter().find(is_it)?))
+    });
+    match written {
+        Some((product, target, own)) => format!(
+            "`resilmesh create hook {} setup {} {} --target {}{pull}` begins a setup hook in the integration that is there; `renders` does as well",
+            product.name,
+            own.topic.as_deref().unwrap_or("'*'"),
+            own.role.word(),
+            target.name,
+        ),
+        None => format!(
+            "`resilmesh create integration {} {} {} {}{pull}` begins one, with setup hooks or `renders`",
+            source.name,
+            destination.name,
+            request.topic,
+            role.word(),
+        ),
     }
 }

@@ -2,15 +2,16 @@
 //!
 //! [`compile`](super::compile::compile) makes it; nothing in it can be wrong any more.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::guarantees::Delivery;
 use super::hooks;
-use crate::project::position::Position;
+use crate::project::position::{Mark, Position};
 
 /// The part a product plays for a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -139,6 +140,8 @@ pub struct Program {
     pub args: Vec<String>,
     /// How to get it.
     pub fetch: Option<Fetch>,
+    /// Where it is declared.
+    pub at: Position,
 }
 
 /// How to see that a service is ready.
@@ -221,6 +224,8 @@ pub struct Setting {
     pub properties: Vec<Setting>,
     /// What a text must be; none = any text.
     pub format: Option<TextFormat>,
+    /// Where in its file it is declared; none = it is not known.
+    pub at: Option<Mark>,
 }
 
 impl Setting {
@@ -239,7 +244,15 @@ impl Setting {
             items: None,
             properties: Vec::new(),
             format: None,
+            at: None,
         }
+    }
+
+    /// Whether a value of it may hold a secret.
+    pub fn holds_secret(&self) -> bool {
+        self.secret
+            || self.items.iter().any(|item| item.holds_secret())
+            || self.properties.iter().any(Self::holds_secret)
     }
 
     /// Whether somebody has to give it as a secret before the product is of use.
@@ -349,6 +362,27 @@ pub struct Caution {
     pub when: String,
     /// What to say.
     pub message: String,
+    /// Where it is declared.
+    pub at: Position,
+}
+
+/// What a product promises of the events that it gives or takes at an end of a plug.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guarantee {
+    /// The part that it plays there.
+    pub role: Role,
+    /// In which mode; none = any.
+    pub mode: Option<Mode>,
+    /// In which format; none = any.
+    pub format: Option<String>,
+    /// With which product at the other end; none = any.
+    pub product: Option<String>,
+    /// An expression (minijinja) over `settings` and `peer` that must be true; none = always.
+    pub when: Option<String>,
+    /// How often an event arrives.
+    pub delivery: Delivery,
+    /// Why.
+    pub because: String,
     /// Where it is declared.
     pub at: Position,
 }
@@ -464,6 +498,8 @@ pub struct Product {
     pub hooks: Vec<DeclaredHook>,
     /// What to warn of.
     pub cautions: Vec<Caution>,
+    /// What it promises; of those that are about an end of a plug, the first counts.
+    pub guarantees: Vec<Guarantee>,
     /// How a managed instance runs; none = a tenant.
     pub service: Option<Service>,
     /// Template texts by path below `templates/`.
@@ -567,6 +603,8 @@ impl Plug {
 pub struct Mesh {
     /// Its name.
     pub name: String,
+    /// The profile in force; none = what is written counts as it is.
+    pub profile: Option<String>,
     /// It is one of Meshroom: the files of its plugs say whether they are up.
     pub is_meshrooms: bool,
     /// The products in use, by name.
@@ -591,6 +629,28 @@ impl Mesh {
     /// The product of an instance of this mesh.
     pub fn product_of(&self, instance: &Instance) -> &Product {
         &self.products[&instance.product]
+    }
+
+    /// The plugs that an instance is an end of.
+    pub fn plugs_of(&self, instance: &str) -> Vec<&Plug> {
+        self.plugs.iter().filter(|plug| plug.id.source == instance || plug.id.destination == instance).collect()
+    }
+
+    /// The plugs of every instance: for those who go through all of them.
+    pub fn plugs_by_instance(&self) -> HashMap<&str, Vec<&Plug>> {
+        let mut plugs: HashMap<&str, Vec<&Plug>> = HashMap::new();
+        for plug in &self.plugs {
+            for end in BTreeSet::from([plug.id.source.as_str(), &plug.id.destination]) {
+                plugs.entry(end).or_default().push(plug);
+            }
+        }
+        plugs
+    }
+
+    /// An instance that resilmesh runs, with how it runs.
+    pub fn service(&self, instance: &str) -> Option<(&Instance, &Service)> {
+        let instance = self.instances.get(instance)?;
+        Some((instance, self.product_of(instance).service.as_ref()?))
     }
 
     /// The instances that resilmesh runs, with how they run.

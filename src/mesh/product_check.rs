@@ -6,6 +6,7 @@ use std::path::Path;
 use minijinja::Environment;
 
 use super::model::{Product, Render};
+use crate::project::code::Code;
 use crate::project::names;
 use crate::project::position::{Diagnostic, Mark, Position};
 
@@ -19,8 +20,13 @@ pub fn check(product: &Product) -> Vec<Diagnostic> {
     for caution in &product.cautions {
         check_expression(&caution.when, &caution.at, &environment, &mut found);
     }
-    for arg in product.service.iter().flat_map(|service| &service.embedded.args) {
-        check_text("an argument", arg, &product.at, &environment, &mut found);
+    for (when, at) in product.guarantees.iter().filter_map(|own| Some((own.when.as_ref()?, &own.at))) {
+        check_expression(when, at, &environment, &mut found);
+    }
+    for program in product.service.iter().map(|service| &service.embedded) {
+        for arg in &program.args {
+            check_text("an argument", arg, &program.at, &environment, &mut found);
+        }
     }
     // Hooks of a product that renders nothing may fill in its templates as they like.
     let base = product.at.file.parent().unwrap_or(Path::new("")).join("templates");
@@ -28,7 +34,7 @@ pub fn check(product: &Product) -> Vec<Diagnostic> {
         if let Err(error) = environment.template_from_str(text) {
             let line = error.line().unwrap_or(1);
             let at = Position::new(base.join(path), Mark::new(line, 1));
-            found.push(Diagnostic::error(at, format!("not a template: {}", reason(&error))));
+            found.push(Diagnostic::error(at, format!("not a template: {}", reason(&error))).coded(Code::Template));
         }
     }
     found
@@ -49,7 +55,7 @@ fn check_render(product: &Product, render: &Render, environment: &Environment<'_
         let message = format!("product `{}` has no template `{}`", product.name, render.template);
         let hint = names::suggest(&render.template, product.templates.keys().map(String::as_str));
         let hint = hint.or_else(|| Some("templates lie in the folder `templates` of the product".to_owned()));
-        found.push(Diagnostic::error(render.at.clone(), message).with_hint_if(hint));
+        found.push(Diagnostic::error(render.at.clone(), message).coded(Code::Template).with_hint_if(hint));
     }
     check_text("`to`", &render.to, &render.at, environment, found);
     if let Some(when) = &render.when {
@@ -59,14 +65,16 @@ fn check_render(product: &Product, render: &Render, environment: &Environment<'_
 
 fn check_text(what: &str, text: &str, at: &Position, environment: &Environment<'_>, found: &mut Vec<Diagnostic>) {
     if let Err(error) = environment.template_from_str(text) {
-        found.push(Diagnostic::error(at.clone(), format!("{what} `{text}` is not a template: {}", reason(&error))));
+        let message = format!("{what} `{text}` is not a template: {}", reason(&error));
+        found.push(Diagnostic::error(at.clone(), message).coded(Code::Template));
     }
 }
 
 fn check_expression(when: &str, at: &Position, environment: &Environment<'_>, found: &mut Vec<Diagnostic>) {
     if let Err(error) = environment.compile_expression(when) {
         let message = format!("`when` is not an expression: {}", reason(&error));
-        found.push(Diagnostic::error(at.clone(), message).with_hint(format!("it is `{when}`")));
+        let wrong = Diagnostic::error(at.clone(), message).coded(Code::Template);
+        found.push(wrong.with_hint(format!("it is `{when}`")));
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::model::{End, Instance, Integration, Mesh, Plug, PlugId, Setting};
+use crate::project::code::Code;
 use crate::project::position::{Diagnostic, Position};
 
 /// Who wants a secret.
@@ -38,6 +39,8 @@ pub struct Wanted {
     pub key: String,
     /// Nothing works without it.
     pub required: bool,
+    /// It does not say that it need not be there.
+    pub expected: bool,
     /// For people.
     pub description: Option<String>,
     /// Where its owner is declared.
@@ -70,6 +73,7 @@ fn of_instance<'a>(mesh: &'a Mesh, instance: &'a Instance) -> impl Iterator<Item
         owner: Owner::Instance(instance.name.clone()),
         key: setting.name.clone(),
         required: setting.required,
+        expected: setting.is_expected_secret(),
         description: setting.description.clone(),
         at: instance.at.clone(),
     })
@@ -83,6 +87,7 @@ fn of_plug<'a>(mesh: &'a Mesh, plug: &'a Plug) -> impl Iterator<Item = Wanted> {
         owner: Owner::Plug(plug.id.clone()),
         key: setting.name.clone(),
         required: setting.required,
+        expected: setting.is_expected_secret(),
         description: setting.description.clone(),
         at: plug.at.clone(),
     })
@@ -109,7 +114,8 @@ pub(super) fn check(mesh: &Mesh, found: &mut Vec<Diagnostic>) {
     for wanted in wanted(mesh) {
         if let Some(other) = owners.insert(wanted.name.clone(), wanted.owner.clone()) {
             let message = format!("{other} and {} both want the secret `{}`", wanted.owner, wanted.name);
-            found.push(Diagnostic::error(wanted.at, message).with_hint("rename one of them"));
+            let clash = Diagnostic::error(wanted.at, message).coded(Code::NamesClash);
+            found.push(clash.with_hint("rename one of them"));
         }
     }
 }

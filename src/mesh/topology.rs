@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::model::{Mesh, Plug};
 use super::rings::{self, Edge};
+use crate::project::code::Code;
 use crate::project::names;
 use crate::project::position::Diagnostic;
 
@@ -43,7 +44,7 @@ fn broker_topics(mesh: &Mesh, found: &mut Vec<Diagnostic>) {
             let message = format!("`{}` takes `{topic}` from `{broker}`, but nobody puts it in", plug.id.destination);
             let hint = names::suggest(topic, there.keys().copied());
             let hint = hint.or_else(|| Some(format!("`resilmesh plug {topic} SOURCE {broker}` puts it in")));
-            found.push(Diagnostic::error(plug.at.clone(), message).with_hint_if(hint));
+            found.push(Diagnostic::error(plug.at.clone(), message).coded(Code::LooseTopic).with_hint_if(hint));
         }
     }
     for (broker, topics) in put {
@@ -53,7 +54,7 @@ fn broker_topics(mesh: &Mesh, found: &mut Vec<Diagnostic>) {
                 let wanted = taken.get(broker).into_iter().flatten().copied().filter(|wanted| *wanted != topic);
                 let hint = names::closest(topic, wanted).map(|wanted| format!("did you mean `{wanted}`?"));
                 let hint = hint.unwrap_or_else(|| format!("`resilmesh plug {topic} {broker} DESTINATION` takes it"));
-                found.push(Diagnostic::warning(plug.at.clone(), message).with_hint(hint));
+                found.push(Diagnostic::warning(plug.at.clone(), message).coded(Code::LooseTopic).with_hint(hint));
             }
         }
     }
@@ -74,7 +75,8 @@ fn outgoing_topics(mesh: &Mesh, found: &mut Vec<Diagnostic>) {
                 names::list(topics.iter().copied()),
                 product.name
             );
-            found.push(Diagnostic::error(plug.at.clone(), message).with_hint("add one more instance for it"));
+            let many = Diagnostic::error(plug.at.clone(), message).coded(Code::TooManyTopics);
+            found.push(many.with_hint("add one more instance for it"));
         }
     }
 }
@@ -134,5 +136,5 @@ fn report(mesh: &Mesh, ring: &[usize], what: &str, hint: &str, found: &mut Vec<D
     let more = plugs.len() - names.len();
     let more = if more > 0 { format!(", and {more} more") } else { String::new() };
     let message = format!("{what}: {}{more}", names.join(", "));
-    found.push(Diagnostic::error(first.at.clone(), message).with_hint(hint));
+    found.push(Diagnostic::error(first.at.clone(), message).coded(Code::Ring).with_hint(hint));
 }

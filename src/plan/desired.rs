@@ -16,6 +16,7 @@ use super::step::{Launch, Setup};
 use super::{calls, digest_of};
 use crate::hooks::{self, Call, HostedHook, Kind};
 use crate::mesh::model::{DeclaredHook, End, HookKind, Instance, Mesh, Plug, PlugId, Product, ReadyProbe, Service};
+use crate::project::code::Code;
 use crate::project::position::Diagnostic;
 use crate::runtime::{Ready, ServiceSpec};
 
@@ -125,19 +126,34 @@ pub struct Machine<'a> {
 /// # Errors
 /// What is wrong with the arguments of services.
 pub fn desired(mesh: &Mesh, machine: &Machine<'_>, rendered: Rendered) -> Result<Desired, Vec<Diagnostic>> {
+    let mut desired = services(mesh, machine, rendered)?;
+    let works = |plug: &&Plug| {
+        !desired.left_out.contains_key(&plug.id.source) && !desired.left_out.contains_key(&plug.id.destination)
+    };
+    let plugs: Vec<&Plug> = mesh.plugs.iter().filter(works).collect();
+    desired.plugs(mesh, machine.ports, plugs);
+    Ok(desired)
+}
+
+/// The services that the mesh wants, without setups and plugs.
+///
+/// # Errors
+/// What is wrong with their arguments.
+pub fn services(mesh: &Mesh, machine: &Machine<'_>, rendered: Rendered) -> Result<Desired, Vec<Diagnostic>> {
     let mut desired = Desired::default();
     let mut found = Vec::new();
     for (instance, _) in mesh.services().filter(|(instance, _)| mesh.product_of(instance).broker) {
         desired.brokers.insert(instance.name.clone());
     }
-    let mut all = rendered.instances;
+    let (mut all, mut shown) = (rendered.instances, machine.ports.all_shown(mesh));
     for (instance, service) in mesh.services() {
         let files = all.remove(&instance.name).unwrap_or_default();
         if let Some(why) = &files.incomplete {
             desired.left_out.insert(instance.name.clone(), why.clone());
             continue;
         }
-        match spec(mesh, instance, service, machine, &files) {
+        let ports = shown.remove(&instance.name).unwrap_or_default();
+        match spec(mesh, instance, service, machine, &files, ports) {
             Ok((spec, identity)) => {
                 let launch = Launch { spec, identity, needs: BTreeSet::new() };
                 desired.services.insert(instance.name.clone(), DesiredService { launch, files });
@@ -145,11 +161,6 @@ pub fn desired(mesh: &Mesh, machine: &Machine<'_>, rendered: Rendered) -> Result
             Err(wrong) => found.push(wrong),
         }
     }
-    let works = |plug: &&Plug| {
-        !desired.left_out.contains_key(&plug.id.source) && !desired.left_out.contains_key(&plug.id.destination)
-    };
-    let plugs: Vec<&Plug> = mesh.plugs.iter().filter(works).collect();
-    desired.plugs(mesh, machine.ports, plugs);
     if found.is_empty() { Ok(desired) } else { Err(found) }
 }
 
@@ -222,13 +233,14 @@ fn spec(
     service: &Service,
     machine: &Machine<'_>,
     files: &Files,
+    ports: BTreeMap<String, u16>,
 ) -> Result<(ServiceSpec, String), Diagnostic> {
     let name = &instance.name;
     let wrong = |why: String| {
-        Diagnostic::error(mesh.product_of(instance).at.clone(), format!("`{name}` cannot be started: {why}"))
+        Diagnostic::error(service.embedded.at.clone(), format!("`{name}` cannot be started: {why}"))
+            .coded(Code::Configuration)
     };
     let program = machine.programs.get(name).ok_or_else(|| wrong("its program was not looked for".to_owned()))?;
-    let ports = machine.ports.shown(mesh, name);
     let address = |port: &String| {
         let number = ports.get(port).ok_or_else(|| wrong(format!("it has no port `{port}`")))?;
         Ok(ports::reach(instance.settings.get("listen"), *number))
@@ -254,11 +266,11 @@ fn spec(
         program: program.path.clone(),
         args,
         directory: folder,
-        ports: ports.clone(),
         ready,
         control: has_control.then(|| program.control.clone()),
         reload: service.reload.clone(),
         stop_within: STOP_WITHIN,
+        ports,
         files_digest: files.digest(),
     };
     let typed: Vec<Option<String>> = typed_secrets(mesh, instance)

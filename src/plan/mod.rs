@@ -9,15 +9,24 @@
 //! | [`drift`] | what was changed behind our back; pure |
 //! | [`apply`] | carries a plan out; decides nothing |
 //! | [`journal`] | what was done and has to be undone |
+//! | [`history`] | every `up`, `down` and `rollback`, with number, who and when |
+//! | [`before`], [`former`] | what was there before an `up`, and the plan that goes back to it |
+//! | [`anywhere`] | what a plan would find wrong, without this machine; for `check` |
 //! | [`observe`] | what is seen: services, files, journal, drift |
 //! | [`ports`], [`secrets`] | what this machine adds |
+//! | [`profile`] | which environment is up |
 //! | [`lock`] | one who changes the mesh at a time |
+//! | [`rehearsal`] | what the mesh would make of events, without bringing it up |
 
+pub mod anywhere;
 pub mod apply;
+pub mod before;
 pub mod calls;
 pub mod changes;
 pub mod desired;
 pub mod drift;
+pub mod former;
+pub mod history;
 pub mod hook_runner;
 pub mod journal;
 pub mod lock;
@@ -25,8 +34,10 @@ pub mod meshroom;
 pub mod observe;
 pub mod paths;
 pub mod ports;
+pub mod profile;
 pub mod programs;
 pub mod reconcile;
+pub mod rehearsal;
 pub mod render;
 pub mod secrets;
 pub mod session;

@@ -40,6 +40,21 @@ impl StateFolder {
         self.0.join("recipients.json")
     }
 
+    /// What was done, by whom and when: `history.jsonl`.
+    pub fn history(&self) -> PathBuf {
+        self.0.join("history.jsonl")
+    }
+
+    /// What the project's documents were then: `history.git`.
+    pub fn snapshots(&self) -> PathBuf {
+        self.0.join("history.git")
+    }
+
+    /// The profile that is up: `profile`.
+    pub fn profile(&self) -> PathBuf {
+        self.0.join("profile")
+    }
+
     /// The ports chosen before: `ports.json`.
     pub fn ports(&self) -> PathBuf {
         self.0.join("ports.json")

@@ -12,6 +12,7 @@ use super::observe::observe;
 use super::paths::StateFolder;
 use super::ports::probe;
 use super::ports::{self, Claims, Ports};
+use super::profile::{self, Switch};
 use super::reconcile::{self, Observed, Part};
 use super::render;
 use super::secrets::Secrets;
@@ -68,6 +69,8 @@ pub struct Session {
     taken: Taken,
     /// Names of secrets that are not known without asking.
     pub locked: BTreeMap<String, Locked>,
+    /// The profile that the plan is for, and the one that is up.
+    pub profile: Switch,
     /// What to do.
     pub plan: Plan,
 }
@@ -87,9 +90,14 @@ pub async fn plan(
 ) -> Result<Session, Trouble> {
     let state = StateFolder::of(project);
     let mut journal = Journal::load(&state.journal())?;
+    let profile = Switch::new(&state, mesh, &journal)?;
+    if part.is_some() && profile.is_other() {
+        return Err(Trouble::new(format!("only a part would come up with {}", profile.words()))
+            .hint("bring the whole mesh up: `resilmesh up` without a part"));
+    }
     let services = runtime.observe().await?;
     let supervised = runtime.supervision().await? != Supervision::Gone;
-    let ports = ports(&state, mesh, &services, machine)?;
+    let ports = ports(&state, mesh, &services, machine, part.is_some())?;
     let folder = state.secrets();
     let mut secrets = Secrets::load(&folder).map_err(|error| Trouble::io(&folder, &error))?;
     let former = secrets.all();
@@ -106,15 +114,16 @@ pub async fn plan(
         Some(part) => reconcile::up_part(&desired, &observed, part)?,
         None => reconcile::up(&desired, &observed)?,
     };
-    Ok(Session { state, ports, secrets, desired, observed, supervised, former, taken, locked, plan })
+    Ok(Session { state, ports, secrets, desired, observed, supervised, former, taken, locked, profile, plan })
 }
 
-/// Chooses port numbers.
+/// Chooses port numbers. For a part, what the rest had stays remembered.
 fn ports(
     state: &StateFolder,
     mesh: &Mesh,
     services: &[ServiceStatus],
     machine: &dyn probe::Machine,
+    is_part: bool,
 ) -> Result<Ports, Trouble> {
     let path = state.ports();
     let remembered = Ports::load(&path).map_err(|error| Trouble::io(&path, &error))?;
@@ -123,7 +132,8 @@ fn ports(
         .filter(|status| status.pid.is_some())
         .map(|status| (status.spec.instance.clone(), status.spec.ports.values().copied().collect()))
         .collect();
-    Ok(ports::allocate(&Claims { mesh, remembered: &remembered, held: &held }, machine)?)
+    let ports = ports::allocate(&Claims { mesh, remembered: &remembered, held: &held }, machine)?;
+    Ok(if is_part { ports.beside(&remembered) } else { ports })
 }
 
 impl Session {
@@ -148,7 +158,8 @@ impl Session {
         self.state.make().map_err(|error| Trouble::io(root, &error))?;
         let saved = (self.secrets.save(&self.state.secrets()))
             .and_then(|()| self.taken.save(&self.state.typed()))
-            .and_then(|()| self.ports.save(&self.state.ports()));
+            .and_then(|()| self.ports.save(&self.state.ports()))
+            .and_then(|()| profile::remember(&self.state, self.profile.wanted.as_deref()));
         saved.map_err(|error| Trouble::io(root, &error))
     }
 }

@@ -18,6 +18,7 @@ use super::session::Typed;
 use super::trouble::Trouble;
 use crate::mesh::model::{Instance, Mesh};
 use crate::mesh::secrets::{name_of_instance, wanted};
+use crate::project::code::Code;
 use crate::project::names;
 use crate::project::position::Diagnostic;
 use crate::vault::meshroom::Meshroom;
@@ -148,7 +149,8 @@ fn lacking(mesh: &Mesh, vault: &Vault, taken: &Taken, locked: &BTreeMap<String, 
         .into_iter()
         .filter(|one| one.required && !is_there(&one.name))
         .map(|one| {
-            Diagnostic::error(one.at, format!("{} needs secret `{}`", one.owner, one.key)).with_hint(format!(
+            let lacking = Diagnostic::error(one.at, format!("{} needs secret `{}`", one.owner, one.key));
+            lacking.coded(Code::MissingSecret).with_hint(format!(
                 "`resilmesh secret set {}` gives it; `resilmesh secret import` takes over Meshroom's secrets",
                 one.name
             ))

@@ -2,13 +2,15 @@
 //! reported with its place while everything still runs as it did.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::{fmt, fs, io};
 
-use futures::future::join_all;
+use futures::StreamExt;
+use futures::future::{join_all, ready};
 use tokio::process::Command;
 
+use super::anywhere::Anywhere;
 use super::paths;
 use super::session::Session;
 use super::step::Action;
@@ -32,13 +34,34 @@ pub async fn validate(session: &Session) -> Result<(), Trouble> {
         return Ok(());
     }
     let folder = Folder::make(session)?;
-    let checks = pipelines.iter().map(|(spec, files)| check(&folder, spec, files, session));
-    let wrong: Vec<String> = join_all(checks).await.into_iter().filter_map(Result::err).collect();
+    let checks = pipelines.iter().map(|(spec, files)| check(&folder.0, spec, files));
+    let wrong: Vec<String> =
+        join_all(checks).await.into_iter().filter_map(Result::err).map(|wrong| wrong.to_string()).collect();
     if wrong.is_empty() {
         return Ok(());
     }
     Err(Trouble::new(wrong.join("\n"))
         .hint("nothing was started; mend the setting or the template that it comes from, then `resilmesh up`"))
+}
+
+/// Checks every pipeline of a rehearsal, in a temporary folder.
+///
+/// # Errors
+/// When that folder cannot be written.
+pub async fn rehearsed(rehearsal: &Anywhere) -> io::Result<Vec<Wrong>> {
+    let services = rehearsal.desired.services.values();
+    let pipelines: Vec<_> = services
+        .map(|service| (&service.launch.spec, &service.files.files))
+        .filter(|(spec, _)| is_pipeline(spec))
+        .collect();
+    if pipelines.is_empty() {
+        return Ok(Vec::new());
+    }
+    let folder = tempfile::Builder::new().prefix("resilmesh-check-").tempdir()?;
+    rehearsal.secrets.save_all(&folder.path().join("secrets"))?;
+    let checks = futures::stream::iter(pipelines.iter().map(|(spec, files)| check(folder.path(), spec, files)));
+    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(checks.buffered(at_once).filter_map(|checked| ready(checked.err())).collect().await)
 }
 
 fn is_pipeline(spec: &ServiceSpec) -> bool {
@@ -68,22 +91,35 @@ impl Drop for Folder {
     }
 }
 
-async fn check(
-    folder: &Folder,
-    spec: &ServiceSpec,
-    files: &BTreeMap<String, String>,
-    session: &Session,
-) -> Result<(), String> {
+/// Why a pipeline cannot run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrong {
+    /// Its instance.
+    pub instance: String,
+    /// The engine could not be asked, or what it says: one finding a line.
+    pub why: Result<String, String>,
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.why {
+            Ok(found) => write!(f, "the configuration of `{}` is wrong:\n{found}", self.instance),
+            Err(why) => write!(f, "the configuration of `{}` cannot be checked: {why}", self.instance),
+        }
+    }
+}
+
+async fn check(folder: &Path, spec: &ServiceSpec, files: &BTreeMap<String, String>) -> Result<(), Wrong> {
     let name = spec.directory.file_name().unwrap_or_default();
-    let own = folder.0.join("rendered").join(name);
-    let failed = |error: std::io::Error| format!("the configuration of `{}` cannot be checked: {error}", spec.instance);
+    let own = folder.join("rendered").join(name);
+    let failed = |error: io::Error| Wrong { instance: spec.instance.clone(), why: Err(error.to_string()) };
     for (path, content) in files {
         paths::write_file(&own.join(path), content.as_bytes()).map_err(failed)?;
     }
-    paths::make_folder(&folder.0.join("data").join(name)).map_err(failed)?;
-    let real = session.state.rendered(&spec.instance);
+    paths::make_folder(&folder.join("data").join(name)).map_err(failed)?;
+    let real = &spec.directory;
     let output = Command::new(&spec.program)
-        .args(arguments(&spec.args, &real, &own))
+        .args(arguments(&spec.args, real, &own))
         .current_dir(&own)
         .stdin(Stdio::null())
         .kill_on_drop(true)
@@ -96,18 +132,24 @@ async fn check(
     let text = [output.stderr, output.stdout].concat();
     let text = String::from_utf8_lossy(&text).trim().replace(&own.display().to_string(), &real.display().to_string());
     let text = text.strip_prefix("error: ").unwrap_or(&text);
-    Err(format!("the configuration of `{}` is wrong:\n{text}", spec.instance))
+    Err(Wrong { instance: spec.instance.clone(), why: Ok(text.to_owned()) })
 }
 
 /// The service's own arguments, about the other folder, with `--validate` and without a socket.
 fn arguments(args: &[String], real: &Path, checked: &Path) -> Vec<String> {
     let (real, checked) = (real.display().to_string(), checked.display().to_string());
+    offline(args, "--validate").into_iter().map(|arg| arg.replace(&real, &checked)).collect()
+}
+
+/// The arguments of a service of our own without its socket, and with a flag that keeps it from
+/// starting anything.
+pub(super) fn offline(args: &[String], flag: &str) -> Vec<String> {
     let mut after_control = false;
     let kept = args.iter().filter(|arg| {
         let control = arg.as_str() == "--control";
         !(std::mem::replace(&mut after_control, control) || control)
     });
-    kept.map(|arg| arg.replace(&real, &checked)).chain(["--validate".to_owned()]).collect()
+    kept.cloned().chain([flag.to_owned()]).collect()
 }
 
 #[cfg(test)]

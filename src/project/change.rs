@@ -72,6 +72,7 @@ impl Change {
             Self::WriteInstance { product, name, text } => {
                 files.instances.retain(|own| own.product != *product || own.name != *name);
                 files.unreadable.remove(name);
+                files.texts.note(&stale, text);
                 product_folder::read(&stale, text, &mut found, |node, report| {
                     files.instances.push(InstanceFile::decode(node, product, name, report));
                 });
@@ -84,6 +85,7 @@ impl Change {
             }
             Self::WritePlug { product, id, text } => {
                 files.plugs.retain(|plug| plug.source_product != *product || plug.id != *id);
+                files.texts.note(&stale, text);
                 product_folder::read(&stale, text, &mut found, |node, report| {
                     files.plugs.push(PlugFile::decode(node, product, id.clone(), report));
                 });
@@ -92,6 +94,7 @@ impl Change {
                 files.plugs.retain(|plug| plug.source_product != *product || plug.id != *id);
             }
         }
+        files.texts.put_into(&mut found);
         files.found.append(&mut found);
     }
 

@@ -46,8 +46,14 @@ pub enum Entry {
 impl Entry {
     /// The entry of a text that is no file of its own.
     pub fn text(text: &str) -> Self {
-        let sha256 = hex(&Sha256::digest(text.as_bytes()));
-        Self::File { executable: false, size: text.len() as u64, sha256, text: Some(text.to_owned()) }
+        Self::of_bytes(text.as_bytes(), false)
+    }
+
+    /// The entry of a file that was read already.
+    pub fn of_bytes(bytes: &[u8], executable: bool) -> Self {
+        let size = bytes.len() as u64;
+        let text = if size <= LARGEST_TEXT { std::str::from_utf8(bytes).ok() } else { None };
+        Self::File { executable, size, sha256: hex(&Sha256::digest(bytes)), text: text.map(str::to_owned) }
     }
 
     /// The entry of a file.

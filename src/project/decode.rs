@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::code::Code;
 use super::names;
 use super::position::{Diagnostic, Mark, Position};
 use super::schema::{Record, Shape, UnknownKeys};
@@ -46,7 +47,7 @@ impl Report {
     }
 
     fn wrong_type(&mut self, what: &str, expected: &str, node: &Node) {
-        self.error(node.at, format!("{what} must be {expected}, but is {}", node.describe()));
+        self.error(node.at, format!("{what} must be {expected}, but is {}", node.describe())).code = Code::WrongType;
     }
 }
 
@@ -69,6 +70,7 @@ pub struct Fields<'n> {
     entries: &'n [(Key, Node)],
     record: &'static Record,
     read: Vec<&'static str>,
+    refused: Vec<&'static str>,
 }
 
 impl<'n> Fields<'n> {
@@ -77,9 +79,10 @@ impl<'n> Fields<'n> {
     pub fn of(node: &'n Node, what: impl Into<String>, record: &'static Record, report: &mut Report) -> Option<Self> {
         let what = what.into();
         let entries = entries(node, &what, report)?;
-        let fields = Self { at: node.at, what, entries, record, read: Vec::new() };
+        let fields = Self { at: node.at, what, entries, record, read: Vec::new(), refused: Vec::new() };
         for field in record.fields().filter(|field| field.required && fields.entry(field.key).is_none()) {
-            report.error(fields.at, format!("{} lacks the key `{}`", fields.what, field.key));
+            let found = report.error(fields.at, format!("{} lacks the key `{}`", fields.what, field.key));
+            found.code = Code::MissingKey;
         }
         Some(fields)
     }
@@ -105,6 +108,14 @@ impl<'n> Fields<'n> {
         self.entry(key)
     }
 
+    /// Says why a key that the table lacks is no mere slip, if it is there.
+    pub fn refuse(&mut self, key: &'static str, why: String, report: &mut Report) {
+        if let Some(node) = self.entry(key) {
+            report.error(node.at, why).code = Code::UnknownKey;
+            self.refused.push(key);
+        }
+    }
+
     /// Says that nobody looks at keys that the table knows.
     pub fn ignore(&mut self, keys: &[&'static str]) {
         self.read.extend(keys);
@@ -128,9 +139,8 @@ impl<'n> Fields<'n> {
         let known = words.contains(&said.value.as_str());
         let word = serde_json::from_value(said.value.as_str().into()).ok().filter(|_| known);
         if word.is_none() {
-            let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
             report.error(said.at, format!("{what} `{}` is unknown", said.value)).hint =
-                Some(format!("there is {}", words.join(", ")));
+                names::suggest(&said.value, words.iter().copied());
         }
         word
     }
@@ -192,7 +202,8 @@ impl<'n> Fields<'n> {
             self.record.name
         );
         let known = self.record.keys();
-        for (key, _) in self.entries.iter().filter(|(key, _)| self.record.field(&key.text).is_none()) {
+        let is_unknown = |key: &str| self.record.field(key).is_none() && !self.refused.contains(&key);
+        for (key, _) in self.entries.iter().filter(|(key, _)| is_unknown(&key.text)) {
             let near = names::closest(&key.text, known.clone());
             let message = format!("{} has no key `{}`", self.what, key.text);
             let found = match (self.record.unknown, near) {
@@ -202,6 +213,8 @@ impl<'n> Fields<'n> {
                 (UnknownKeys::Refuse, _) => report.error(key.at, message),
                 _ => report.warning(key.at, format!("{message}; it is kept")),
             };
+            // What a key that nobody knows holds is not known either.
+            (found.code, found.conceals) = (Code::UnknownKey, true);
             found.hint = match near {
                 Some(near) => Some(format!("did you mean `{near}`?")),
                 None => Some(format!("it has {}", names::list(known.clone()))),
@@ -211,7 +224,7 @@ impl<'n> Fields<'n> {
 }
 
 /// The entries of a map; nothing at all counts as an empty one.
-fn entries<'n>(node: &'n Node, what: &str, report: &mut Report) -> Option<&'n [(Key, Node)]> {
+pub fn entries<'n>(node: &'n Node, what: &str, report: &mut Report) -> Option<&'n [(Key, Node)]> {
     match &node.value {
         Value::Mapping(entries) => Some(entries),
         Value::Null => Some(&[]),
@@ -239,8 +252,8 @@ pub fn text(node: &Node, what: &str, report: &mut Report) -> Option<Located<Stri
     match &node.value {
         Value::Text { text, .. } => Some(Located { value: text.clone(), at: node.at }),
         Value::Boolean(_) | Value::Integer(_) | Value::Float(_) => {
-            report.error(node.at, format!("{what} must be a text, but is {}", node.describe())).hint =
-                Some("put it in quotes".to_owned());
+            let found = report.error(node.at, format!("{what} must be a text, but is {}", node.describe()));
+            (found.code, found.hint) = (Code::WrongType, Some("put it in quotes".to_owned()));
             None
         }
         _ => {
@@ -268,7 +281,10 @@ pub fn number(node: &Node, what: &str, range: std::ops::RangeInclusive<i64>, rep
     match node.value {
         Value::Integer(value) if range.contains(&value) => Some(value),
         Value::Integer(value) => {
-            report.error(node.at, format!("{what} must be from {} to {}, but is {value}", range.start(), range.end()));
+            let (start, end) = (range.start(), range.end());
+            let wanted = if start == end { start.to_string() } else { format!("from {start} to {end}") };
+            let message = format!("{what} must be {wanted}, but is {value}");
+            report.error(node.at, message).code = Code::OutOfRange;
             None
         }
         _ => {

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::code::Code;
 use super::decode::{self, Fields, Located, Report};
 use super::names;
 use super::position::Mark;
 use super::schema::Record;
-use super::schema::tables::{CAPABILITY, CAUTION, DEFINITION, HOOK, PERMISSIONS, RENDER};
+use super::schema::tables::{CAPABILITY, CAUTION, DEFINITION, GUARANTEE, HOOK, PERMISSIONS, RENDER};
 use super::service;
 use super::setting;
 use super::yaml::Node;
-use crate::mesh::model::{Capability, Caution, DeclaredHook, Mode, Permissions, Product, ProductSource, Render, Role};
+use crate::mesh::model::{
+    Capability, Caution, DeclaredHook, Guarantee, Mode, Permissions, Product, ProductSource, Render, Role,
+};
 
 /// The sections that hold capabilities, with the part each is about.
 pub const SECTIONS: [(&str, Role); 4] = [
@@ -37,6 +40,7 @@ pub fn bare(name: &str, at: &Path, source: ProductSource) -> Product {
         integrations: Vec::new(),
         hooks: Vec::new(),
         cautions: Vec::new(),
+        guarantees: Vec::new(),
         service: None,
         templates: BTreeMap::new(),
         at: super::position::Position::new(at, Mark::START),
@@ -46,7 +50,8 @@ pub fn bare(name: &str, at: &Path, source: ProductSource) -> Product {
 /// Reads the definition into `product`, whose name is its folder's.
 pub fn decode(node: &Node, product: &mut Product, report: &mut Report) {
     if let Err(wrong) = names::check_product(&product.name) {
-        report.error(Mark::START, wrong).hint = Some(names::NAME_HINT.to_owned());
+        let found = report.error(Mark::START, wrong);
+        (found.code, found.hint) = (Code::BadName, Some(names::NAME_HINT.to_owned()));
     }
     let Some(mut fields) = Fields::of(node, "the product", &DEFINITION, report) else { return };
     // Its folder's name counts.
@@ -62,6 +67,7 @@ pub fn decode(node: &Node, product: &mut Product, report: &mut Report) {
     }
     product.hooks = fields.items("hooks", report).iter().filter_map(|node| hook(node, report)).collect();
     product.cautions = fields.items("warn", report).iter().filter_map(|node| caution(node, report)).collect();
+    product.guarantees = fields.items("guarantees", report).iter().filter_map(|node| guarantee(node, report)).collect();
     product.service = fields.get("service").and_then(|node| service::decode(node, &product.name, report));
     product.permissions = fields.get("permissions").and_then(|node| permissions(node, report)).unwrap_or_default();
     fields.finish(report);
@@ -119,7 +125,8 @@ pub(super) fn mode(fields: &mut Fields<'_>, report: &mut Report) -> Option<Mode>
         "push" => Some(Mode::Push),
         "pull" => Some(Mode::Pull),
         other => {
-            report.error(said.at, format!("mode `{other}` is neither `push` nor `pull`"));
+            report.error(said.at, format!("mode `{other}` is neither `push` nor `pull`")).hint =
+                names::closest(other, ["push", "pull"]).map(|near| format!("did you mean `{near}`?"));
             None
         }
     }
@@ -187,4 +194,18 @@ fn caution(node: &Node, report: &mut Report) -> Option<Caution> {
     fields.finish(report);
     let when = when?;
     Some(Caution { at: report.position(when.at), when: when.value, message: message?.value })
+}
+
+fn guarantee(node: &Node, report: &mut Report) -> Option<Guarantee> {
+    let mut fields = Fields::of(node, "an entry of `guarantees`", &GUARANTEE, report)?;
+    let role = fields.word("role", "role", report);
+    let mode = mode(&mut fields, report);
+    let format = plain(fields.text("format", report));
+    let product = plain(fields.text("product", report));
+    let when = plain(fields.text("when", report));
+    let delivery = fields.word("delivery", "delivery", report);
+    let because = fields.text("because", report);
+    fields.finish(report);
+    let at = report.position(node.at);
+    Some(Guarantee { role: role?, mode, format, product, when, delivery: delivery?, because: because?.value, at })
 }

@@ -156,14 +156,29 @@ fn is_remark(line: &str) -> bool {
 fn change(lines: &mut Vec<String>, entries: &[Entry<'_>], indent: usize, key: &str, value: Option<&Json>) {
     let text = value.map(|value| write::to_yaml(&BTreeMap::from([(key.to_owned(), value.clone())])));
     let new = text.iter().flat_map(|text| text.lines()).map(|line| format!("{}{line}", " ".repeat(indent)));
+    let mut new: Vec<String> = new.collect();
     let place = match entries.iter().find(|entry| entry.key.text == key) {
-        Some(old) => old.lines.clone(),
+        Some(old) => {
+            if let ([line], 1) = (new.as_mut_slice(), old.lines.len()) {
+                line.push_str(remark_behind(&lines[old.lines.start], old));
+            }
+            old.lines.clone()
+        }
         None => {
             let end = entries.last().map_or(lines.len(), |entry| entry.lines.end);
             end..end
         }
     };
-    lines.splice(place, new.collect::<Vec<_>>());
+    lines.splice(place, new);
+}
+
+/// The comment behind a value that stands in one line, with the blanks before it. A `#` in the value is
+/// none: without the comment, the line says the same.
+fn remark_behind<'l>(line: &'l str, entry: &Entry<'_>) -> &'l str {
+    let value = entry.node.to_json();
+    let same = |at: &usize| read(line[..*at].trim_start()).get(&entry.key.text) == Some(&value);
+    let Some(at) = line.match_indices(" #").map(|(at, _)| at).find(same) else { return "" };
+    &line[line[..at].trim_end().len()..]
 }
 
 #[cfg(test)]
@@ -188,6 +203,18 @@ mod tests {
           listen: 127.0.0.1
         # the end
         ");
+    }
+
+    #[test]
+    fn the_comment_behind_a_value_stays() {
+        let changed = |line: &str| set_key(&format!("{line}\n"), None, "zone", Some(&json!("b")));
+        assert_eq!(changed("zone: a  # why"), "zone: b  # why\n");
+        assert_eq!(changed("zone: 'a # no' # why # not"), "zone: b # why # not\n");
+        assert_eq!(changed("zone: 'a # no'"), "zone: b\n");
+        assert_eq!(changed("zone: a#b"), "zone: b\n");
+        assert_eq!(changed("zone: # why\n- a"), "zone: b\n", "it stood behind a list");
+        let list = set_key("zone: a # why\n", None, "zone", Some(&json!(["b"])));
+        assert_eq!(read(&list).get("zone"), Some(&json!(["b"])));
     }
 
     #[test]

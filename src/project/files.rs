@@ -4,7 +4,8 @@ use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::position::{Diagnostic, Mark, Position, Severity};
+use super::code::Code;
+use super::position::{Diagnostic, Mark, Position};
 
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 1024 * 1024;
@@ -61,7 +62,8 @@ impl Source for Folder {
 
     fn text(&self, file: &Path) -> Result<Option<String>, Diagnostic> {
         let path = self.root.join(file);
-        let refused = |message: String| Diagnostic::error(Position::new(file, Mark::START), message);
+        let refused =
+            |message: String| Diagnostic::error(Position::new(file, Mark::START), message).coded(Code::Unreadable);
         let real = match path.canonicalize() {
             Ok(real) => real,
             Err(error) if error.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() => return Ok(None),
@@ -72,18 +74,18 @@ impl Source for Folder {
                 .with_hint("put a copy of the file in its place"));
         }
         let mut bytes = Vec::new();
-        fs::File::open(&real)
-            .and_then(|open| open.take(LARGEST + 1).read_to_end(&mut bytes))
-            .map_err(|error| refused(format!("cannot be read: {error}")))?;
+        fs::File::open(&real).and_then(|open| open.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(|error| {
+            let hint = (error.kind() == ErrorKind::PermissionDenied)
+                .then(|| "give yourself the right to read it: `chmod u+r`, or `chown`".to_owned());
+            refused(format!("cannot be read: {error}")).with_hint_if(hint)
+        })?;
         utf8(file, bytes).map(Some)
     }
 
     fn entries(&self, folder: &Path) -> Result<Entries, Diagnostic> {
-        let failed = |error: std::io::Error| Diagnostic {
-            at: None,
-            severity: Severity::Error,
-            message: format!("`{}` cannot be listed: {error}", folder.display()),
-            hint: None,
+        let failed = |error: std::io::Error| {
+            let message = format!("`{}` cannot be listed: {error}", folder.display());
+            Diagnostic::nowhere(message).coded(Code::Unreadable)
         };
         let mut entries = Entries::default();
         let listed = match fs::read_dir(self.root.join(folder)) {
@@ -114,13 +116,15 @@ impl Source for Folder {
 pub fn utf8(file: &Path, bytes: Vec<u8>) -> Result<String, Diagnostic> {
     if bytes.len() as u64 > LARGEST {
         let large = format!("larger than {} KiB", LARGEST / 1024);
-        return Err(Diagnostic::error(Position::new(file, Mark::START), large));
+        return Err(Diagnostic::error(Position::new(file, Mark::START), large)
+            .coded(Code::Unreadable)
+            .with_hint("put large data elsewhere, and its path into a setting"));
     }
     String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let text = String::from_utf8_lossy(valid);
         let last = text.rsplit('\n').next().unwrap_or_default();
         let at = Mark::new(text.matches('\n').count() + 1, last.chars().count() + 1);
-        Diagnostic::error(Position::new(file, at), "not UTF-8").with_hint("save the file as UTF-8")
+        Diagnostic::error(Position::new(file, at), "not UTF-8").coded(Code::NotUtf8).with_hint("save the file as UTF-8")
     })
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::code::Code;
 use super::content::Content;
 use super::files::Folder;
 use super::load::{self, PRODUCTS};
@@ -47,7 +48,7 @@ pub fn shown(catalogue: &str, product: &str) -> PathBuf {
 /// # Errors
 /// When it is not there, or is not what was pinned.
 pub fn product(catalogue: &str, locked: &Locked, name: &str) -> Result<(Product, Vec<Diagnostic>), Diagnostic> {
-    let refused = |what: String| Diagnostic::error(locked.at.clone(), what);
+    let refused = |what: String| Diagnostic::error(locked.at.clone(), what).coded(Code::Catalogue);
     let Some(root) = files(locked) else {
         let what = format!("product `{name}` is in catalogue `{catalogue}`, which is not on this machine yet");
         return Err(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::code::Code;
 use super::decode::{Fields, Located, Report};
 use super::names;
 use super::position::{Mark, Position};
@@ -41,7 +42,8 @@ impl InstanceFile {
             at,
         };
         if let Err(wrong) = names::check_instance(name) {
-            report.error(Mark::START, wrong).hint = Some(names::NAME_HINT.to_owned());
+            let found = report.error(Mark::START, wrong);
+            (found.code, found.hint) = (Code::BadName, Some(names::NAME_HINT.to_owned()));
         }
         let Some(mut fields) = Fields::of(node, "the instance", &INSTANCE, report) else { return file };
         for (key, path) in [("name", name), ("product", product)] {
@@ -50,8 +52,8 @@ impl InstanceFile {
                 file.product_at = report.position(said.at);
             }
             if let Some(said) = said.filter(|said| said.value != path) {
-                report
-                    .warning(said.at, format!("`{key}` is `{}`, but the path says `{path}`, which counts", said.value));
+                let message = format!("`{key}` is `{}`, but the path says `{path}`, which counts", said.value);
+                report.warning(said.at, message).code = Code::PathDisagrees;
             }
         }
         file.settings = settings(&mut fields, "settings", report);

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::catalogue;
+use super::code::Code;
+use super::excerpt::Texts;
 use super::files::{Folder, Source};
 use super::git_catalogue;
 use super::instance_file::InstanceFile;
@@ -11,6 +13,7 @@ use super::lock_file::{self, LockFile};
 use super::plug_file::{self, PlugFile};
 use super::position::{Diagnostic, Mark, Position, Severity};
 use super::product_folder::{self, ProductFolder};
+use super::profile_file::{self, ProfileFile};
 use super::project_file::{self, ProjectFile};
 use crate::mesh::model::{PlugId, Product, ProductSource};
 
@@ -34,6 +37,10 @@ pub struct ProjectFiles {
     pub project: ProjectFile,
     /// It has no `resilmesh.yaml`: a project of Meshroom.
     pub is_meshrooms: bool,
+    /// The profiles, by name.
+    pub profiles: BTreeMap<String, ProfileFile>,
+    /// The profile in force; none = what is written counts as it is.
+    pub profile: Option<String>,
     /// `resilmesh.lock`.
     pub lock: LockFile,
     /// The project's products, and those of catalogues that its instances use.
@@ -48,9 +55,16 @@ pub struct ProjectFiles {
     pub unusable: BTreeMap<String, Diagnostic>,
     /// What could not be read or is no document of its kind.
     pub found: Vec<Diagnostic>,
+    /// The texts of the files, for the lines that findings are about.
+    pub texts: Texts,
 }
 
 impl ProjectFiles {
+    /// The profile in force, unless there is none of its name.
+    pub fn profile_in_force(&self) -> Option<&ProfileFile> {
+        self.profiles.get(self.profile.as_ref()?)
+    }
+
     /// Adds product `name` from a git catalogue, else the built-in one, unless the project has one of
     /// that name. False if there is no such product at all.
     pub fn need_product(&mut self, name: &str) -> bool {
@@ -94,13 +108,15 @@ pub fn load(root: &Path) -> std::io::Result<ProjectFiles> {
 
 /// Reads the project in `source`, which stands for the folder `root`.
 pub fn load_from(root: &Path, source: &dyn Source) -> ProjectFiles {
-    let mut loader = Loader { found: Vec::new(), source };
+    let mut loader = Loader { found: Vec::new(), texts: Texts::default(), source };
     let (project, is_meshrooms) = loader.project();
     let mut files = ProjectFiles {
         root: root.to_owned(),
         folder_name: source.name(),
         project,
         is_meshrooms,
+        profiles: profile_file::load(source, &mut loader.found),
+        profile: None,
         lock: loader.lock(),
         products: loader.products(),
         instances: Vec::new(),
@@ -108,9 +124,11 @@ pub fn load_from(root: &Path, source: &dyn Source) -> ProjectFiles {
         unreadable: BTreeSet::new(),
         unusable: BTreeMap::new(),
         found: Vec::new(),
+        texts: Texts::default(),
     };
     loader.instances(&mut files);
-    files.found = loader.found;
+    (files.found, files.texts) = (loader.found, loader.texts);
+    files.texts.put_into(&mut files.found);
     let used: Vec<String> = files.instances.iter().map(|instance| instance.product.clone()).collect();
     for product in used {
         // Unknown ones are named when the mesh is compiled.
@@ -121,14 +139,17 @@ pub fn load_from(root: &Path, source: &dyn Source) -> ProjectFiles {
 
 /// Reads one product of a catalogue; `shown` is its folder in messages.
 pub fn load_product(source: &dyn Source, name: &str, shown: &Path, from: ProductSource) -> (Product, Vec<Diagnostic>) {
-    let mut loader = Loader { found: Vec::new(), source };
+    let mut loader = Loader { found: Vec::new(), texts: Texts::default(), source };
     let base = Path::new(PRODUCTS).join(name);
     let mut folder = ProductFolder::default();
     loader.product_files(&base, "", 0, &mut folder);
     for at in loader.found.iter_mut().filter_map(|found| found.at.as_mut()) {
         at.file = at.file.strip_prefix(&base).map_or_else(|_| at.file.clone(), |below| shown.join(below));
     }
+    let mut texts = Texts::default();
+    folder.files.iter().for_each(|(path, text)| texts.note(&shown.join(path), text));
     let product = folder.decode(name, shown, from, &mut loader.found);
+    texts.put_into(&mut loader.found);
     forget_templates(&product, shown, &mut loader.found);
     (product, loader.found)
 }
@@ -144,6 +165,7 @@ fn forget_templates(product: &Product, base: &Path, found: &mut Vec<Diagnostic>)
 struct Loader<'a> {
     source: &'a dyn Source,
     found: Vec<Diagnostic>,
+    texts: Texts,
 }
 
 impl Loader<'_> {
@@ -248,6 +270,7 @@ impl Loader<'_> {
                         Position::new(&path, Mark::START),
                         format!("instance `{name}` has plugs but no `{CONFIG}`"),
                     )
+                    .coded(Code::UnknownInstance)
                     .with_hint(format!("`resilmesh add {product} {name}` makes it")),
                 );
             }
@@ -284,15 +307,19 @@ impl Loader<'_> {
     fn misnamed(&mut self, path: &Path, what: &str, named: &str) {
         if path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml") {
             let warning = Diagnostic::warning(Position::new(path, Mark::START), "not read because of its name");
-            self.found.push(warning.with_hint(format!("the file of {what} is called `{named}`")));
+            self.found.push(warning.coded(Code::Misnamed).with_hint(format!("the file of {what} is called `{named}`")));
         }
     }
 
     fn text(&mut self, path: &Path) -> Option<String> {
-        self.source.text(path).unwrap_or_else(|wrong| {
+        let text = self.source.text(path).unwrap_or_else(|wrong| {
             self.found.push(wrong);
             None
-        })
+        });
+        if let Some(text) = &text {
+            self.texts.note(path, text);
+        }
+        text
     }
 
     fn list(&mut self, path: &Path) -> super::files::Entries {

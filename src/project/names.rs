@@ -38,13 +38,18 @@ pub fn check_instance(name: &str) -> Result<(), String> {
 /// # Errors
 /// What is wrong with it.
 pub fn check_topic(name: &str) -> Result<(), String> {
-    if name == "*" || name == "any" {
+    if stands_for_all(name) {
         return Err(format!("`{name}` stands for every topic, but a plug carries one"));
     }
     if name.ends_with("_pull") {
         return Err(format!("topic `{name}` ends in `_pull`, which says the mode in the name of a plug's file"));
     }
     check("topic", name)
+}
+
+/// Whether a topic stands for every topic.
+pub fn stands_for_all(topic: &str) -> bool {
+    topic == "*" || topic == "any"
 }
 
 fn check(what: &str, name: &str) -> Result<(), String> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::code::Code;
 use super::decode::{Fields, Located, Report};
 use super::instance_file;
 use super::names;
@@ -9,6 +10,9 @@ use super::position::{Mark, Position};
 use super::schema::tables::PLUG;
 use super::yaml::Node;
 use crate::mesh::model::{Mode, PlugId};
+
+/// What to do about a plug of every topic.
+const ONE_TOPIC: &str = "the name of the file is the one topic that the plug carries; make a file for each";
 
 /// A plug as written. Its place in the tree says what it connects; the keys may repeat it.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,7 +42,9 @@ impl PlugFile {
     pub fn decode(node: &Node, source_product: &str, id: PlugId, report: &mut Report) -> Self {
         let at = report.position(node.at);
         if let Err(wrong) = names::check_topic(&id.topic) {
-            report.error(Mark::START, wrong).hint = Some(names::NAME_HINT.to_owned());
+            let found = report.error(Mark::START, wrong);
+            let hint = if names::stands_for_all(&id.topic) { ONE_TOPIC } else { names::NAME_HINT };
+            (found.code, found.hint) = (Code::BadName, Some(hint.to_owned()));
         }
         let mut file = Self {
             id,
@@ -62,9 +68,10 @@ impl PlugFile {
             let said = fields.text(key, report);
             file.places.extend(said.iter().map(|said| (key, said.at)));
             if let Some(said) = said.filter(|said| said.value != path) {
-                report
-                    .error(said.at, format!("`{key}` is `{}`, but the path of the file says `{path}`", said.value))
-                    .hint = Some("rename the file or correct the key".to_owned());
+                let message = format!("`{key}` is `{}`, but the path of the file says `{path}`", said.value);
+                let found = report.error(said.at, message);
+                found.code = Code::PathDisagrees;
+                found.hint = Some("rename the file or correct the key".to_owned());
             }
         }
         file.format = fields.text("format", report);

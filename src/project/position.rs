@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::code::Code;
 pub use super::printable::one_line;
 
 /// A place in a text.
@@ -69,17 +70,50 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// What kind of mistake it is.
+    pub code: Code,
+    /// The line that it is about.
+    pub excerpt: Option<String>,
+    /// The line may hold a secret, so that no more of it is shown than the key.
+    pub conceals: bool,
 }
 
 impl Diagnostic {
     /// Something that keeps the mesh from being brought up.
     pub fn error(at: Position, message: impl Into<String>) -> Self {
-        Self { at: Some(at), severity: Severity::Error, message: message.into(), hint: None }
+        Self { at: Some(at), ..Self::nowhere(message) }
+    }
+
+    /// A mistake that stands in no file.
+    pub fn nowhere(message: impl Into<String>) -> Self {
+        Self {
+            at: None,
+            severity: Severity::Error,
+            message: message.into(),
+            hint: None,
+            code: Code::default(),
+            excerpt: None,
+            conceals: false,
+        }
     }
 
     /// Something that may not be as meant.
     pub fn warning(at: Position, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(at, message) }
+    }
+
+    /// Says what kind of mistake it is.
+    #[must_use]
+    pub fn coded(mut self, code: Code) -> Self {
+        self.code = code;
+        self
+    }
+
+    /// Says that its line may hold a secret.
+    #[must_use]
+    pub fn concealing(mut self) -> Self {
+        self.conceals = true;
+        self
     }
 
     /// Adds what to do about it.

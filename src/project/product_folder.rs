@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::code::Code;
 use super::decode::Report;
 use super::definition;
 use super::integration_file;
@@ -114,6 +115,7 @@ fn integration(path: &str, file: &Path, text: &str, product: &mut Product, found
         Err(wrong) => {
             found.push(
                 Diagnostic::warning(Position::new(file, Mark::START), format!("{wrong}; it is left out"))
+                    .coded(Code::Misnamed)
                     .with_hint("names are `<topic>_<role>[_pull].yml`, such as `alerts_producer.yml`"),
             );
             return;
@@ -125,7 +127,8 @@ fn integration(path: &str, file: &Path, text: &str, product: &mut Product, found
         .find(|other| other.target == target && (&other.topic, other.role, other.mode) == (&means.0, means.1, means.2));
     if let Some(other) = twice {
         let message = format!("the same integration stands in `{}`", other.at.file.display());
-        found.push(Diagnostic::error(Position::new(file, Mark::START), message).with_hint("delete one of the files"));
+        let twice = Diagnostic::error(Position::new(file, Mark::START), message).coded(Code::Duplicate);
+        found.push(twice.with_hint("delete one of the files"));
         return;
     }
     read(file, text, found, |node, report| {

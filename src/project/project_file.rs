@@ -19,8 +19,12 @@ pub struct ProjectFile {
 impl ProjectFile {
     /// Reads the document.
     pub fn decode(node: &Node, report: &mut Report) -> Self {
+        let mistakes = report.found.len();
         let Some(mut fields) = Fields::of(node, "the project", &PROJECT, report) else { return Self::default() };
         fields.number("version", report);
+        for found in &mut report.found[mistakes..] {
+            found.hint = Some("`version: 1` is what this resilmesh reads; a later one may read more".to_owned());
+        }
         let file = Self { name: fields.text("name", report), runtime: fields.text("runtime", report) };
         fields.finish(report);
         file

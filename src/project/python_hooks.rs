@@ -18,6 +18,7 @@ use ruff_text_size::{Ranged, TextSize};
 use self::decorators::{Level, Read, Signature};
 use self::imports::Imports;
 use self::literals::Constants;
+use super::code::Code;
 use super::position::{Diagnostic, Mark, Position};
 use crate::mesh::model::{DeclaredHook, HookCode};
 
@@ -44,6 +45,7 @@ pub fn read(path: &str, shown: &Path, text: &str, place: Place, found: &mut Vec<
         let at = Position::new(shown, lines.mark(error.location.start()));
         found.push(
             Diagnostic::warning(at, format!("not Python: {}", error.error.to_string().to_lowercase()))
+                .coded(Code::Python)
                 .with_hint("none of its hooks are called until that is mended"),
         );
         return Vec::new();
@@ -149,8 +151,8 @@ impl Reader<'_> {
 
     fn warn(&mut self, at: TextSize, message: String) {
         let at = Position::new(self.shown, self.lines.mark(at));
-        self.found
-            .push(Diagnostic::warning(at, message).with_hint("write the value itself, or a constant of the same file"));
+        let warning = Diagnostic::warning(at, message).coded(Code::Python);
+        self.found.push(warning.with_hint("write the value itself, or a constant of the same file"));
     }
 }
 

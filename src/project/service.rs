@@ -55,7 +55,7 @@ fn program(node: &Node, report: &mut Report) -> Option<Program> {
     let args = fields.texts("args", report).into_iter().map(|arg| arg.value).collect();
     let fetch = fields.get("fetch").and_then(|node| fetch(node, report));
     fields.finish(report);
-    Some(Program { program: program?.value, args, fetch })
+    Some(Program { program: program?.value, args, fetch, at: report.position(node.at) })
 }
 
 fn fetch(node: &Node, report: &mut Report) -> Option<Fetch> {

@@ -46,6 +46,7 @@ fn decode_one(node: &Node, report: &mut Report) -> Option<Setting> {
     let mut fields = Fields::of(node, "a setting", &SETTING, report)?;
     let name = fields.text("name", report);
     let mut setting = Setting::new(name?.value);
+    setting.at = Some(node.at);
     describe(&mut fields, &mut setting, report);
     no_secrets_inside(&setting, fields.at, report);
     fields.finish(report);
@@ -141,6 +142,7 @@ fn properties(node: &Node, report: &mut Report) -> Vec<Setting> {
             continue;
         };
         let mut setting = Setting::new(key.text.clone());
+        setting.at = Some(key.at);
         fields.ignore(&["name"]);
         describe(&mut fields, &mut setting, report);
         no_secrets_inside(&setting, fields.at, report);

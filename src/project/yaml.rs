@@ -8,6 +8,7 @@ use std::path::Path;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
+use super::code::Code;
 use super::position::{Diagnostic, Mark, Position};
 
 /// The most nodes a document may have after its aliases are put in.
@@ -212,7 +213,8 @@ impl Builder<'_> {
                 Some((key, false)) => {
                     if let Some(first) = seen.insert(key.text.clone(), key.at) {
                         let message = format!("key `{}` is given twice, first in line {}", key.text, first.line);
-                        let found = self.error(key.at, message).with_hint("keep one of them");
+                        let found = self.error(key.at, message).coded(Code::DuplicateKey).concealing();
+                        let found = found.with_hint("keep one of them");
                         self.found.push(found);
                     }
                     entries.push((key, node));
@@ -285,7 +287,7 @@ impl Builder<'_> {
     }
 
     fn syntax(&self, error: &saphyr_parser::ScanError) -> Diagnostic {
-        if let Some(index) = lines(self.text).iter().position(|line| line.starts_with(CONFLICT)) {
+        if let Some(index) = lines(self.text).position(|line| line.starts_with(CONFLICT)) {
             return self
                 .error(Mark::new(index + 1, 1), "two people's changes are in conflict here, and git has marked both")
                 .with_hint(
@@ -294,7 +296,7 @@ impl Builder<'_> {
                 );
         }
         let at = self.clamp(error.marker().line(), error.marker().col());
-        let line = lines(self.text).get(at.line as usize - 1).copied().unwrap_or_default();
+        let line = lines(self.text).nth(at.line as usize - 1).unwrap_or_default();
         let found = self.error(at, format!("not valid YAML: {}", error.info().trim_end_matches('.')));
         if line.trim_start_matches(' ').starts_with('\t') || error.info().contains("tab") {
             found.with_hint("indent with spaces: YAML allows no tabs there")
@@ -309,19 +311,19 @@ impl Builder<'_> {
 
     /// The parser may name a place behind the end; a reader wants one that exists.
     fn clamp(&self, line: usize, column: usize) -> Mark {
-        let lines = lines(self.text);
+        let lines: Vec<&str> = lines(self.text).collect();
         let line = line.clamp(1, lines.len());
         Mark::new(line, column.min(lines[line - 1].chars().count()) + 1)
     }
 
     fn error(&self, at: Mark, message: impl Into<String>) -> Diagnostic {
-        Diagnostic::error(Position::new(self.file, at), message)
+        Diagnostic::error(Position::new(self.file, at), message).coded(Code::NotYaml)
     }
 }
 
 /// The lines as YAML counts them: a carriage return alone ends one as well. At least one.
-fn lines(text: &str) -> Vec<&str> {
-    text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r')).collect()
+pub fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
 }
 
 /// What a scalar without quotes is by the core schema.

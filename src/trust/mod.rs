@@ -11,10 +11,12 @@
 //! | [`given`] | what the environment trusts |
 //! | [`store`] | what was trusted on this machine |
 //! | [`review`] | what is new since |
+//! | [`kept`] | what trusted hooks have written |
 //!
 //! [`Gate::permit`] is the one way to a [`Trusted`], which starting a program takes.
 
 pub mod given;
+pub mod kept;
 pub mod origin;
 pub mod review;
 pub mod store;

@@ -6,6 +6,7 @@
 mod clients;
 mod delivery;
 mod faults;
+mod going_back;
 mod lifecycle;
 mod mesh;
 mod secrecy;

@@ -253,7 +253,7 @@ fn tags_and_names_of_branches_are_looked_through_as_well() {
     ann.must("mesh", &["share", &url]);
     ann.git("mesh", &["tag", "-a", "v1", "-m", &format!("Release with {}", token())]);
     let done = ann.run("git", "mesh", &["push", "-q", "origin", "v1"]);
-    assert!(done.err.contains("<message of a tag>:1:14: error: a GitHub token\n"), "{}", done.err);
+    assert!(done.err.contains("<message of tag v1>:1:14: error: a GitHub token\n"), "{}", done.err);
     let branch = format!("fix-{}", token());
     ann.git("mesh", &["switch", "-q", "-c", &branch]);
     let done = ann.run("git", "mesh", &["push", "-q", "origin", &branch]);

@@ -11,7 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use resilmesh::hooks::HookError;
 use resilmesh::plan::apply::{Events, Executor, Hooks, Parallel, Progress};
-use resilmesh::plan::desired::{Desired, digest_on_disk};
+use resilmesh::plan::desired::{Desired, digest_on_disk, files_on_disk};
+use resilmesh::plan::former::Contents;
 use resilmesh::plan::journal::{DoneSetup, Journal, Undo, setup_key};
 use resilmesh::plan::paths::StateFolder;
 use resilmesh::plan::reconcile::Observed;
@@ -138,6 +139,16 @@ impl World {
                 (entry.file_name().to_string_lossy().into_owned(), digest)
             })
             .collect()
+    }
+
+    /// The rendered files of instances.
+    pub fn contents<'a>(&self, instances: impl Iterator<Item = &'a String>) -> Contents {
+        let text = |(path, bytes)| (path, String::from_utf8(bytes).expect("text"));
+        let files = |instance: &String| {
+            let files = files_on_disk(&self.state.rendered(instance)).unwrap_or_default();
+            (instance.clone(), files.into_iter().map(text).collect())
+        };
+        instances.map(files).collect()
     }
 
     /// What setups have made, of instances that `counts` (by name, and whether they are managed).

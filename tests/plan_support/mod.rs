@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 pub mod machine;
+pub mod seen;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use super::support::{WITHIN, Workshop, free_port, pid, start_ready};
 use resilmesh::mesh::model::{Fetch, Program};
+use resilmesh::project::position::{Mark, Position};
 use resilmesh::runtime::embedded::program::{Finder, Resolved};
 use resilmesh::runtime::embedded::{Embedded, resolve_program};
 use resilmesh::runtime::{Ready, Runtime, RuntimeError};
@@ -69,6 +70,10 @@ impl Machine {
     }
 }
 
+fn nowhere() -> Position {
+    Position::new("definition.yaml", Mark::START)
+}
+
 fn tool(sha256: &str) -> Program {
     let pinned = BTreeMap::from([(std::env::consts::ARCH.to_owned(), sha256.to_owned())]);
     let fetch = Fetch {
@@ -77,7 +82,7 @@ fn tool(sha256: &str) -> Program {
         member: "bin/tool".to_owned(),
         sha256: pinned,
     };
-    Program { program: "tool".to_owned(), args: Vec::new(), fetch: Some(fetch) }
+    Program { program: "tool".to_owned(), args: Vec::new(), fetch: Some(fetch), at: nowhere() }
 }
 
 fn right_hash() -> String {
@@ -172,7 +177,7 @@ async fn without_network_it_says_what_was_tried_and_what_to_do() {
 #[tokio::test]
 async fn our_own_services_are_this_program() {
     let args = ["engine", "pipeline", "--config", "x"].map(str::to_owned).to_vec();
-    let program = Program { program: "resilmesh".to_owned(), args, fetch: None };
+    let program = Program { program: "resilmesh".to_owned(), args, fetch: None, at: nowhere() };
     let found = resolve_program(&program, None, &|_| {}).await.expect("ourselves");
     assert_eq!(found.path, std::env::current_exe().expect("path"));
     assert_eq!(found.label, "resilmesh engine pipeline");
@@ -188,7 +193,7 @@ async fn a_real_nats_server_starts_reloads_and_stops() {
     let workshop = Workshop::new();
     let runtime =
         Embedded::with_executable(workshop.project(), Path::new(env!("CARGO_BIN_EXE_resilmesh"))).expect("runtime");
-    let program = Program { program: "nats-server".to_owned(), args: Vec::new(), fetch: None };
+    let program = Program { program: "nats-server".to_owned(), args: Vec::new(), fetch: None, at: nowhere() };
     let found = resolve_program(&program, Some(&nats_server()), &|_| {})
         .await
         .expect("these tests need nats-server on PATH, or its path in NATS_SERVER");

@@ -23,8 +23,32 @@ fn an_export_is_imported_again() {
     assert_eq!((bob.get("a"), bob.get("b/c")), ("his own\n".to_owned(), "two\nlines\n".to_owned()));
     bob.run(&["secret", "import", "-", "--force"], exported.as_bytes()).good();
     assert_eq!(bob.get("a"), "one\n");
-    let bad = bob.run(&["secret", "import", "-"], br#"{"schema": 1, "secrets": {"../x": "hunter2", "y": "1"}}"#).bad(1);
+    let bad = bob.run(&["secret", "import", "-"], br#"{"schema": 1, "secrets": {"../x": "hunter2"}}"#).bad(1);
     assert!(bad.contains("nothing is imported: `../x` is no name") && !bad.contains("hunter2"), "{bad}");
+}
+
+#[test]
+fn names_that_are_none_keep_no_other_secret_out() {
+    let ann = Person::with_project("ann");
+    let given = br#"{"schema": 1, "secrets": {"../x": "hunter2", "a//b": "hunter3", "y": "1"}}"#;
+    let bad = ann.run(&["secret", "import", "-"], given).bad(1);
+    assert!(bad.contains("imported 1 secret\n") && bad.contains("error: not imported: `../x` is no name"), "{bad}");
+    assert!(bad.contains("`a//b` is no name") && !bad.contains("hunter"), "{bad}");
+    assert_eq!(ann.get("y"), "1\n");
+}
+
+#[test]
+fn a_secret_that_is_no_text_keeps_no_other_from_being_exported() {
+    let ann = Person::with_project("ann");
+    ann.set("a", "one");
+    ann.run(&["secret", "set", "key.der", "-"], b"\x30\x82\xff\xfe").good();
+    let done = ann.run(&["secret", "export", "--json"], b"");
+    let document: Value = serde_json::from_str(&done.out).expect("JSON");
+    assert_eq!(document, json!({"schema": 1, "secrets": {"a": "one"}}));
+    let said: Value = serde_json::from_str(done.err.lines().last().unwrap_or_default()).expect("JSON");
+    assert_eq!(said["error"]["what"], "not exported: `key.der` is no text, which JSON needs");
+    assert_eq!(said["error"]["hints"], json!(["`resilmesh secret get key.der` prints it as it is"]));
+    assert_eq!(done.code, 1);
 }
 
 #[test]

@@ -7,10 +7,12 @@
 mod common;
 
 mod broken;
+mod checks;
 mod endless;
 mod names;
 mod packages;
 mod raising;
+mod scaffolds;
 mod secrets;
 mod stopped;
 mod unruly;

@@ -130,6 +130,11 @@ pub enum FromHost {
         /// What is asked for.
         request: Request,
     },
+    /// Nobody waits for the answer to a question any more: what is under way for it may end.
+    Forget {
+        /// The question.
+        ask: u64,
+    },
     /// A call has ended well.
     Done {
         /// The call.

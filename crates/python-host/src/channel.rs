@@ -63,7 +63,9 @@ impl Channel {
             return Err(PyRuntimeError::new_err("a process made with os.fork() cannot ask resilmesh"));
         }
         let ask = self.host.questions().open(call);
-        self.send(py, &FromHost::Ask { ask, call, request }).inspect_err(|_| self.host.questions().forget(ask))?;
+        self.send(py, &FromHost::Ask { ask, call, request }).inspect_err(|_| {
+            self.host.questions().forget(ask);
+        })?;
         Ok(ask)
     }
 
@@ -84,10 +86,11 @@ impl Channel {
     }
 
     /// Nobody waits for the answer any more.
-    fn forget(&self, py: Python<'_>, ask: u64) {
-        if !self.host.outbox().is_forked() {
-            py.detach(|| self.host.questions().forget(ask));
+    fn forget(&self, py: Python<'_>, ask: u64) -> PyResult<()> {
+        if !self.host.outbox().is_forked() && py.detach(|| self.host.questions().forget(ask)) {
+            self.send(py, &FromHost::Forget { ask })?;
         }
+        Ok(())
     }
 
     /// Makes those of a call look up that wait for answers.

@@ -60,9 +60,10 @@ impl Questions {
         number
     }
 
-    /// Nobody waits for the answer any more.
-    pub(crate) fn forget(&self, number: u64) {
-        self.table.lock().waiting.remove(&number);
+    /// Nobody waits for the answer any more; whether it was still to come.
+    pub(crate) fn forget(&self, number: u64) -> bool {
+        let forgotten = self.table.lock().waiting.remove(&number);
+        forgotten.is_some_and(|question| question.inbox.lock().end.is_none())
     }
 
     /// Waits for what comes for a question, at most so long.

@@ -187,6 +187,28 @@ fn a_watch_of_another_instance_comes_piece_by_piece() {
 }
 
 #[test]
+fn a_question_that_nobody_waits_for_any_more_is_taken_back() {
+    let text = hooks(
+        "from resilmesh.model import watch as look_at\n\n\n@trigger()\ndef look():\n    for event in look_at('events', 'lw1'):\n        return event\n",
+    );
+    let mut bench = Bench::new(&[("p/setup.py", &text)]);
+    let call = bench.call(HookKind::Trigger, "p/setup.py:look");
+    let id = bench.begin(call);
+    let (ask, ..) = bench.question();
+    bench.send(&ToHost::Item { ask, value: json!("a") });
+    assert_eq!(bench.next(), FromHost::Forget { ask });
+    assert_eq!(bench.finish(id).value(), &json!("a"));
+    // One that is answered is not.
+    let text = hooks("@trigger()\ndef look(instance):\n    return instance.get_secret('K')\n");
+    let mut bench = Bench::new(&[("p/setup.py", &text)]);
+    let call = bench.call(HookKind::Trigger, "p/setup.py:look");
+    let id = bench.begin(call);
+    let (ask, ..) = bench.question();
+    bench.answer(ask, json!("k"));
+    assert_eq!(bench.next(), FromHost::Done { call: id, value: json!("k") });
+}
+
+#[test]
 fn products_with_modules_of_the_same_names_do_not_meet() {
     let api = |word: &str| format!("WORD = {word:?}\n");
     let near = hooks("from .api import WORD\n\n\n@trigger()\ndef say():\n    return WORD\n");

@@ -21,5 +21,6 @@ pub(super) const HOOKS: &[BuiltinHook] = &[
     takes("put a document into the index", Run::Produce(|cx| Box::pin(produce::open(cx)))),
     BuiltinHook { mode: None, ..takes("follow new documents", Run::Watch(|cx, from| Box::pin(watch::follow(cx, from)))) },
     BuiltinHook { role: None, mode: None, ..takes("find documents", Run::Search(|cx, query| Box::pin(search::find(cx, query)))) },
+    BuiltinHook { role: None, mode: None, ..takes("delete a document", Run::Forget(|cx, id| Box::pin(search::forget(cx, id)))) },
     BuiltinHook { role: None, mode: None, ..takes("count documents", Run::Stats(|cx| Box::pin(stats::read(cx)))) },
 ];

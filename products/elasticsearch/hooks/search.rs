@@ -6,6 +6,17 @@ use serde_json::{Value, json};
 use super::client::Store;
 use crate::hooks::{Found, HookContext, HookError, Query};
 
+/// Deletes the document of this id, if it is there.
+pub(super) async fn forget(cx: &HookContext, id: &str) -> Result<(), HookError> {
+    let store = Store::of(cx)?;
+    let path = format!("{}/_doc/{id}?refresh=true", store.index);
+    match store.ask(Method::DELETE, &path, None).await? {
+        (StatusCode::NOT_FOUND, _) => Ok(()),
+        (status, _) if status.is_success() => Ok(()),
+        (status, answer) => Err(HookError::new(format!("`{}` does not delete it: {status}: {answer}", cx.call.own.name))),
+    }
+}
+
 /// The newest documents that match, newest first.
 pub(super) async fn find(cx: &HookContext, query: &Query) -> Result<Found, HookError> {
     let store = Store::of(cx)?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
+use serde_json::json;
 
 use super::{save, short, sound};
 use crate::cli::Context;
@@ -55,13 +56,17 @@ pub(super) fn run(cx: &Context, mut files: ProjectFiles, args: AddArgs) -> Resul
         hidden(cx, &files, &name, product);
     }
     let listed = names::list(products.keys().map(String::as_str));
+    let done = json!({
+        "done": "added", "catalogue": name, "url": url, "commit": commit.id().to_string(),
+        "products": products.keys().collect::<Vec<_>>(),
+    });
     let at = Position::new(FILE_NAME, Mark::START);
     files
         .lock
         .catalogues
         .insert(name.clone(), Locked { url, rev: args.rev, commit: commit.id().to_string(), products, at });
     save(&files)?;
-    cx.ui.progress(format!("added catalogue `{name}` at {} with {listed}", short(&commit)));
+    cx.ui.done(format!("added catalogue `{name}` at {} with {listed}", short(&commit)), done);
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! `resilmesh catalog fetch`.
 
 use clap::Args;
+use serde_json::json;
 
 use super::add::pins;
 use super::chosen;
@@ -24,13 +25,19 @@ pub(super) fn run(cx: &Context, files: &ProjectFiles, args: &FetchArgs) -> Resul
     if chosen.is_empty() {
         cx.ui.progress("the project uses no catalogue");
     }
+    let (mut fetched, mut there) = (Vec::new(), Vec::new());
     for (name, locked) in chosen {
         if git_catalogue::files(locked).is_some() {
             cx.ui.progress(format!("catalogue `{name}` is there"));
+            there.push(name);
         } else {
             one(cx, name, locked)?;
             cx.ui.progress(format!("fetched catalogue `{name}`"));
+            fetched.push(name);
         }
+    }
+    if cx.ui.json {
+        cx.ui.document(&json!({"schema": 1, "done": "fetched", "catalogues": fetched, "there": there}));
     }
     Ok(())
 }

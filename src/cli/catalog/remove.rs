@@ -1,6 +1,7 @@
 //! `resilmesh catalog remove`.
 
 use clap::Args;
+use serde_json::json;
 
 use super::{chosen, save, sound};
 use crate::cli::Context;
@@ -35,6 +36,6 @@ pub(super) fn run(cx: &Context, mut files: ProjectFiles, args: &RemoveArgs) -> R
     }
     files.lock.catalogues.remove(&args.name);
     save(&files)?;
-    cx.ui.progress(format!("removed catalogue `{}`", args.name));
+    cx.ui.done(format!("removed catalogue `{}`", args.name), json!({"done": "removed", "catalogue": args.name}));
     Ok(())
 }

@@ -43,7 +43,7 @@ pub(super) fn run(cx: &Context, args: &CapabilityArgs) -> Result<(), Failure> {
         .map_err(|wrong| Failure::new(wrong).hint(names::NAME_HINT))?;
     let product = definition::own(&mut files, &args.product)?;
     if wanted.is_declared_by(product) {
-        cx.ui.progress(format!("`{}` has capability `{wanted}` already", args.product));
+        write::there_already(cx, format!("`{}` has capability `{wanted}` already", args.product));
         return Ok(());
     }
     let mut draft = Draft::default();

@@ -1,15 +1,20 @@
 //! `resilmesh create hook`.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 use super::write::{self, WriteArgs};
 use super::{RoleArg, definition};
 use crate::cli::Context;
 use crate::cli::completion;
+use crate::cli::edit;
 use crate::cli::failure::Failure;
 use crate::cli::plug::ModeArg;
-use crate::mesh::model::{Mode, Role};
+use crate::mesh::model::{Integration, Mode, Role};
 use crate::project::files::{Folder, Source};
+use crate::project::integration_file::stem;
+use crate::project::load::ProjectFiles;
 use crate::project::names;
 use crate::project::scaffold::draft::Draft;
 use crate::project::scaffold::hook::{Kind, NewHook};
@@ -20,7 +25,8 @@ const FILE: &str = "hooks.py";
 
 /// Start a hook: a function in Python that is called at a moment
 ///
-/// It goes to the end of the product's hooks.py. A function that is there already is left alone.
+/// It goes to the end of the product's hooks.py; with --target, of the Python file of an integration. A
+/// function that is there already is left alone.
 #[derive(Debug, Args)]
 pub(super) struct HookArgs {
     /// The product
@@ -31,8 +37,11 @@ pub(super) struct HookArgs {
     /// For which topic; `*` for every one. Not for `pull`
     #[arg(add = completion::topics())]
     topic: Option<String>,
-    /// For which part the product plays; needed by `setup`, `teardown` and `scaffold`
+    /// For which part the product plays; needed by `setup`, `teardown`, `check` and `scaffold`
     role: Option<RoleArg>,
+    /// For the integration with this product only
+    #[arg(long, value_name = "PRODUCT", add = completion::products())]
+    target: Option<String>,
     /// In which mode only
     #[arg(short, long)]
     mode: Option<ModeArg>,
@@ -54,6 +63,8 @@ pub(super) enum KindArg {
     Setup,
     /// A plug is taken down
     Teardown,
+    /// A plug that is up is looked at: is it as it was set up?
+    Check,
     /// An integration is made
     Scaffold,
     /// `produce`: records are sent
@@ -75,6 +86,7 @@ impl From<KindArg> for Kind {
         match kind {
             KindArg::Setup => Self::Setup,
             KindArg::Teardown => Self::Teardown,
+            KindArg::Check => Self::Check,
             KindArg::Scaffold => Self::Scaffold,
             KindArg::Produce => Self::Produce,
             KindArg::Watch => Self::Watch,
@@ -90,14 +102,17 @@ pub(super) fn run(cx: &Context, args: &HookArgs) -> Result<(), Failure> {
     let mut files = cx.project()?;
     definition::own(&mut files, &args.product)?;
     let hook = wanted(args)?;
-    let path = place(&args.product, FILE);
+    let path = match &hook.target {
+        None => place(&args.product, FILE),
+        Some(target) => of_integration(&mut files, args, &hook, target)?,
+    };
     let there = Folder::open(&files.root)
         .map_err(|error| Failure::new(format!("the project cannot be opened: {error}")))?
         .text(&path)
         .map_err(|wrong| Failure::new(format!("`{}` cannot be read", path.display())).found(vec![wrong]))?;
     let (file, function) = (path.display().to_string(), hook.function());
     let Some(text) = hook.add_to(there.as_deref(), &args.product).map_err(Failure::new)? else {
-        cx.ui.progress(format!("`{file}` has a function `{function}` already"));
+        write::there_already(cx, format!("`{file}` has a function `{function}` already"));
         return Ok(());
     };
     let mut draft = Draft::default();
@@ -122,15 +137,21 @@ fn wanted(args: &HookArgs) -> Result<NewHook, Failure> {
             return Err(Failure::usage(format!("a `{word}` hook needs a role"))
                 .hint("`consumer`, `producer`, `trigger` or `executor`, behind the topic"));
         }
-        (_, Some(_)) if !kind.takes_role() => {
+        (_, Some(_)) if !kind.takes_role() && args.target.is_none() => {
             return Err(Failure::usage(format!("a `{word}` hook is for no role")));
+        }
+        (_, None) if args.target.is_some() => {
+            return Err(Failure::usage("a hook of one integration needs the integration's role")
+                .hint("`consumer`, `producer`, `trigger` or `executor`, behind the topic"));
         }
         _ => {}
     }
+    if args.target.is_some() && !kind.takes_target() {
+        return Err(Failure::usage(format!("a `{word}` hook is for no integration")));
+    }
     if args.title.is_some() && !kind.takes_title() {
-        return Err(
-            Failure::usage(format!("a `{word}` hook has no title")).hint("`setup`, `teardown` and `pull` have one")
-        );
+        return Err(Failure::usage(format!("a `{word}` hook has no title"))
+            .hint("`setup`, `teardown`, `check` and `pull` have one"));
     }
     if kind == Kind::Pull && (args.mode.is_some() || args.format.is_some()) {
         return Err(Failure::usage("a `pull` hook is for no mode and no format"));
@@ -146,5 +167,31 @@ fn wanted(args: &HookArgs) -> Result<NewHook, Failure> {
         mode: args.mode.map(Mode::from),
         format: args.format.clone(),
         title: args.title.clone(),
+        target: args.target.clone(),
     })
+}
+
+/// The Python file of the integration, which must be there.
+fn of_integration(files: &mut ProjectFiles, args: &HookArgs, hook: &NewHook, target: &str) -> Result<PathBuf, Failure> {
+    edit::product(files, target)?;
+    let (topic, mode) = (hook.topic.as_deref(), hook.mode.unwrap_or_default());
+    let own = &files.products[&args.product].integrations;
+    let of_pair = || own.iter().filter(|own| own.target == target);
+    let is_it = |own: &&Integration| own.topic.as_deref() == topic && Some(own.role) == hook.role && own.mode == mode;
+    if let (Some(role), Some(_)) = (hook.role, of_pair().find(is_it)) {
+        let stem = stem(topic, role, mode);
+        return Ok(place(&args.product, &format!("integrations/{target}/{stem}.py")));
+    }
+    let role = hook.role.map(Role::word).unwrap_or_default();
+    let topic = topic.unwrap_or("'*'");
+    let pull = if mode == Mode::Pull { " --mode pull" } else { "" };
+    let failure = Failure::new(format!(
+        "`{}` has no integration with `{target}` as {role} of {topic} ({})",
+        args.product,
+        mode.word()
+    ));
+    let there: Vec<String> =
+        of_pair().map(|own| stem(own.topic.as_deref(), own.role, own.mode)).map(|stem| format!("`{stem}`")).collect();
+    let failure = if there.is_empty() { failure } else { failure.hint(format!("there is {}", there.join(", "))) };
+    Err(failure.hint(format!("`resilmesh create integration {} {target} {topic} {role}{pull}` makes it", args.product)))
 }

@@ -6,12 +6,14 @@ use clap::Args;
 
 use super::write::{self, WriteArgs};
 use super::{RoleArg, definition};
+use crate::cli::Context;
 use crate::cli::completion;
 use crate::cli::edit;
+use crate::cli::editors;
 use crate::cli::failure::Failure;
 use crate::cli::file_hooks::call_in_order;
 use crate::cli::plug::ModeArg;
-use crate::cli::{Context, editors, trust};
+use crate::cli::trust::Keeper;
 use crate::hooks::{Call, Given, HostedHook};
 use crate::mesh::hooks::{Part, in_force};
 use crate::mesh::matching::{general, meets};
@@ -59,7 +61,7 @@ pub(super) fn run(cx: &Context, args: &IntegrationArgs) -> Result<(), Failure> {
     let path = integration::path(&args.product, &args.target, &wanted);
     let other = integration::other_path(&args.product, &args.target, &wanted);
     if let Some(there) = [&path, &other].into_iter().find(|path| files.root.join(path).exists()) {
-        cx.ui.progress(format!("integration `{}` is there already", there.display()));
+        write::there_already(cx, format!("integration `{}` is there already", there.display()));
         return Ok(());
     }
     let mut draft = Draft::default();
@@ -67,10 +69,25 @@ pub(super) fn run(cx: &Context, args: &IntegrationArgs) -> Result<(), Failure> {
     let text = integration::text(&args.product, &args.target, &wanted).map_err(Failure::new)?;
     let text = editors::new_document(&files, &path, text);
     draft.put(path.clone(), text.clone());
+    let scaffold = Scaffold::of(&files.products[&args.product], &args.target, &wanted);
+    // Before the product changes: what has changed is not trusted any more.
+    let keeper = match scaffold.hooks.is_empty() || args.dry_run {
+        true => Keeper::watch(cx)?,
+        false => Keeper::permit(cx, [args.product.clone()].into())?,
+    };
     if !write::write(cx, &files, &draft, WriteArgs { dry_run: args.dry_run, force: false })? {
         return Ok(());
     }
-    created(cx, args, &wanted).map_err(|failure| not_scaffolded(failure, &files.root, &path, &text))
+    let project = files.root.canonicalize().unwrap_or_else(|_| files.root.clone());
+    for path in draft.paths() {
+        keeper.written.note(&project.join(path), draft.text(path).unwrap_or_default());
+    }
+    cx.ui.progress(format!("made the integration of `{}` with `{}`: `{wanted}`", args.product, args.target));
+    if scaffold.hooks.is_empty() {
+        return keeper.settle(cx);
+    }
+    call_in_order(cx, &keeper, &project, &scaffold.call, &scaffold.hooks, &Given::default())
+        .map_err(|failure| not_scaffolded(failure, &files.root, &path, &text))
 }
 
 /// Makes it possible to run the scaffold hooks again: they are only called for an integration that is not there.
@@ -115,31 +132,25 @@ fn can(product: &Product, wanted: &Wanted) -> bool {
         .any(|(own, _)| own.mode == wanted.mode && meets(own.format.as_deref(), wanted.format.as_deref()))
 }
 
-/// What follows once the integration is written: the scaffold hooks of the product, in their order.
-///
-/// # Errors
-/// When one fails.
-fn created(cx: &Context, args: &IntegrationArgs, wanted: &Wanted) -> Result<(), Failure> {
-    cx.ui.progress(format!("made the integration of `{}` with `{}`: `{wanted}`", args.product, args.target));
-    let files = cx.project()?;
-    let Some(product) = files.products.get(&args.product) else { return Ok(()) };
-    let topic = wanted.topic.as_deref().unwrap_or("*");
-    let part = Part { role: wanted.role, topic, mode: wanted.mode, format: wanted.format.as_deref() };
-    let hooks: Vec<(String, HostedHook)> = in_force(product, None, HookKind::Scaffold, part)
-        .into_iter()
-        .filter_map(|hook| Some((hook.title.clone(), HostedHook::of(product, hook)?)))
-        .collect();
-    if hooks.is_empty() {
-        return Ok(());
+/// The scaffold hooks of a product, in their order, with the call that each gets.
+struct Scaffold {
+    hooks: Vec<(String, HostedHook)>,
+    call: Call,
+}
+
+impl Scaffold {
+    fn of(product: &Product, target: &str, wanted: &Wanted) -> Self {
+        let topic = wanted.topic.as_deref().unwrap_or("*");
+        let part = Part { role: wanted.role, topic, mode: wanted.mode, format: wanted.format.as_deref() };
+        let hooks = in_force(product, None, HookKind::Scaffold, part);
+        let hosted = hooks.into_iter().filter_map(|hook| Some((hook.title.clone(), HostedHook::of(product, hook)?)));
+        let call = Call {
+            role: Some(wanted.role),
+            topic: Some(topic.to_owned()),
+            mode: Some(wanted.mode),
+            format: wanted.format.clone(),
+            ..Call::of_product(&product.name, Some(target))
+        };
+        Self { hooks: hosted.collect(), call }
     }
-    trust::permit(cx, [args.product.clone()].into())?;
-    let call = Call {
-        role: Some(wanted.role),
-        topic: Some(topic.to_owned()),
-        mode: Some(wanted.mode),
-        format: wanted.format.clone(),
-        ..Call::of_product(&args.product, Some(&args.target))
-    };
-    let project = files.root.canonicalize().unwrap_or_else(|_| files.root.clone());
-    call_in_order(cx, &project, &call, &hooks, &Given::default())
 }

@@ -58,7 +58,7 @@ pub(super) fn run(cx: &Context, args: &ProductArgs) -> Result<(), Failure> {
         draft.put(product::place(name, &file), content);
     }
     if files.root.join(PRODUCTS).join(name).is_dir() && !may_overwrite(cx, args, &files.root, &draft)? {
-        cx.ui.progress(format!("product `{name}` is there already"));
+        write::there_already(cx, format!("product `{name}` is there already"));
         return Ok(());
     }
     if catalogue::names().contains(&name.as_str()) {

@@ -54,6 +54,11 @@ pub(super) fn write(cx: &Context, files: &ProjectFiles, draft: &Draft, args: Wri
     Ok(true)
 }
 
+/// Says that what is asked for is there.
+pub(super) fn there_already(cx: &Context, said: String) {
+    cx.ui.done(said, json!({"dry_run": false, "files": []}));
+}
+
 /// Asks before anything is lost.
 fn confirm(cx: &Context, effects: &[(&Path, Effect)]) -> Result<(), Failure> {
     let lost: Vec<String> = effects

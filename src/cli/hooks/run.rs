@@ -2,15 +2,16 @@
 
 use clap::Args;
 use resilmesh_hook_api::HookKind;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cli::failure::Failure;
 use crate::cli::file_hooks::{print, with_hosts};
 use crate::cli::running::Running;
 use crate::cli::{Context, block_on, completion, trust};
-use crate::hooks::{Call, Given, HostedHook};
+use crate::hooks::{self, Call, Drift, Given, HostedHook};
 use crate::mesh::model::{DeclaredHook, HookCode, Plug, Product, Role};
 use crate::project::names;
+use crate::project::printable::one_line;
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -18,6 +19,7 @@ pub struct RunArgs {
     #[arg(add = completion::products())]
     product: String,
     /// The function
+    #[arg(add = completion::hooks())]
     function: String,
     /// The instance that it is called for [default: the only one of the product]
     #[arg(long, add = completion::instances(), conflicts_with = "plug")]
@@ -53,6 +55,9 @@ pub(super) fn run(cx: &Context, args: &RunArgs) -> Result<(), Failure> {
             .map_err(|error| Failure::new(format!("folder `{}` cannot be made: {error}", folder.display())))?;
     }
     let call = hook.call(&running.root, &call, Given { data, path, up: declared.kind != HookKind::Setup });
+    if declared.kind == HookKind::Check {
+        return check(cx, &running, call, &declared.title);
+    }
     block_on(with_hosts(cx, &running, async |hosts| {
         let (items, mut shown) = tokio::sync::mpsc::channel(64);
         let called = hosts.call_with_items(call, items);
@@ -65,13 +70,30 @@ pub(super) fn run(cx: &Context, args: &RunArgs) -> Result<(), Failure> {
                     while let Ok(item) = shown.try_recv() {
                         print(cx, &item);
                     }
-                    print(cx, &result?);
+                    print(cx, &result.map_err(|error| Failure::from(error).of(&declared.title))?);
                     cx.ui.progress(format!("`{}` is done", args.function));
                     return Ok(());
                 }
             }
         }
     }))
+}
+
+/// Says what a check hook finds: that something differs is an answer, and no failure.
+fn check(cx: &Context, running: &Running, call: resilmesh_hook_api::Call, title: &str) -> Result<(), Failure> {
+    let drift = block_on(with_hosts(cx, running, async |hosts| {
+        hooks::check(hosts, call).await.map_err(|error| Failure::from(error).of(title))
+    }))?;
+    let differs = match &drift {
+        Drift::AsDeclared => None,
+        Drift::Differs(what) => Some(what),
+    };
+    if cx.ui.json {
+        cx.ui.document(&json!({"schema": 1, "hook": title, "as_declared": differs.is_none(), "differs": differs}));
+        return Ok(());
+    }
+    cx.ui.line(differs.map_or_else(|| "as declared".to_owned(), |what| format!("differs: {}", one_line(what))));
+    Ok(())
 }
 
 /// The hook with this function, and the target of the integration that it belongs to.

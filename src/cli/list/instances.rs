@@ -9,6 +9,7 @@ use super::{cell, document};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::project::load::ProjectFiles;
+use crate::project::names;
 
 /// The products in use
 #[derive(Debug, Args)]
@@ -46,6 +47,9 @@ pub(super) fn run(cx: &Context, files: &ProjectFiles, args: &InstancesArgs) -> R
             plugs: outgoing.get(own.name.as_str()).cloned().unwrap_or_default(),
         })
         .collect();
+    if entries.is_empty() {
+        nothing(cx, files, args);
+    }
     if cx.ui.json {
         document(cx, "instances", &entries);
         return Ok(());
@@ -53,4 +57,21 @@ pub(super) fn run(cx: &Context, files: &ProjectFiles, args: &InstancesArgs) -> R
     let row = |own: &Entry<'_>| vec![own.name.to_owned(), own.product.to_owned(), cell(own.plugs.join(", "))];
     cx.ui.table(&["Name", "Product", "Plugs"], &entries.iter().map(row).collect::<Vec<_>>());
     Ok(())
+}
+
+/// Says what was looked for in vain: to find nothing is no failure of a search.
+fn nothing(cx: &Context, files: &ProjectFiles, args: &InstancesArgs) {
+    let unknown = args.product.as_ref().filter(|product| !files.product_names().contains(&product.as_str()));
+    let (what, hint) = match (unknown, &args.search) {
+        (Some(product), _) => {
+            (format!("there is no product `{product}`"), names::suggest(product, files.product_names().iter().copied()))
+        }
+        (None, Some(part)) => (
+            format!("no instance has `{part}` in its name"),
+            names::suggest(part, files.instances.iter().map(|own| own.name.as_str())),
+        ),
+        (None, None) => return,
+    };
+    let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+    cx.ui.progress(format!("{what}{hint}"));
 }

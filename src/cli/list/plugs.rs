@@ -10,6 +10,7 @@ use crate::cli::plug::ModeArg;
 use crate::mesh::model::Mode;
 use crate::plan::journal::PlugState;
 use crate::project::load::ProjectFiles;
+use crate::project::names;
 
 /// The connections
 #[derive(Debug, Args)]
@@ -37,6 +38,9 @@ struct Entry<'a> {
 }
 
 pub(super) fn run(cx: &Context, files: &ProjectFiles, args: &PlugsArgs) -> Result<(), Failure> {
+    for name in args.source.iter().chain(&args.destination) {
+        known(files, name)?;
+    }
     let wanted = |own: &Option<String>, name: &str| own.as_ref().is_none_or(|own| own == name);
     let mode = args.mode.map(Mode::from);
     let mut plugs: Vec<_> = files
@@ -78,6 +82,18 @@ pub(super) fn run(cx: &Context, files: &ProjectFiles, args: &PlugsArgs) -> Resul
     let titles = ["Src Instance", "Dst Instance", "Topic", "Mode", "Format", "State"];
     cx.ui.table(&titles, &entries.iter().map(row).collect::<Vec<_>>());
     Ok(())
+}
+
+/// An instance that is there, or that a plug still names.
+fn known(files: &ProjectFiles, name: &str) -> Result<(), Failure> {
+    let of_plugs = files.plugs.iter().flat_map(|plug| [plug.id.source.as_str(), plug.id.destination.as_str()]);
+    let known: Vec<&str> = files.instances.iter().map(|own| own.name.as_str()).chain(of_plugs).collect();
+    if known.contains(&name) || files.unreadable.contains(name) {
+        return Ok(());
+    }
+    let hint = names::suggest(name, known);
+    let failure = Failure::new(format!("there is no instance `{name}`"));
+    Err(hint.into_iter().fold(failure, Failure::hint).hint("`resilmesh list instances` shows them all"))
 }
 
 fn state_word(state: PlugState) -> &'static str {

@@ -1,6 +1,7 @@
 //! `resilmesh secret edit`: change a secret in an editor.
 
 use clap::Args;
+use serde_json::json;
 
 use super::scratch::Scratch;
 use super::{conflict, name};
@@ -21,6 +22,7 @@ pub struct EditArgs {
 /// # Errors
 /// When it cannot be read or written, or the editor fails: nothing is changed then.
 pub(super) fn run(cx: &Context, args: &EditArgs) -> Result<(), Failure> {
+    let done = |what: &str| json!({"done": what, "secret": args.name.as_str()});
     let opened = cx.secrets()?;
     let vault = opened.for_writing(cx, &[&args.name])?;
     // Before anything is typed that could not be kept.
@@ -38,7 +40,7 @@ pub(super) fn run(cx: &Context, args: &EditArgs) -> Result<(), Failure> {
     if open.is_some() {
         conflict::settled(&after)?;
     } else if after == before {
-        cx.ui.progress(format!("`{}` is unchanged", args.name));
+        cx.ui.done(format!("`{}` is unchanged", args.name), done("unchanged"));
         return Ok(());
     }
     if after.is_empty() {
@@ -48,9 +50,9 @@ pub(super) fn run(cx: &Context, args: &EditArgs) -> Result<(), Failure> {
     vault.set(&args.name, &after)?;
     if let Some(open) = open {
         open.settle()?;
-        cx.ui.progress(format!("settled the conflict in `{}`", args.name));
+        cx.ui.done(format!("settled the conflict in `{}`", args.name), done("settled"));
     } else {
-        cx.ui.progress(format!("changed `{}`", args.name));
+        cx.ui.done(format!("changed `{}`", args.name), done("changed"));
     }
     Ok(())
 }

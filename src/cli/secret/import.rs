@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use resilmesh_vault::import::{LARGEST, document};
+use serde_json::json;
 
 use super::{Opened, input};
 use crate::cli::Context;
@@ -27,26 +28,38 @@ pub struct ImportArgs {
 /// Imports: all is read before anything is written.
 ///
 /// # Errors
-/// When something cannot be read, or a name is none: then nothing is written.
+/// When something cannot be read: then nothing is written. When a name is none: then the others are.
 pub(super) fn run(cx: &Context, args: &ImportArgs) -> Result<(), Failure> {
     let opened = cx.secrets()?;
-    let found = named(read(cx, &opened, args)?)?;
+    let (found, refused) = named(read(cx, &opened, args)?);
+    if found.is_empty() && !refused.is_empty() {
+        return Err(Failure::of_several("nothing is imported", refused));
+    }
     let vault = opened.for_writing(cx, &found.iter().map(|(name, _)| name).collect::<Vec<_>>())?;
-    let (mut written, mut kept) = (0, Vec::new());
+    let (mut written, mut kept) = (Vec::new(), Vec::new());
     for (name, value) in &found {
         if !args.force && vault.contains(name)? {
             kept.push(name.as_str());
         } else {
             vault.set(name, value)?;
-            written += 1;
+            written.push(name.as_str());
         }
     }
-    cx.ui.progress(format!("imported {}", names::counted(written, "secret")));
+    cx.ui.done(
+        format!("imported {}", names::counted(written.len(), "secret")),
+        json!({"done": "imported", "secrets": written, "kept": kept}),
+    );
     if !kept.is_empty() {
         let names = names::list(kept);
         cx.ui.warning(&format!("not imported, because there is a value already: {names}; `--force` replaces it"));
     }
-    Ok(())
+    match refused.len() {
+        0 => Ok(()),
+        _ => {
+            Err(Failure::of_several("not imported", refused)
+                .hint("give it a name here that is one, and import it again"))
+        }
+    }
 }
 
 fn read(cx: &Context, opened: &Opened, args: &ImportArgs) -> Result<Vec<(String, Secret)>, Failure> {
@@ -68,18 +81,15 @@ fn read(cx: &Context, opened: &Opened, args: &ImportArgs) -> Result<Vec<(String,
     Ok(meshroom(source, opened.vault.keys(), Prompting::Allowed)?)
 }
 
-/// The names as ours; all that are none at once.
-fn named(found: Vec<(String, Secret)>) -> Result<Vec<(SecretName, Secret)>, Failure> {
+/// Those that have names of ours, and what is wrong with the names of the others.
+fn named(found: Vec<(String, Secret)>) -> (Vec<(SecretName, Secret)>, Vec<Failure>) {
     let mut wrong = Vec::new();
     let mut named = Vec::new();
     for (text, value) in found {
         match text.parse::<SecretName>() {
             Ok(name) => named.push((name, value)),
-            Err(error) => wrong.push(error.to_string()),
+            Err(error) => wrong.push(Failure::new(error.to_string())),
         }
     }
-    if wrong.is_empty() {
-        return Ok(named);
-    }
-    Err(Failure::new(format!("nothing is imported: {}", wrong.join("; "))))
+    (named, wrong)
 }

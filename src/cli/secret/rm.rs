@@ -1,6 +1,7 @@
 //! `resilmesh secret rm`: take secrets out of the vault.
 
 use clap::Args;
+use serde_json::json;
 
 use super::name;
 use crate::cli::failure::Failure;
@@ -33,6 +34,10 @@ pub(super) fn run(cx: &Context, args: &RmArgs) -> Result<(), Failure> {
     for name in &args.names {
         vault.remove(name)?;
         cx.ui.progress(format!("removed `{name}`"));
+    }
+    if cx.ui.json {
+        let names: Vec<&str> = args.names.iter().map(SecretName::as_str).collect();
+        cx.ui.document(&json!({"schema": 1, "done": "removed", "secrets": names}));
     }
     let project = cx.project_folder()?;
     if project.join(MESHROOM_FILE).is_file() {

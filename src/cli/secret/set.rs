@@ -1,6 +1,7 @@
 //! `resilmesh secret set`: put a secret into the vault.
 
 use clap::Args;
+use serde_json::json;
 
 use super::{Opened, Scope, name};
 use crate::cli::failure::Failure;
@@ -53,7 +54,7 @@ pub(super) fn keep(cx: &Context, opened: &Opened, name: &SecretName, value: &Sec
     let vault = opened.for_writing(cx, &[name])?;
     let done = if vault.contains(name)? { "replaced" } else { "set" };
     vault.set(name, value)?;
-    cx.ui.progress(format!("{done} `{name}`"));
+    cx.ui.done(format!("{done} `{name}`"), json!({"done": done, "secret": name.as_str()}));
     if let Some(open) = Open::of(&opened.project, name)? {
         open.settle()?;
         cx.ui.progress(format!("settled the conflict in `{name}`"));

@@ -14,6 +14,7 @@ use crate::project::scaffold::product as templates;
 
 mod connection;
 mod instance;
+mod origin;
 mod product;
 mod setting;
 
@@ -30,6 +31,12 @@ pub struct ShowArgs {
     /// How an instance connects to the buses it is plugged to: URL, user, path of the password file
     #[arg(long)]
     pub credentials: bool,
+    /// All settings of an instance as they are in force, with where each value comes from
+    #[arg(long, conflicts_with = "credentials")]
+    pub resolved: bool,
+    /// Everything that is said about one setting of an instance, the strongest first
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["credentials", "resolved"])]
+    pub origin: Option<String>,
 }
 
 /// A kind of thing on the command line.
@@ -61,13 +68,18 @@ enum Thing {
 /// # Errors
 /// When there is nothing of that name, or no credentials.
 pub fn run(cx: &Context, args: ShowArgs) -> Result<(), Failure> {
-    let kind = if args.credentials { Some(KindArg::Instance) } else { args.kind };
+    let of_instance = args.credentials || args.resolved || args.origin.is_some();
+    let kind = if of_instance { Some(KindArg::Instance) } else { args.kind };
     // What is built in is there without a project, too.
     if kind == Some(KindArg::Template) {
         return product::template(cx, &args.name);
     }
     let mut files = cx.project()?;
     match find(&mut files, &args.name, kind) {
+        Some(Thing::Instance) if args.resolved => origin::all(cx, &files, &args.name),
+        Some(Thing::Instance) if args.origin.is_some() => {
+            origin::one(cx, &files, &args.name, args.origin.as_deref().unwrap_or_default())
+        }
         Some(Thing::Instance) => instance::run(cx, &args.name, args.credentials),
         Some(Thing::Product) => product::run(cx, &files, &args.name),
         Some(Thing::Template) => product::template(cx, &args.name),

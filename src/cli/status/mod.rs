@@ -12,6 +12,9 @@ use super::failure::Failure;
 use super::own_clone;
 use super::running::Running;
 use crate::mesh::compile::compile;
+use crate::plan::paths::StateFolder;
+use crate::plan::profile;
+use crate::plan::trouble::Trouble;
 use crate::project::names;
 use crate::runtime::embedded::{Embedded, Supervision, program};
 use crate::runtime::{Runtime, State};
@@ -61,7 +64,9 @@ pub fn run(cx: &Context, args: StatusArgs) -> Result<(), Failure> {
         let numbers = numbers.get(&service.spec.instance).cloned().unwrap_or_default();
         (service.spec.instance.clone(), Row::of(service, numbers))
     }));
-    let report = Report::new(mesh, supervision, rows.into_values().collect());
+    let state = StateFolder::of(&project);
+    let profile = profile::up(&state).map_err(|error| Trouble::io(&state.profile(), &error))?;
+    let report = Report::new(mesh, profile, supervision, rows.into_values().collect());
     show(cx, &report);
     own_clone::note(cx);
     match report.services.iter().find(|row| row.state != State::Ready) {
@@ -81,6 +86,9 @@ fn show(cx: &Context, report: &Report) {
         let now = std::io::stdout().is_terminal().then(Utc::now);
         let rows: Vec<Vec<String>> = report.services.iter().map(|row| row.cells(now)).collect();
         cx.ui.table(&report::TITLES, &rows);
+        if let Some(profile) = &report.profile {
+            cx.ui.progress(format!("profile `{profile}` is up"));
+        }
         for (instance, because) in report.reasons() {
             cx.ui.progress(format!("{instance}: {because}"));
         }

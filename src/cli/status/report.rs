@@ -22,13 +22,15 @@ pub(super) const TITLES: [&str; 11] =
 pub(super) struct Report {
     schema: u32,
     mesh: String,
+    /// The profile that is up.
+    pub(super) profile: Option<String>,
     pub(super) supervisor: Supervision,
     pub(super) services: Vec<Row>,
 }
 
 impl Report {
-    pub(super) fn new(mesh: String, supervisor: Supervision, services: Vec<Row>) -> Self {
-        Self { schema: SCHEMA, mesh, supervisor, services }
+    pub(super) fn new(mesh: String, profile: Option<String>, supervisor: Supervision, services: Vec<Row>) -> Self {
+        Self { schema: SCHEMA, mesh, profile, supervisor, services }
     }
 
     /// Why services are not ready, by instance.
@@ -163,7 +165,9 @@ mod tests {
     fn the_json_keeps_its_keys() {
         let stopped = Row::stopped("store".to_owned(), "elasticsearch".to_owned(), "resilmesh engine store".to_owned());
         let rows = vec![Row::of(bus(), Numbers::default()), stopped];
-        let seen = serde_json::to_value(Report::new("soapa".to_owned(), Supervision::Present, rows)).expect("json");
+        let seen =
+            serde_json::to_value(Report::new("soapa".to_owned(), Some("prod".to_owned()), Supervision::Present, rows))
+                .expect("json");
         let numbers = json!({"in_rate": null, "out_rate": null, "lag": null, "errors": null, "counts": {}, "dropped": null, "dropped_because": {}});
         let with = |mut service: serde_json::Value| {
             let fields = service.as_object_mut().expect("object");
@@ -180,7 +184,9 @@ mod tests {
             "program": "resilmesh engine store", "state": "stopped", "pid": null, "since": null, "restarts": 0,
             "ports": {}, "because": null
         }));
-        let expected = json!({"schema": 1, "mesh": "soapa", "supervisor": "present", "services": [bus, store]});
+        let expected = json!({
+            "schema": 1, "mesh": "soapa", "profile": "prod", "supervisor": "present", "services": [bus, store],
+        });
         assert_eq!(seen, expected);
     }
 

@@ -87,9 +87,14 @@ impl Scanner {
         self.text(Path::new("<message>"), text, false)
     }
 
-    /// The secrets in the message of a tag.
-    pub fn message_of_tag(&self, text: &[u8]) -> Vec<Finding> {
-        self.text(Path::new("<message of a tag>"), text, false)
+    /// The secrets in the message of a tag; `name` is the tag's, which is told unless it has one in it.
+    pub fn message_of_tag(&self, name: &str, text: &[u8]) -> Vec<Finding> {
+        let place = if name.is_empty() || !self.name_of_reference(name).is_empty() {
+            "<message of a tag>".to_owned()
+        } else {
+            format!("<message of tag {name}>")
+        };
+        self.text(Path::new(&place), text, false)
     }
 
     /// The secrets in the name of a branch or tag.

@@ -136,7 +136,7 @@ fn the_names_of_branches_and_the_messages_of_tags_are_looked_through() {
         let found = scanner().name_of_reference(&format!("refs/heads/fix/{token}"));
         assert_eq!((found.len(), found[0].kind.as_str()), (1, kind));
         assert!(!format!("{found:?}").contains(&token));
-        assert_eq!(scanner().message_of_tag(format!("Release\n\nwith {token}\n").as_bytes())[0].line, 3);
+        assert_eq!(scanner().message_of_tag("v1", format!("Release\n\nwith {token}\n").as_bytes())[0].line, 3);
     }
     assert_eq!(scanner().name_of_reference("refs/heads/fix-token-of-edr-1"), []);
 }

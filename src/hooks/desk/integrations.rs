@@ -7,12 +7,12 @@ use serde_json::{Map, Value};
 
 use super::super::documents::{self, IntegrationKey, Owns};
 use super::super::hosted;
-use super::{Answer, failure, not_written, plugs, products, to_value};
+use super::{Answer, Place, failure, plugs, products, to_value};
 use crate::mesh::hooks::{Part, in_force};
 use crate::mesh::integrations::{Landscape, Way, between};
 use crate::mesh::model::{Product, Role};
 use crate::project::load::{PRODUCTS, ProjectFiles};
-use crate::project::{names, write};
+use crate::project::names;
 
 /// Which integrations are asked for.
 pub(super) struct Only {
@@ -64,7 +64,7 @@ pub(super) fn get(mut files: ProjectFiles, name: IntegrationName) -> Answer {
     found.map_or(Ok(Value::Null), |way| of_way(&files, &product, &target_product, way))
 }
 
-pub(super) fn save(project: &Path, name: &IntegrationName, mut document: Map<String, Value>) -> Answer {
+pub(super) fn save(place: Place<'_>, name: &IntegrationName, mut document: Map<String, Value>) -> Answer {
     let IntegrationName { product, target_product, topic, role, mode } = name;
     for name in [product, target_product] {
         names::check_product(name).map_err(failure)?;
@@ -73,7 +73,7 @@ pub(super) fn save(project: &Path, name: &IntegrationName, mut document: Map<Str
     let role = self::role(role)?;
     let mode = plugs::mode(mode.as_deref())?.unwrap_or_default();
     let key = IntegrationKey { product, target: target_product, topic, role, mode };
-    let folder = project.join(PRODUCTS).join(product);
+    let folder = place.project.join(PRODUCTS).join(product);
     let path = folder.join(documents::integration_path(&key)).with_extension("yml");
     document.extend([
         ("product".to_owned(), Value::from(product.as_str())),
@@ -83,8 +83,7 @@ pub(super) fn save(project: &Path, name: &IntegrationName, mut document: Map<Str
         ("mode".to_owned(), mode.word().into()),
     ]);
     document.retain(|key, value| !products::is_default(key, value));
-    write::replace(&path, write::to_yaml(&document.into_iter().collect()))
-        .map_err(|error| not_written(&path, &error))?;
+    place.write(&path, document)?;
     to_value(&documents::integration(&folder, &key, None, Owns::default()))
 }
 

@@ -7,18 +7,21 @@ mod instances;
 mod integrations;
 mod plugs;
 mod products;
+mod reading;
 mod scope;
 mod secrets;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use resilmesh_hook_api::{Call, Failure, Request};
-use serde_json::Value;
+use resilmesh_hook_api::{Call, Failure, HookKind, Request};
+use serde_json::{Map, Value};
 
-use super::host::Desk;
+use super::host::{Desk, Items};
 use crate::project::load::{self, ProjectFiles};
 use crate::project::position::Diagnostic;
+use crate::project::write;
+use crate::project::written::Written;
 
 pub use scope::Scope;
 
@@ -55,23 +58,44 @@ pub trait Secrets: Send + Sync {
 /// What is done with the project beyond its files.
 #[async_trait::async_trait]
 pub trait Commands: Send + Sync {
-    /// Does it, or says that it is not to be done now.
+    /// Does it, or says that it is not to be done now. What a watch shows is handed to `item`.
     ///
     /// # Errors
     /// Why it was not done.
-    async fn run(&self, scope: &Scope, request: Request) -> Result<Value, Failure>;
+    async fn run(&self, scope: &Scope, request: Request, item: &Items) -> Result<Value, Failure>;
 }
 
 /// Answers from the files of a project.
 pub struct ProjectDesk {
     /// The project's folder, absolute.
     project: PathBuf,
+    /// The profile in force.
+    profile: Option<String>,
     person: Arc<dyn Person>,
     secrets: Arc<dyn Secrets>,
     commands: Arc<dyn Commands>,
+    /// What was written for hooks.
+    written: Written,
 }
 
 type Answer = Result<Value, Failure>;
+
+/// Where documents are written, and where it is noted that they were.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    project: &'a Path,
+    written: &'a Written,
+}
+
+impl Place<'_> {
+    /// Writes a document of a product, whole or not at all.
+    fn write(&self, path: &Path, document: Map<String, Value>) -> Result<(), Failure> {
+        let text = write::to_yaml(&document.into_iter().collect());
+        write::replace(path, &text).map_err(|error| not_written(path, &error))?;
+        self.written.note(path, &text);
+        Ok(())
+    }
+}
 
 impl ProjectDesk {
     /// The desk of the project in the folder `project`, which is absolute.
@@ -80,13 +104,25 @@ impl ProjectDesk {
         person: Arc<dyn Person>,
         secrets: Arc<dyn Secrets>,
         commands: Arc<dyn Commands>,
+        written: Written,
     ) -> Self {
-        Self { project, person, secrets, commands }
+        Self { project, profile: None, person, secrets, commands, written }
+    }
+
+    /// The same with a profile in force.
+    #[must_use]
+    pub fn with_profile(self, profile: Option<String>) -> Self {
+        Self { profile, ..self }
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place { project: &self.project, written: &self.written }
     }
 
     fn files(&self) -> Result<ProjectFiles, Failure> {
-        load::load(&self.project)
-            .map_err(|error| failure(format!("project `{}` cannot be opened: {error}", self.project.display())))
+        let files = load::load(&self.project)
+            .map_err(|error| failure(format!("project `{}` cannot be opened: {error}", self.project.display())))?;
+        Ok(ProjectFiles { profile: self.profile.clone(), ..files })
     }
 
     fn prompt(&self, message: &str, hidden: bool) -> Result<String, Failure> {
@@ -110,10 +146,10 @@ impl ProjectDesk {
             Request::ReadSecrets => Err(failure("all secrets at once are not given to a hook")),
             Request::ListProducts { tags, search } => products::list(&self.files()?, &tags, search.as_deref()),
             Request::GetProduct { name } => products::get(self.files()?, &name),
-            Request::SaveProduct { name, document } => products::save(&self.project, &name, document),
+            Request::SaveProduct { name, document } => products::save(self.place(), &name, document),
             Request::ScaffoldCapability { product, topic, role, mode, format } => {
                 let wanted = products::Wanted { topic, role, mode, format };
-                products::add_capability(&self.project, &product, &wanted)
+                products::add_capability(self.place(), &product, &wanted)
             }
             Request::ListCapabilities { product, topic, role, mode, format } => {
                 let only = [topic, role, mode, format];
@@ -125,7 +161,7 @@ impl ProjectDesk {
             }
             Request::GetIntegration(name) => integrations::get(self.files()?, name),
             Request::SaveIntegration { integration, document } => {
-                integrations::save(&self.project, &integration, document)
+                integrations::save(self.place(), &integration, document)
             }
             Request::ListInstances { product, search } => {
                 instances::list(&self.files()?, product.as_deref(), search.as_deref())
@@ -161,18 +197,19 @@ pub struct DeskOf(pub Arc<ProjectDesk>);
 
 #[async_trait::async_trait]
 impl Desk for DeskOf {
-    async fn answer(&self, call: &Call, request: Request) -> Answer {
-        self.answer_in(Scope::of(call), request).await
+    async fn answer(&self, call: &Call, request: Request, item: &Items) -> Answer {
+        let request = if call.kind == HookKind::Check { reading::only_reading(request)? } else { request };
+        self.answer_in(Scope::of(call), request, item).await
     }
 }
 
 impl DeskOf {
     /// Answers a question of this scope: a hook's, or with [`Scope::Anything`] that of a program of the
-    /// user's own.
+    /// user's own. What comes one by one is handed to `item` before.
     ///
     /// # Errors
     /// Why there is no answer.
-    pub async fn answer_in(&self, scope: Scope, request: Request) -> Answer {
+    pub async fn answer_in(&self, scope: Scope, request: Request, item: &Items) -> Answer {
         let is_command = matches!(
             request,
             Request::BringUp(_)
@@ -193,7 +230,7 @@ impl DeskOf {
             Request::ScaffoldIntegration { integration, .. } => Some(Request::GetIntegration(integration.clone())),
             _ => None,
         };
-        let said = self.0.commands.run(&scope, request).await?;
+        let said = self.0.commands.run(&scope, request, item).await?;
         match made {
             Some(made) => self.ask(scope, made).await,
             None => Ok(said),

@@ -7,12 +7,12 @@ use resilmesh_hook_api::{Capability, Failure, Product as Document};
 use serde_json::{Map, Value, json};
 
 use super::super::{documents, hosted};
-use super::{Answer, failure, integrations, not_written, plugs, to_value};
+use super::{Answer, Place, failure, integrations, not_written, plugs, to_value};
 use crate::mesh::integrations::{Landscape, between, capabilities as known};
 use crate::mesh::model::{Product, Role};
 use crate::project::load::{PRODUCTS, ProjectFiles};
+use crate::project::names;
 use crate::project::product_folder::DEFINITION;
-use crate::project::{names, write};
 
 pub(super) fn list(files: &ProjectFiles, tags: &[String], search: Option<&str>) -> Answer {
     let wanted = files.products.values().filter(|own| {
@@ -58,14 +58,13 @@ pub(super) fn is_default(key: &str, value: &Value) -> bool {
     }
 }
 
-pub(super) fn save(project: &Path, name: &str, mut document: Map<String, Value>) -> Answer {
+pub(super) fn save(place: Place<'_>, name: &str, mut document: Map<String, Value>) -> Answer {
     names::check_product(name).map_err(|wrong| Failure { hint: Some(names::NAME_HINT.into()), ..failure(wrong) })?;
     document.insert("name".to_owned(), name.into());
     document.retain(|key, value| !is_default(key, value));
-    let path = project.join(PRODUCTS).join(name).join(DEFINITION);
-    write::replace(&path, write::to_yaml(&document.into_iter().collect()))
-        .map_err(|error| not_written(&path, &error))?;
-    let files = crate::project::load::load(project).map_err(|error| not_written(&path, &error))?;
+    let path = place.project.join(PRODUCTS).join(name).join(DEFINITION);
+    place.write(&path, document)?;
+    let files = crate::project::load::load(place.project).map_err(|error| not_written(&path, &error))?;
     get(files, name)
 }
 
@@ -77,7 +76,7 @@ pub(super) struct Wanted {
     pub(super) format: Option<String>,
 }
 
-pub(super) fn add_capability(project: &Path, product: &str, wanted: &Wanted) -> Answer {
+pub(super) fn add_capability(place: Place<'_>, product: &str, wanted: &Wanted) -> Answer {
     names::check_topic(&wanted.topic).map_err(failure)?;
     let section = match integrations::role(&wanted.role)? {
         Role::Consumer => "consumes",
@@ -86,7 +85,7 @@ pub(super) fn add_capability(project: &Path, product: &str, wanted: &Wanted) -> 
         Role::Executor => "executes",
     };
     let mode = plugs::mode(Some(&wanted.mode))?.unwrap_or_default();
-    let path = project.join(PRODUCTS).join(product).join(DEFINITION);
+    let path = place.project.join(PRODUCTS).join(product).join(DEFINITION);
     if !path.parent().is_some_and(Path::is_dir) {
         return Err(failure(format!("there is no product `{product}`")));
     }
@@ -109,7 +108,7 @@ pub(super) fn add_capability(project: &Path, product: &str, wanted: &Wanted) -> 
         Some(entries) => entries.push(entry.into()),
         None => return Err(failure(format!("`{section}` of product `{product}` is not as it should be"))),
     }
-    save(project, product, document)
+    save(place, product, document)
 }
 
 pub(super) fn capabilities(

@@ -27,12 +27,16 @@ const GRACE: Duration = Duration::from_secs(2);
 /// Answers what hooks ask of the project.
 #[async_trait::async_trait]
 pub trait Desk: Send + Sync {
-    /// The answer, for the call that asks.
+    /// The answer, for the call that asks. What comes one by one is handed to `item` before. Dropping the
+    /// future ends what is under way.
     ///
     /// # Errors
     /// Why there is none.
-    async fn answer(&self, call: &Call, request: Request) -> Result<Value, Failure>;
+    async fn answer(&self, call: &Call, request: Request, item: &Items) -> Result<Value, Failure>;
 }
+
+/// Takes the things that come one by one for a question, before its answer.
+pub type Items = dyn Fn(Value) + Send + Sync;
 
 /// Hears what hooks say to people.
 pub trait Voice: Send + Sync {
@@ -89,6 +93,11 @@ impl Hosts {
     /// As [`Hosts::call`].
     pub async fn call_with_items(&self, call: Call, items: mpsc::Sender<Value>) -> Result<Value, HookError> {
         self.host(&call.hook).await?.call(call, Some(items)).await
+    }
+
+    /// A text of a hook as people may read it: without the secrets that hooks were given.
+    pub fn clean(&self, text: &str) -> String {
+        self.voice.clean(text)
     }
 
     async fn host(&self, hook: &HookRef) -> Result<Arc<Host>, HookError> {

@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::AbortHandle;
 use tokio_util::codec::{FramedRead, LinesCodec};
 
 use super::super::HookError;
@@ -67,6 +68,15 @@ struct Open {
     items: Option<mpsc::Sender<Value>>,
     /// None once nobody waits for it any more.
     ended: Option<oneshot::Sender<Result<Value, HookError>>>,
+    /// What is under way for its questions.
+    answering: HashMap<u64, AbortHandle>,
+}
+
+impl Drop for Open {
+    /// Nobody waits for an answer when the call has ended.
+    fn drop(&mut self) {
+        self.answering.values().for_each(AbortHandle::abort);
+    }
 }
 
 impl Host {
@@ -182,7 +192,8 @@ impl Host {
             if !self.is_alive() {
                 return Err(HookError::new("the host of Python hooks has ended"));
             }
-            open.insert(id, Open { call: Arc::clone(&call), items, ended: Some(ended) });
+            let open_call = Open { call: Arc::clone(&call), items, ended: Some(ended), answering: HashMap::new() };
+            open.insert(id, open_call);
         }
         let _wanted = Wanted { host: self, id };
         self.send(ToHost::Call { id, call: Box::new(Call::clone(&call)) });
@@ -259,8 +270,8 @@ async fn keep<R: AsyncRead + Unpin + Send + 'static>(
     let status = child.wait().await;
     let how = status.map_or_else(|error| error.to_string(), |status| status.to_string());
     let open = std::mem::take(&mut *calls.open.lock());
-    for one in open.into_values() {
-        if let Some(ended) = one.ended {
+    for mut one in open.into_values() {
+        if let Some(ended) = one.ended.take() {
             let why = format!("the hook's process has ended before the hook ({how})");
             let _ =
                 ended.send(Err(HookError::new(why).hint("a hook must return or raise; it must not end its process")));
@@ -345,15 +356,29 @@ impl Reader {
                 }
             }
             FromHost::Ask { ask, call, request } => {
-                let Some(call) = self.call(call) else { return };
+                let Some(asking) = self.call(call) else { return };
                 let (desk, to) = (Arc::clone(&self.desk), self.to.clone());
-                tokio::spawn(async move {
-                    let answer = match desk.answer(&call, request).await {
+                let answering = tokio::spawn(async move {
+                    let items = to.clone();
+                    let item = move |value| {
+                        let _ = items.send(Outgoing::Line(ToHost::Item { ask, value }));
+                    };
+                    let answer = match desk.answer(&asking, request, &item).await {
                         Ok(value) => ToHost::Answer { ask, value, error: None },
                         Err(error) => ToHost::Answer { ask, value: Value::Null, error: Some(error) },
                     };
                     let _ = to.send(Outgoing::Line(answer));
                 });
+                if let Some(open) = self.calls.open.lock().get_mut(&call) {
+                    open.answering.retain(|_, one| !one.is_finished());
+                    open.answering.insert(ask, answering.abort_handle());
+                }
+            }
+            FromHost::Forget { ask } => {
+                let mut open = self.calls.open.lock();
+                if let Some(answering) = open.values_mut().find_map(|open| open.answering.remove(&ask)) {
+                    answering.abort();
+                }
             }
             FromHost::Done { call, value } => self.ended(call, Ok(value)),
             FromHost::Failed { call, error } => {
@@ -372,7 +397,7 @@ impl Reader {
     }
 
     fn ended(&self, id: CallId, result: Result<Value, HookError>) {
-        if let Some(ended) = self.calls.open.lock().remove(&id).and_then(|open| open.ended) {
+        if let Some(ended) = self.calls.open.lock().remove(&id).and_then(|mut open| open.ended.take()) {
             let _ = ended.send(result);
         }
         self.calls.ended.notify_waiters();

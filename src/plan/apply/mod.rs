@@ -12,6 +12,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
+pub(in crate::plan) use self::notes::UNFINISHED;
 use self::queue::Queue;
 pub use self::queue::{Parallel, Turns};
 use super::journal::{Appender, Change, DoneSetup, Journal, JournalError, Undo};

@@ -8,7 +8,7 @@ use crate::plan::journal::{Change, DoneSetup, Journal, StartedService, Undo, Und
 use crate::plan::step::{Action, Launch, Setup};
 
 /// A digest that no digest equals.
-const UNFINISHED: &str = "unfinished";
+pub(in crate::plan) const UNFINISHED: &str = "unfinished";
 
 /// Before the step.
 pub(super) fn before(journal: &Journal, action: &Action) -> Vec<Change> {

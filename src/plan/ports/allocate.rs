@@ -1,11 +1,12 @@
 //! Choosing numbers: pure, the machine is asked through [`Machine`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 
 use super::probe::{Machine, Protocols};
 use super::{PortId, Ports};
-use crate::mesh::model::{Instance, Mesh};
+use crate::mesh::model::{End, Instance, Mesh, Plug, PlugId, Service};
+use crate::project::code::Code;
 use crate::project::names;
 use crate::project::position::Diagnostic;
 
@@ -34,27 +35,31 @@ pub struct Claims<'a> {
 /// The ports that the services of a mesh need. A new plug takes no name from one that has had a port
 /// before.
 pub fn claims(mesh: &Mesh, remembered: &Ports) -> Vec<Claim> {
-    let mut claims = Vec::new();
-    for (instance, service) in mesh.services() {
-        let own = |name: &String| PortId { instance: instance.name.clone(), plug: None, name: name.clone() };
-        claims.extend(service.ports.iter().map(|(name, default)| Claim {
-            id: own(name),
-            shown: name.clone(),
-            default: *default,
-        }));
-        claims.extend(of_plugs(mesh, instance, remembered));
-    }
-    claims
+    let (plugs, ages) = (mesh.plugs_by_instance(), remembered.ages());
+    let of = |name: &String| plugs.get(name.as_str()).map_or(&[][..], Vec::as_slice);
+    mesh.services().flat_map(|(instance, service)| of_instance(instance, service, of(&instance.name), &ages)).collect()
 }
 
-fn of_plugs(mesh: &Mesh, instance: &Instance, remembered: &Ports) -> Vec<Claim> {
-    let ends = mesh
-        .plugs
+/// How old the ports of plugs at instances are.
+type Ages<'a> = HashMap<(&'a str, &'a PlugId), usize>;
+
+/// Those of one instance, whose plugs these are.
+pub(super) fn of_instance(instance: &Instance, service: &Service, plugs: &[&Plug], ages: &Ages<'_>) -> Vec<Claim> {
+    let own = |name: &String| PortId { instance: instance.name.clone(), plug: None, name: name.clone() };
+    let of_service =
+        service.ports.iter().map(|(name, default)| Claim { id: own(name), shown: name.clone(), default: *default });
+    of_service.chain(of_plugs(plugs, instance, ages)).collect()
+}
+
+fn of_plugs(plugs: &[&Plug], instance: &Instance, ages: &Ages<'_>) -> Vec<Claim> {
+    let ends = plugs
         .iter()
-        .flat_map(|plug| [(plug, &plug.destination, &plug.source), (plug, &plug.source, &plug.destination)]);
-    let mut own: Vec<_> = ends.filter(|(_, end, _)| end.instance == instance.name).collect();
-    own.sort_by_key(|(plug, _, other)| {
-        (remembered.age(&instance.name, &plug.id).unwrap_or(usize::MAX), &other.instance, &plug.id)
+        .flat_map(|plug| [(*plug, &plug.destination, &plug.source), (*plug, &plug.source, &plug.destination)]);
+    let with_ports = |end: &End| end.instance == instance.name && !end.capability.ports.is_empty();
+    let mut own: Vec<_> = ends.filter(|(_, end, _)| with_ports(end)).collect();
+    own.sort_by_cached_key(|(plug, _, other)| {
+        let age = ages.get(&(instance.name.as_str(), &plug.id)).copied();
+        (age.unwrap_or(usize::MAX), &other.instance, &plug.id)
     });
     let mut used = BTreeSet::new();
     let mut claims = Vec::new();
@@ -156,7 +161,8 @@ impl Allocation<'_> {
         let name = instance.name.clone();
         let Some(port) = u16::try_from(number).ok().filter(|port| *port > 0) else {
             let message = format!("setting `{setting}` of `{name}` is {number}, which is no port number");
-            self.found.push(Diagnostic::error(at, message).with_hint("port numbers go from 1 to 65535"));
+            let wrong = Diagnostic::error(at, message).coded(Code::SettingValue);
+            self.found.push(wrong.with_hint("port numbers go from 1 to 65535"));
             return None;
         };
         let why = match (self.given.get(&port), self.can_have(claim, port, listen)) {
@@ -171,7 +177,7 @@ impl Allocation<'_> {
         let hint = format!(
             "free it, ask for another one (`resilmesh configure {name} -c {setting}=NUMBER`), or take the setting out to get a free one"
         );
-        self.found.push(Diagnostic::error(at, message).with_hint(hint));
+        self.found.push(Diagnostic::error(at, message).coded(Code::Configuration).with_hint(hint));
         None
     }
 
@@ -190,7 +196,8 @@ impl Allocation<'_> {
             let message =
                 format!("`{}` gets no port for `{}`: it cannot listen on `{listen}`", instance.name, claim.shown);
             let hint = "setting `listen` must be an address of this machine, such as 127.0.0.1 or 0.0.0.0";
-            self.found.push(Diagnostic::error(instance.at.clone(), message).with_hint(hint));
+            let wrong = Diagnostic::error(instance.at.clone(), message).coded(Code::Configuration);
+            self.found.push(wrong.with_hint(hint));
         }
         other
     }

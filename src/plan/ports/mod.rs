@@ -8,7 +8,7 @@ mod allocate;
 pub mod probe;
 mod remembered;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -45,6 +45,14 @@ impl Ports {
         self.numbers.get(id).copied()
     }
 
+    /// With the numbers of others that were chosen before, in the order in which they were given.
+    #[must_use]
+    pub fn beside(self, before: &Self) -> Self {
+        let mut numbers = before.numbers.clone();
+        numbers.extend(self.numbers);
+        Self { numbers }
+    }
+
     /// All numbers.
     pub fn numbers(&self) -> impl Iterator<Item = u16> {
         self.numbers.values().copied()
@@ -61,17 +69,45 @@ impl Ports {
         self.numbers.iter().filter(|(id, _)| of_plug(id)).map(|(id, number)| (id.name.clone(), *number)).collect()
     }
 
-    /// How many ports were given before the first one of a plug at an instance; none = it has none.
-    fn age(&self, instance: &str, plug: &PlugId) -> Option<usize> {
-        self.numbers.keys().position(|id| id.instance == instance && id.plug.as_ref() == Some(plug))
+    /// How many ports were given before the first one of each plug at an instance.
+    fn ages(&self) -> HashMap<(&str, &PlugId), usize> {
+        let mut ages = HashMap::new();
+        for (age, id) in self.numbers.keys().enumerate() {
+            if let Some(plug) = &id.plug {
+                ages.entry((id.instance.as_str(), plug)).or_insert(age);
+            }
+        }
+        ages
+    }
+
+    /// The numbers of all plugs, by instance and plug: for those who go through all of them.
+    pub fn by_plug(&self) -> HashMap<(&str, &PlugId), BTreeMap<&str, u16>> {
+        let mut found: HashMap<(&str, &PlugId), BTreeMap<&str, u16>> = HashMap::new();
+        for (id, number) in &self.numbers {
+            if let Some(plug) = &id.plug {
+                found.entry((&id.instance, plug)).or_default().insert(&id.name, *number);
+            }
+        }
+        found
+    }
+
+    /// What [`Ports::shown`] says of every instance.
+    pub fn all_shown(&self, mesh: &Mesh) -> BTreeMap<String, BTreeMap<String, u16>> {
+        let mut all: BTreeMap<String, BTreeMap<String, u16>> = BTreeMap::new();
+        for claim in claims(mesh, self) {
+            if let Some(number) = self.get(&claim.id) {
+                all.entry(claim.id.instance).or_default().insert(claim.shown, number);
+            }
+        }
+        all
     }
 
     /// All numbers of an instance by the names that people see: of several plugs with a port of one
     /// name, the one that had it first has the plain name, the others `<name>_<other end>`.
     pub fn shown(&self, mesh: &Mesh, instance: &str) -> BTreeMap<String, u16> {
-        claims(mesh, self)
+        let Some((own, service)) = mesh.service(instance) else { return BTreeMap::new() };
+        allocate::of_instance(own, service, &mesh.plugs_of(instance), &self.ages())
             .into_iter()
-            .filter(|claim| claim.id.instance == instance)
             .filter_map(|claim| Some((claim.shown, self.get(&claim.id)?)))
             .collect()
     }

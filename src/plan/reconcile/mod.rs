@@ -18,6 +18,7 @@ use super::desired::Desired;
 use super::journal::Journal;
 use super::step::Plan;
 use crate::mesh::model::PlugId;
+use crate::mesh::sound::LeftOut;
 use crate::runtime::ServiceStatus;
 
 /// What is seen on this machine.
@@ -45,6 +46,33 @@ pub struct Part {
     pub plugs: BTreeSet<PlugId>,
     /// Instances with services.
     pub services: BTreeSet<String>,
+    /// What is not in the mesh because of mistakes, and stays as it is.
+    pub left_out: LeftOut,
+}
+
+impl Part {
+    /// Whether an instance has to do with it.
+    pub fn has(&self, instance: &str) -> bool {
+        self.services.contains(instance)
+            || self.plugs.iter().any(|plug| plug.source == instance || plug.destination == instance)
+    }
+}
+
+impl Observed {
+    /// What is seen, but for what is left out.
+    fn without(&self, left_out: &LeftOut) -> Self {
+        let mut seen = self.clone();
+        let stays = |name: &String| !left_out.instances.contains(name);
+        let plug_stays = |id: &PlugId| stays(&id.source) && stays(&id.destination) && !left_out.plugs.contains(id);
+        let journal = &mut seen.journal;
+        journal.services.retain(|name, _| stays(name));
+        journal.rendered.retain(|name, _| stays(name));
+        journal.plugs.retain(|_, up| plug_stays(&up.plug));
+        journal.undo.retain(|_, undoing| plug_stays(&undoing.plug));
+        journal.setups.retain(|_, done| stays(&done.call.own.name) && done.call.plug.as_ref().is_none_or(plug_stays));
+        seen.services.retain(|name, _| stays(name));
+        seen
+    }
 }
 
 /// The plan that brings the machine to what the mesh wants.
@@ -60,7 +88,7 @@ pub fn up(wanted: &Desired, seen: &Observed) -> Result<Plan, Ring> {
 /// # Errors
 /// When steps wait for each other.
 pub fn up_part(wanted: &Desired, seen: &Observed, part: &Part) -> Result<Plan, Ring> {
-    let mut graph = up_graph(wanted, seen);
+    let mut graph = up_graph(wanted, &seen.without(&part.left_out));
     let plugs = part.plugs.iter().map(|plug| Node::PlugUp(plug.to_string()));
     graph.only(plugs.chain(part.services.iter().cloned().map(Node::Ready)));
     graph.plan()

@@ -1,19 +1,20 @@
 //! What a template sees.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use minijinja::{Value, context};
 
-use crate::mesh::model::{Instance, Mesh, Plug};
+use crate::mesh::model::{Instance, Mesh, Plug, PlugId};
 use crate::plan::ports::Ports;
 use crate::project::names;
 
-/// Makes contexts; those of instances are made once.
+/// Makes contexts; those of instances, and of plugs as their ends see them, are made once.
 #[derive(Debug)]
-pub(super) struct Contexts<'a> {
-    mesh: &'a Mesh,
-    ports: &'a Ports,
-    instances: BTreeMap<String, Value>,
+pub(super) struct Contexts {
+    mesh: Value,
+    instances: HashMap<String, Value>,
+    /// By instance, plug, and whether the plug leads out of the instance.
+    plugs: HashMap<(String, PlugId, bool), Value>,
 }
 
 /// The topics that come into an instance and those that go out, sorted.
@@ -24,71 +25,79 @@ pub(crate) fn topics<'a>(mesh: &'a Mesh, instance: &str) -> (BTreeSet<&'a str>, 
     (of(|plug| &plug.id.destination), of(|plug| &plug.id.source))
 }
 
-impl<'a> Contexts<'a> {
-    pub(super) fn new(mesh: &'a Mesh, ports: &'a Ports) -> Self {
-        let mut contexts = Self { mesh, ports, instances: BTreeMap::new() };
-        let parties =
-            mesh.instances.values().map(|instance| (instance.name.as_str(), contexts.party(instance))).collect();
-        contexts.instances = mesh
+impl Contexts {
+    pub(super) fn new(mesh: &Mesh, ports: &Ports) -> Self {
+        let by_instance = mesh.plugs_by_instance();
+        let plugs_of = |instance: &Instance| by_instance.get(instance.name.as_str()).map_or(&[][..], Vec::as_slice);
+        let parties: HashMap<&str, Value> = mesh
             .instances
             .values()
-            .map(|instance| (instance.name.clone(), contexts.instance(instance, &parties)))
+            .map(|instance| (instance.name.as_str(), party(mesh, instance, plugs_of(instance))))
             .collect();
+        let by_plug = ports.by_plug();
+        let mut contexts =
+            Self { mesh: context! { name => mesh.name }, instances: HashMap::new(), plugs: HashMap::new() };
+        for instance in mesh.instances.values() {
+            let mut seen = Vec::new();
+            for plug in plugs_of(instance) {
+                let id = &plug.id;
+                for (out, own, peer) in [(false, &id.destination, &id.source), (true, &id.source, &id.destination)] {
+                    if *own == instance.name {
+                        let peer = parties.get(peer.as_str()).cloned().unwrap_or_default();
+                        let numbers = by_plug.get(&(instance.name.as_str(), id)).cloned().unwrap_or_default();
+                        let context = plug_as_seen(plug, out, peer, &numbers);
+                        contexts.plugs.insert((instance.name.clone(), id.clone(), out), context.clone());
+                        seen.push(context);
+                    }
+                }
+            }
+            let party = parties.get(instance.name.as_str()).cloned().unwrap_or_default();
+            contexts.instances.insert(instance.name.clone(), context! { plugs => seen, ..party });
+        }
         contexts
     }
 
     /// The context for a file of an instance, or for one of a plug as the instance sees it.
     pub(super) fn of(&self, instance: &Instance, plug: Option<&Plug>) -> Value {
         let settings = Value::from_serialize(&instance.settings);
-        let mesh = context! { name => self.mesh.name };
+        let mesh = self.mesh.clone();
         let own = self.instances.get(&instance.name).cloned().unwrap_or_default();
         let Some(plug) = plug else { return context! { mesh, instance => own, settings } };
-        let direction = if plug.id.source == instance.name { "out" } else { "in" };
-        let plugs = own.get_attr("plugs").ok().and_then(|plugs| plugs.try_iter().ok());
-        let seen = plugs.into_iter().flatten().find(|seen| {
-            let is = |name: &str, value: &str| seen.get_attr(name).is_ok_and(|found| found.as_str() == Some(value));
-            is("id", &plug.id.to_string()) && is("direction", direction)
-        });
-        let seen = seen.unwrap_or_default();
+        let out = plug.id.source == instance.name;
+        let seen = self.plugs.get(&(instance.name.clone(), plug.id.clone(), out)).cloned().unwrap_or_default();
         let peer = seen.get_attr("peer").unwrap_or_default();
         context! { mesh, instance => own, settings, plug => seen, peer }
     }
+}
 
-    /// An instance without its plugs: how the other end of a plug looks.
-    fn party(&self, instance: &Instance) -> Value {
-        let (takes, gives) = topics(self.mesh, &instance.name);
-        context! {
-            name => instance.name,
-            id => names::id(&instance.name),
-            product => instance.product,
-            managed => self.mesh.product_of(instance).service.is_some(),
-            settings => Value::from_serialize(&instance.settings),
-            takes => takes.into_iter().collect::<Vec<_>>(),
-            gives => gives.into_iter().collect::<Vec<_>>(),
-        }
+/// An instance without its plugs: how the other end of a plug looks.
+fn party(mesh: &Mesh, instance: &Instance, plugs: &[&Plug]) -> Value {
+    let topics = |end: fn(&Plug) -> &str| -> BTreeSet<&str> {
+        plugs.iter().filter(|plug| end(plug) == instance.name).map(|plug| plug.id.topic.as_str()).collect()
+    };
+    let (takes, gives) = (topics(|plug| &plug.id.destination), topics(|plug| &plug.id.source));
+    context! {
+        name => instance.name,
+        id => names::id(&instance.name),
+        product => instance.product,
+        managed => mesh.product_of(instance).service.is_some(),
+        settings => Value::from_serialize(&instance.settings),
+        takes => takes.into_iter().collect::<Vec<_>>(),
+        gives => gives.into_iter().collect::<Vec<_>>(),
     }
+}
 
-    fn instance(&self, instance: &Instance, parties: &BTreeMap<&str, Value>) -> Value {
-        let mut plugs = Vec::new();
-        for plug in &self.mesh.plugs {
-            let ends = [("in", &plug.id.destination, &plug.id.source), ("out", &plug.id.source, &plug.id.destination)];
-            for (direction, own, peer) in ends {
-                if *own == instance.name {
-                    plugs.push(context! {
-                        id => plug.id.to_string(),
-                        topic => plug.id.topic,
-                        topic_id => names::id(&plug.id.topic),
-                        mode => plug.id.mode.word(),
-                        format => plug.format,
-                        direction,
-                        peer => parties.get(peer.as_str()).cloned().unwrap_or_default(),
-                        settings => Value::from_serialize(&plug.settings),
-                        ports => self.ports.of_plug(&instance.name, &plug.id),
-                    });
-                }
-            }
-        }
-        let party = parties.get(instance.name.as_str()).cloned().unwrap_or_default();
-        context! { plugs, ..party }
+/// A plug as one of its ends sees it.
+fn plug_as_seen(plug: &Plug, out: bool, peer: Value, numbers: &BTreeMap<&str, u16>) -> Value {
+    context! {
+        id => plug.id.to_string(),
+        topic => plug.id.topic,
+        topic_id => names::id(&plug.id.topic),
+        mode => plug.id.mode.word(),
+        format => plug.format,
+        direction => if out { "out" } else { "in" },
+        peer,
+        settings => Value::from_serialize(&plug.settings),
+        ports => Value::from_serialize(numbers),
     }
 }

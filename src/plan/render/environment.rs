@@ -37,8 +37,19 @@ pub(super) enum Stop {
     #[error("{0}")]
     Refused(String),
     /// The template is wrong.
-    #[error("{0}")]
-    Broken(String),
+    #[error("{why}")]
+    Broken {
+        /// What and why.
+        why: String,
+        /// In which template, on which line.
+        at: Option<(String, usize)>,
+    },
+}
+
+impl Stop {
+    fn broken(why: impl std::convert::Into<String>) -> Self {
+        Self::Broken { why: why.into(), at: None }
+    }
 }
 
 /// The templates of all products.
@@ -52,10 +63,10 @@ pub(super) struct Templates<'a> {
 /// For whom a file is rendered, which decides whose passwords its template gets. Kept beside the
 /// context, where no template can say that it is for somebody else.
 #[derive(Debug, Clone, Default)]
-struct Asker(Arc<Mutex<(String, BTreeSet<String>)>>);
+struct Asker(Arc<Mutex<(String, Arc<BTreeSet<String>>)>>);
 
 impl Asker {
-    fn is(&self, instance: &str, peers: BTreeSet<String>) {
+    fn is(&self, instance: &str, peers: Arc<BTreeSet<String>>) {
         *self.0.lock() = (instance.to_owned(), peers);
     }
 
@@ -95,11 +106,11 @@ impl<'a> Templates<'a> {
         file: &Render,
         context: &Value,
         instance: &str,
-        peers: BTreeSet<String>,
+        peers: Arc<BTreeSet<String>>,
     ) -> Result<Option<(String, String)>, Stop> {
         self.asker.is(instance, peers);
         let Some(environment) = self.products.get(file.product.as_str()) else {
-            return Err(Stop::Broken("its product is not in use".to_owned()));
+            return Err(Stop::broken("its product is not in use"));
         };
         if let Some(when) = &file.when {
             let holds = environment.compile_expression(when).and_then(|when| when.eval(context));
@@ -109,7 +120,7 @@ impl<'a> Templates<'a> {
         }
         let path = environment.render_str(&file.to, context).map_err(|error| self.stopped(error))?;
         if path.is_empty() || path.split('/').any(|part| part.is_empty() || part == "." || part == "..") {
-            return Err(Stop::Broken(format!("`to` gives `{path}`, which is no path below the rendered folder")));
+            return Err(Stop::broken(format!("`to` gives `{path}`, which is no path below the rendered folder")));
         }
         let mut content = Bounded::new(self.limits.output);
         environment
@@ -137,7 +148,8 @@ impl<'a> Templates<'a> {
             };
             below = cause.source();
         }
-        Stop::Broken(last)
+        let at = error.name().zip(error.line()).map(|(name, line)| (name.to_owned(), line));
+        Stop::Broken { why: last, at }
     }
 }
 
@@ -153,8 +165,9 @@ struct Answers {
 impl Answers {
     fn new(mesh: &Mesh, ports: &Ports) -> Self {
         let mut answers = Self { endpoints: BTreeMap::new(), numbers: BTreeMap::new() };
+        let mut shown = ports.all_shown(mesh);
         for (instance, _) in mesh.services() {
-            for (name, number) in ports.shown(mesh, &instance.name) {
+            for (name, number) in shown.remove(&instance.name).unwrap_or_default() {
                 let key = (instance.name.clone(), name);
                 answers.endpoints.insert(key.clone(), ports::reach(instance.settings.get("listen"), number));
                 answers.numbers.insert(key, number);

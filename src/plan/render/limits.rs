@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::project::position::{Diagnostic, Severity};
+use crate::project::code::Code;
+use crate::project::position::Diagnostic;
 
 /// How often the time and the memory are looked at.
 const TICK: Duration = Duration::from_millis(20);
@@ -99,7 +100,7 @@ fn memory() -> u64 {
 
 /// A finding about templates in general.
 fn nowhere(message: impl std::convert::Into<String>) -> Diagnostic {
-    Diagnostic { severity: Severity::Error, at: None, message: message.into(), hint: None }
+    Diagnostic::nowhere(message).coded(Code::Template)
 }
 
 /// What is said of a file beyond the limit.

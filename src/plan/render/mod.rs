@@ -5,7 +5,7 @@ mod context;
 mod environment;
 pub mod limits;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -16,8 +16,9 @@ use self::environment::{Stop, Templates};
 use self::limits::{Doing, Limits};
 use super::ports::Ports;
 use super::secrets::Secrets;
-use crate::mesh::model::{Instance, Into, Mesh, Plug, Render};
-use crate::project::position::Diagnostic;
+use crate::mesh::model::{Instance, Into, Mesh, Plug, PlugId, Render};
+use crate::project::code::Code;
+use crate::project::position::{Diagnostic, Mark, Position};
 
 /// The files of one instance.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -57,6 +58,8 @@ pub fn hex(bytes: &[u8]) -> String {
 pub struct Rendered {
     /// Files by instance.
     pub instances: BTreeMap<String, Files>,
+    /// The plugs that a file of an instance is for, by instance and path; no entry = none in particular.
+    pub of_plugs: BTreeMap<(String, String), BTreeSet<PlugId>>,
 }
 
 /// Renders the files of all services.
@@ -92,6 +95,7 @@ fn all(
     let mut round = Round {
         templates: Templates::new(mesh, ports, secrets, limits),
         contexts: Contexts::new(mesh, ports),
+        peers: peers(mesh),
         doing,
         rendered: Rendered::default(),
         found: Vec::new(),
@@ -119,20 +123,32 @@ fn all(
     if round.found.is_empty() { Ok(round.rendered) } else { Err(round.found) }
 }
 
-/// The instances that plugs connect an instance with.
-fn peers(mesh: &Mesh, instance: &Instance) -> BTreeSet<String> {
-    let ends = mesh.plugs.iter().map(|plug| (&plug.id.source, &plug.id.destination));
-    let peers = ends.filter_map(|(one, other)| match (*one == instance.name, *other == instance.name) {
-        (true, _) => Some(other),
-        (_, true) => Some(one),
-        _ => None,
-    });
-    peers.cloned().collect()
+/// Where a template is wrong: in itself, or where its product declares it. Integrations lie deeper.
+fn place(file: &Render, at: Option<(String, usize)>) -> Position {
+    let product = file.at.file.ancestors().find(|folder| folder.ends_with(&file.product));
+    match (at, product) {
+        (Some((name, line)), Some(product)) if !name.starts_with('<') => {
+            Position::new(product.join("templates").join(name), Mark::new(line, 1))
+        }
+        _ => file.at.clone(),
+    }
+}
+
+/// The instances that plugs connect each instance with.
+fn peers(mesh: &Mesh) -> HashMap<String, Arc<BTreeSet<String>>> {
+    let mut peers: HashMap<String, BTreeSet<String>> = HashMap::new();
+    for id in mesh.plugs.iter().map(|plug| &plug.id) {
+        for (one, other) in [(&id.source, &id.destination), (&id.destination, &id.source)] {
+            peers.entry(one.clone()).or_default().insert(other.clone());
+        }
+    }
+    peers.into_iter().map(|(instance, peers)| (instance, Arc::new(peers))).collect()
 }
 
 struct Round<'a> {
     templates: Templates<'a>,
-    contexts: Contexts<'a>,
+    contexts: Contexts,
+    peers: HashMap<String, Arc<BTreeSet<String>>>,
     doing: Doing,
     rendered: Rendered,
     found: Vec<Diagnostic>,
@@ -150,20 +166,26 @@ impl Round<'_> {
         };
         if mesh.instances.get(target).is_none_or(|target| mesh.product_of(target).service.is_none()) {
             let message = format!("`{}` is to be rendered into `{target}`, which has no service", file.template);
-            self.found.push(Diagnostic::error(file.at.clone(), message));
+            self.found.push(Diagnostic::error(file.at.clone(), message).coded(Code::Template));
             return;
         }
         let what = format!("template `{}` of product `{}`", file.template, file.product);
-        self.doing.note(Diagnostic::error(file.at.clone(), what));
+        self.doing.note(Diagnostic::error(file.at.clone(), what).coded(Code::Template));
         let context = self.contexts.of(instance, plug);
-        let made = self.templates.render(file, &context, &instance.name, peers(mesh, instance));
+        let peers = self.peers.get(&instance.name).cloned().unwrap_or_default();
+        let made = self.templates.render(file, &context, &instance.name, peers);
         let Some((path, content)) = self.keep(made, target, instance, plug, file) else { return };
+        if let Some(plug) = plug {
+            let plugs = self.rendered.of_plugs.entry((target.clone(), path.clone())).or_default();
+            plugs.insert(plug.id.clone());
+        }
         let files = &mut self.rendered.instances.entry(target.clone()).or_default().files;
         match files.get(&path) {
             Some(other) if *other != content => {
                 let message = format!("file `{path}` of `{target}` is rendered twice, with different contents");
                 let hint = "name it after the plug (`{{ plug.topic_id }}__{{ peer.id }}`)";
-                self.found.push(Diagnostic::error(file.at.clone(), message).with_hint(hint));
+                let twice = Diagnostic::error(file.at.clone(), message).coded(Code::Template);
+                self.found.push(twice.with_hint(hint));
             }
             _ => {
                 files.insert(path, content);
@@ -191,11 +213,12 @@ impl Round<'_> {
                     Some(plug) => format!("plug `{}` cannot work: {why}", plug.id),
                     None => format!("`{}` cannot work: {why}", instance.name),
                 };
-                self.refused.push((target.to_owned(), Diagnostic::error(at, message)));
+                let refused = Diagnostic::error(at, message).coded(Code::Configuration);
+                self.refused.push((target.to_owned(), refused));
             }
-            Err(Stop::Broken(why)) => {
+            Err(Stop::Broken { why, at }) => {
                 let message = format!("template `{}` of product `{}`: {why}", file.template, file.product);
-                self.found.push(Diagnostic::error(file.at.clone(), message));
+                self.found.push(Diagnostic::error(place(file, at), message).coded(Code::Template));
             }
         }
         None

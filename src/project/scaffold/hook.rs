@@ -13,6 +13,8 @@ pub enum Kind {
     Setup,
     /// A plug is taken down.
     Teardown,
+    /// A plug that is up is looked at.
+    Check,
     /// An integration is made.
     Scaffold,
     /// Records are sent.
@@ -44,6 +46,9 @@ pub struct NewHook {
     pub format: Option<String>,
     /// For people.
     pub title: Option<String>,
+    /// The product at the other end, if it is for the integration with that one only: a file that says
+    /// topic, role and mode.
+    pub target: Option<String>,
 }
 
 impl Kind {
@@ -52,6 +57,7 @@ impl Kind {
         match self {
             Self::Setup => "setup",
             Self::Teardown => "teardown",
+            Self::Check => "check",
             Self::Scaffold => "scaffold",
             Self::Produce => "produce",
             Self::Watch => "watch",
@@ -64,7 +70,7 @@ impl Kind {
 
     /// Whether its decorator is named after a role.
     pub fn needs_role(self) -> bool {
-        matches!(self, Self::Setup | Self::Teardown | Self::Scaffold)
+        matches!(self, Self::Setup | Self::Teardown | Self::Check | Self::Scaffold)
     }
 
     /// Whether it can be for one role.
@@ -79,12 +85,17 @@ impl Kind {
 
     /// Whether it can have a title.
     pub fn takes_title(self) -> bool {
-        matches!(self, Self::Setup | Self::Teardown | Self::Pull)
+        matches!(self, Self::Setup | Self::Teardown | Self::Check | Self::Pull)
+    }
+
+    /// Whether it can be for the integration with one product.
+    pub fn takes_target(self) -> bool {
+        self != Self::Pull
     }
 
     fn parameters(self) -> &'static str {
         match self {
-            Self::Setup | Self::Teardown => "plug, integration, instance",
+            Self::Setup | Self::Teardown | Self::Check => "plug, integration, instance",
             Self::Scaffold | Self::Publish => "integration",
             Self::Watch => "instance",
             Self::Produce | Self::Trigger | Self::Execute => "instance, data",
@@ -96,7 +107,7 @@ impl Kind {
 impl NewHook {
     /// The name of its decorator.
     pub fn decorator(&self) -> String {
-        match self.role.filter(|_| self.kind.needs_role()) {
+        match self.role.filter(|_| self.kind.needs_role() && self.target.is_none()) {
             Some(role) => format!("{}_{}", self.kind.word(), role.word()),
             None => self.kind.word().to_owned(),
         }
@@ -117,15 +128,24 @@ impl NewHook {
 
     fn arguments(&self) -> Vec<String> {
         let quoted = |text: &str| Json::from(text).to_string();
+        let named = |key: &str, value: Option<&str>| Some(format!("{key}={}", quoted(value?)));
+        if self.target.is_some() {
+            // The file's name says the rest.
+            let format = self.format.as_deref().filter(|_| self.kind != Kind::Teardown);
+            return [("format", format), ("title", self.title.as_deref())]
+                .into_iter()
+                .filter_map(|(key, value)| named(key, value))
+                .collect();
+        }
         let role = self.role.filter(|_| !self.kind.needs_role()).map(Role::word);
-        let named = [
+        let keywords = [
             ("role", role),
             ("mode", self.mode.map(Mode::word)),
             ("format", self.format.as_deref()),
             ("title", self.title.as_deref()),
         ];
-        let named = named.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", quoted(value?))));
-        self.topic.as_deref().map(quoted).into_iter().chain(named).collect()
+        let keywords = keywords.into_iter().filter_map(|(key, value)| named(key, value));
+        self.topic.as_deref().map(quoted).into_iter().chain(keywords).collect()
     }
 
     /// The text of its function.
@@ -141,6 +161,10 @@ impl NewHook {
             Kind::Teardown => {
                 (format!("Takes down {product}'s end of a plug: it {verb} {topic}."), "how to take it down")
             }
+            Kind::Check => (
+                format!("Says what differs at {product}'s end of a plug from what was set up: it {verb} {topic}."),
+                "how to see that all is there",
+            ),
             Kind::Scaffold => {
                 (format!("Completes a new integration by which {product} {verb} {topic}."), "what it gets")
             }

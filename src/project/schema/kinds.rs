@@ -15,14 +15,26 @@ pub enum Kind {
     Instance,
     /// A connection of two instances.
     Plug,
+    /// What is different in one environment.
+    Profile,
+    /// Test cases of the mesh or of a product.
+    Tests,
     /// The git catalogues that are in use.
     Lock,
 }
 
 impl Kind {
     /// All of them, as a reader wants to meet them.
-    pub const ALL: [Self; 6] =
-        [Self::Project, Self::Definition, Self::Integration, Self::Instance, Self::Plug, Self::Lock];
+    pub const ALL: [Self; 8] = [
+        Self::Project,
+        Self::Definition,
+        Self::Integration,
+        Self::Instance,
+        Self::Plug,
+        Self::Profile,
+        Self::Tests,
+        Self::Lock,
+    ];
 
     /// Its table.
     pub fn record(self) -> &'static Record {
@@ -32,6 +44,8 @@ impl Kind {
             Self::Integration => &tables::INTEGRATION,
             Self::Instance => &tables::INSTANCE,
             Self::Plug => &tables::PLUG,
+            Self::Profile => &tables::PROFILE,
+            Self::Tests => &tables::TESTS,
             Self::Lock => &tables::LOCK,
         }
     }
@@ -49,6 +63,8 @@ impl Kind {
             Self::Integration => "products/<product>/integrations/<target>/<topic>_<role>[_pull].yml",
             Self::Instance => "instances/<product>/<instance>/config.yaml",
             Self::Plug => "instances/<product>/<source>/plugs/<destination>/<topic>[_pull].yaml",
+            Self::Profile => "profiles/<profile>.yaml",
+            Self::Tests => "tests/*.yaml, products/<product>/tests/*.yaml",
             Self::Lock => "resilmesh.lock",
         }
     }

@@ -47,6 +47,7 @@ pub use supervisor::supervise;
 
 use self::layout::Layout;
 pub(crate) use self::layout::shared_folder;
+pub(crate) use self::process::Process;
 use self::protocol::{Finished, Named, Wait};
 use self::record::Record;
 use self::seat::Lock;

@@ -55,6 +55,7 @@
 //! | [`cache`], [`budget`] | what a provider must not forget |
 //! | [`enrich`] | what is added to an event, made of what is known |
 //! | [`rejected`] | messages that are no events |
+//! | [`rehearsal`] | what it would make of messages, without a bus |
 //! | `service` | the loop between the streams |
 
 pub mod budget;
@@ -65,6 +66,7 @@ pub mod event;
 mod files;
 pub mod indicator;
 pub mod provider;
+pub mod rehearsal;
 pub mod rejected;
 mod service;
 

@@ -9,6 +9,7 @@
 //! | [`transform`] | what happens to them |
 //! | [`sink`] | where they leave |
 //! | [`topology`] | how components are connected, started, watched and stopped |
+//! | [`rehearsal`] | what it would make of events, without the machine around it |
 //! | [`readiness`] | who is ready, and what the others wait for |
 //!
 //! A batch of events travels through bounded channels; each event holds a share ([`event::Ack`])
@@ -19,6 +20,7 @@ pub mod codec;
 pub mod config;
 pub mod event;
 pub mod readiness;
+pub mod rehearsal;
 mod seldom;
 pub mod sink;
 pub mod source;

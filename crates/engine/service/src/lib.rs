@@ -8,11 +8,13 @@
 //! | [`lifecycle`] | readiness and shutdown |
 //! | [`bus`] | how our programs connect to NATS |
 //! | [`log`] | how a service writes its log |
+//! | [`rehearsal`] | what a service would make of something, without its surroundings |
 
 pub mod bus;
 pub mod control;
 pub mod lifecycle;
 pub mod log;
+pub mod rehearsal;
 pub mod stats;
 
 pub use lifecycle::{Lifecycle, RunOptions};

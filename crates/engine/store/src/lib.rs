@@ -28,4 +28,5 @@ mod search;
 mod service;
 mod wal;
 
+pub use query::check_query;
 pub use service::{RunError, run, validate};

@@ -12,6 +12,7 @@ _lock = allocate_lock()
 _running = {}  # call -> its _Call
 _early = {}  # call -> why it is to be interrupted, told before it began
 _sleeping = {}  # call -> what it sleeps on
+_KEPT = {"setup": "plug", "teardown": "plug", "scaffold": "integration"}  # what is saved when a hook has ended
 reasons = {}  # call -> why it was interrupted, and the exception that this is
 
 
@@ -35,8 +36,9 @@ def run(number, call):
             raise KeyboardInterrupt
         function, values = _hook_of(call)
         value = _finish(number, state, call["kind"], function(**values))
-        if call["kind"] in ("setup", "teardown") and "plug" in values:
-            values["plug"]._save_if_changed()
+        kept = _KEPT.get(call["kind"])
+        if kept in values:
+            values[kept]._save_if_changed()
         return value
     except BaseException:
         if os.getpid() == _pid:

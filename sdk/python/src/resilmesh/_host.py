@@ -49,7 +49,7 @@ def ask(what: str, **details: Any) -> Any:
 
 def items(what: str, **details: Any) -> Iterator[Any]:
     """What comes for a question that has many answers, one by one."""
-    for kind, value in _replies({"what": what, **details}):
+    for kind, value in _replies({"what": what, **details}, one_by_one=True):
         if kind == "item":
             yield value
         elif isinstance(value, (list, str)):
@@ -85,8 +85,8 @@ def _call() -> int | None:
     return current.call()  # type: ignore[no-any-return]
 
 
-def _replies(request: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    source = _of_host(request) if inside() else _of_process(request)
+def _replies(request: dict[str, Any], one_by_one: bool = False) -> Iterator[tuple[str, Any]]:
+    source = _of_host(request) if inside() else _of_process(request, one_by_one)
     for kind, value in source:
         if kind == "refused":
             raise _error(value)
@@ -113,10 +113,11 @@ def _of_host(request: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         _channel.forget(number)
 
 
-def _of_process(request: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _of_process(request: dict[str, Any], one_by_one: bool) -> Iterator[tuple[str, Any]]:
     from resilmesh import _process
 
-    return _process.replies(os.path.abspath(folder()), request)
+    ask = _process.stream if one_by_one else _process.replies
+    return ask(os.path.abspath(folder()), request)
 
 
 def _error(failure: dict[str, Any]) -> BaseException:

@@ -48,12 +48,14 @@ class Integration(Document):
         is_generic: bool
         _path: str | None
         _owns: tuple[bool, bool] | None
+        _saved: dict[str, Any] | None
 
         def __getattr__(self, name: str) -> Any: ...
 
     def __init__(self, **values: Any):
         object.__setattr__(self, "_path", None)
         object.__setattr__(self, "_owns", None)
+        object.__setattr__(self, "_saved", None)
         super().__init__(**values)
 
     @classmethod
@@ -64,6 +66,7 @@ class Integration(Document):
             values.pop(derived, None)
         integration = cls(**{**values, **{name: wire.get(name) for name in known}})
         integration._path, integration._owns = wire["path"], (wire["owns_both"], wire["owns_self"])
+        integration._saved = integration.model_dump()
         return integration
 
     def _converted(self, name: str, value: Any) -> Any:
@@ -102,11 +105,18 @@ class Integration(Document):
 
     def save(self) -> Integration:
         """Writes the integration's file."""
-        wire = _host.ask("save_integration", integration=self._named(), document=self.model_dump())
+        document = self.model_dump()
+        wire = _host.ask("save_integration", integration=self._named(), document=document)
         self.is_generic = False
         # Which hooks are for it is asked for when somebody wants to know.
         self._path, self._owns = wire["path"], None
+        self._saved = document
         return self
+
+    def _save_if_changed(self) -> None:
+        """Writes what a hook has changed and not saved."""
+        if self._saved is not None and self._saved != self.model_dump():
+            self.save()
 
     @property
     def path(self) -> Path:

@@ -27,6 +27,15 @@ def replies(folder: str, request: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     return process.ask(request)
 
 
+def stream(folder: str, request: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What comes one by one: by a process of its own, so that other questions can be asked meanwhile."""
+    process = _Process(folder)
+    try:
+        yield from process.ask(request)
+    finally:
+        process.end()
+
+
 class _Process:
     def __init__(self, folder: str):
         program = os.environ.get("RESILMESH") or shutil.which("resilmesh")
@@ -61,6 +70,14 @@ class _Process:
                     yield "refused", message["error"]
                 else:
                     yield "answer", message.get("value")
+
+    def end(self) -> None:
+        """Lets it end whatever is under way."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None and stdout is not None
+        stdin.close()
+        stdout.close()
+        self._process.wait()
 
     def _lines_after(self, line: str) -> Iterator[dict[str, Any]]:
         stdin, stdout = self._process.stdin, self._process.stdout

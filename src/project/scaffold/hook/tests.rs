@@ -1,7 +1,7 @@
 use super::*;
 
 fn hook(kind: Kind, role: Option<Role>) -> NewHook {
-    NewHook { kind, role, topic: Some("alerts".to_owned()), mode: None, format: None, title: None }
+    NewHook { kind, role, topic: Some("alerts".to_owned()), mode: None, format: None, title: None, target: None }
 }
 
 #[test]

@@ -38,6 +38,11 @@ pub(in crate::project) static DEFINITION: Record = Record {
             "Hooks compiled into resilmesh; those in Python are found in the product's files.",
         ),
         Field::new("warn", Shape::List(&Shape::Record(&CAUTION)), "What to warn of, and when."),
+        Field::new(
+            "guarantees",
+            Shape::List(&Shape::Record(&GUARANTEE)),
+            "What becomes of events at its end of a plug; `check --guarantees` shows it.",
+        ),
         Field::new("service", Shape::Record(&SERVICE), "How an instance runs when resilmesh runs it."),
         Field::new(
             "permissions",
@@ -111,6 +116,25 @@ pub(in crate::project) static CAUTION: Record = Record {
     groups: &[&[
         Field::required("when", Shape::Text, "An expression (minijinja) over `instance` and `settings`."),
         Field::required("message", Shape::Text, "What to say when it is true."),
+    ]],
+};
+
+pub(in crate::project) static GUARANTEE: Record = Record {
+    name: "guarantee",
+    about: "How often an event arrives at the least and at the most; the first entry that fits a plug counts.",
+    unknown: UnknownKeys::Refuse,
+    groups: &[&[
+        Field::required("role", ROLES, "For which part that its product plays."),
+        Field::required(
+            "delivery",
+            Shape::Word(&["at_most_once", "at_least_once", "exactly_once"]),
+            "What is promised.",
+        ),
+        Field::required("because", Shape::Text, "Why that is so, for people."),
+        Field::new("mode", MODES, "In which mode; without it, in any."),
+        Field::new("format", Shape::Text, "For which format; without it, for any."),
+        Field::new("product", Shape::Text, "With which product at the other end; without it, with any."),
+        Field::new("when", Shape::Text, "An expression (minijinja) over `settings`; without it, always."),
     ]],
 };
 

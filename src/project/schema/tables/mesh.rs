@@ -69,3 +69,32 @@ pub(in crate::project) static PLUG: Record = Record {
         Field::new("status", Shape::Text, "`up` if Meshroom has brought it up; read, not written."),
     ]],
 };
+
+pub(in crate::project) static PROFILE: Record = Record {
+    name: "profile",
+    about: "What is different in one environment. It has neither instances nor plugs of its own.",
+    unknown: UnknownKeys::Refuse,
+    groups: &[&[
+        Field::required("version", Shape::Whole(1, 1), "The version of this document's form."),
+        Field::new("runtime", Shape::Text, "Where managed instances run unless they say otherwise."),
+        Field::new(
+            "instances",
+            Shape::Map(&Shape::Record(&OVERLAY)),
+            "What is different for single instances, by name.",
+        ),
+    ]],
+};
+
+pub(in crate::project) static OVERLAY: Record = Record {
+    name: "overlay",
+    about: "What is different for one instance.",
+    unknown: UnknownKeys::Refuse,
+    groups: &[&[
+        Field::new(
+            "settings",
+            Shape::Map(&Shape::Any),
+            "Values of the product's settings by name; null = the default of the product.",
+        ),
+        Field::new("runtime", Shape::Text, "Where its service runs."),
+    ]],
+};

@@ -39,8 +39,9 @@ use resilmesh_service::stats::Counters;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::codec::encode;
 use crate::config::{ConfigError, Options};
-use crate::event::{Batch, Input};
+use crate::event::{Batch, Event, Input};
 use crate::readiness::Part;
 
 /// Where events leave.
@@ -52,6 +53,25 @@ pub trait Sink: Send {
     /// # Errors
     /// When it cannot go on for good. What it held then counts as not delivered.
     async fn run(self: Box<Self>, input: Input, context: SinkContext) -> Result<(), SinkError>;
+
+    /// What it would send of an event, for a rehearsal.
+    ///
+    /// # Errors
+    /// Why it would refuse the event.
+    fn offer(&self, event: Event) -> Result<Offer, String> {
+        let mut payload = Vec::new();
+        encode::json(&event.value, &mut payload);
+        Ok(Offer { to: None, payload })
+    }
+}
+
+/// What a sink would send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// Where to: a subject, an index; none if every event goes to the same place.
+    pub to: Option<String>,
+    /// The message or document.
+    pub payload: Vec<u8>,
 }
 
 /// What a sink works with.

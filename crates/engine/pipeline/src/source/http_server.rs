@@ -152,13 +152,7 @@ impl Source for HttpServer {
     async fn run(self: Box<Self>, context: SourceContext) -> Result<(), SourceError> {
         let Self { options, status, framer, listener } = *self;
         let Some(listener) = listener else { return Err(SourceError("was not opened before it was run".to_owned())) };
-        let host_key = options.host_key.clone();
-        let decorate: Decorate = Box::new(move |record, peer| {
-            if let (Some(key), Some(host)) = (&host_key, &peer.host) {
-                key.fill(record, host.clone());
-            }
-        });
-        let intake = Intake::new(&context, "http_server", options.decoding.clone(), decorate);
+        let intake = intake(&context, &options);
         let path_key = options.path_key.clone().unwrap_or_else(|| FieldKey::at("path"));
         let (stop, abandon) = (context.stop.clone(), context.abandon.clone());
         context.readiness.ready();
@@ -183,6 +177,24 @@ impl Source for HttpServer {
             () = abandon.cancelled() => Ok(()),
         }
     }
+
+    /// The bodies of requests without headers or a query.
+    fn rehearse(self: Box<Self>, context: &SourceContext, payloads: Vec<Bytes>) -> Result<Batch, SourceError> {
+        let path_key = self.options.path_key.clone().unwrap_or_else(|| FieldKey::at("path"));
+        let mut batch = intake(context, &self.options).all(&self.framer, &Peer::rehearsed(), payloads);
+        batch.iter_mut().for_each(|event| path_key.fill(&mut event.value, self.options.path.as_str()));
+        Ok(batch)
+    }
+}
+
+fn intake(context: &SourceContext, options: &HttpOptions) -> Intake {
+    let host_key = options.host_key.clone();
+    let decorate: Decorate = Box::new(move |record, peer| {
+        if let (Some(key), Some(host)) = (&host_key, &peer.host) {
+            key.fill(record, host.clone());
+        }
+    });
+    Intake::new(context, "http_server", options.decoding.clone(), decorate)
 }
 
 /// What answers requests.

@@ -1,6 +1,6 @@
 //! From frames to events: what all sources that decode have in common.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use chrono::Utc;
 use parking_lot::Mutex;
 use resilmesh_service::stats::Counters;
@@ -9,7 +9,7 @@ use vrl::value::Value;
 use super::SourceContext;
 use super::fields::FieldKey;
 use crate::codec::decode::{DecodeError, DecodingOptions};
-use crate::codec::framing::Frame;
+use crate::codec::framing::{Frame, Framer};
 use crate::event::{Ack, Batch, Event};
 use crate::seldom::Seldom;
 
@@ -20,6 +20,13 @@ pub struct Peer {
     pub host: Option<Value>,
     /// Its port.
     pub port: Option<u16>,
+}
+
+impl Peer {
+    /// A program on this machine, for a rehearsal.
+    pub fn rehearsed() -> Self {
+        Self { host: Some("127.0.0.1".into()), port: Some(50_000) }
+    }
 }
 
 /// What a source adds to a record, given who sent it.
@@ -89,6 +96,18 @@ impl Intake {
         records.for_each(|record| batch.push(self.event(record, peer, ack)));
         self.counters.received((batch.len() - before) as u64);
         Ok(())
+    }
+
+    /// The events of whole messages of which `framer` takes the frames, for a rehearsal.
+    pub fn all(&self, framer: &Framer, peer: &Peer, payloads: Vec<Bytes>) -> Batch {
+        let mut batch = Batch::new();
+        for payload in payloads {
+            let (mut framer, mut rest) = (framer.clone(), BytesMut::from(payload));
+            while let Some(frame) = framer.last(&mut rest) {
+                self.frame(frame, peer, &Ack::none(), &mut batch);
+            }
+        }
+        batch
     }
 
     /// Counts an input that gave no event, and says so now and then. Always false.

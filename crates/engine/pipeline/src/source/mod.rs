@@ -24,10 +24,12 @@ mod tests;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use resilmesh_service::stats::Counters;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{ConfigError, Options};
+use crate::event::Batch;
 use crate::readiness::Part;
 use crate::topology::Output;
 
@@ -54,6 +56,15 @@ pub trait Source: Send {
     /// # Errors
     /// When it cannot go on for good.
     async fn run(self: Box<Self>, context: SourceContext) -> Result<(), SourceError>;
+
+    /// The events it makes of messages, without the machine they come over. What does not decode is
+    /// counted.
+    ///
+    /// # Errors
+    /// When nothing comes to a source of this type: it makes its events itself.
+    fn rehearse(self: Box<Self>, context: &SourceContext, _payloads: Vec<Bytes>) -> Result<Batch, SourceError> {
+        Err(SourceError(format!("source `{}` makes its events itself: nothing can be given to it", context.id)))
+    }
 }
 
 /// What a source works with.

@@ -4,18 +4,20 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde::Deserialize;
 use vrl::value::Value;
 
 use super::datagram::Socket;
 use super::fields::FieldKey;
-use super::intake::{Decorate, Intake};
+use super::intake::{Decorate, Intake, Peer};
 use super::net::{self, ListenAddress, PermitOrigin};
 use super::stream::Listener;
 use super::{Source, SourceContext, SourceError, datagram, stream};
 use crate::codec::decode::DecodingOptions;
 use crate::codec::framing::{Framer, FramingOptions};
 use crate::config::{ConfigError, Options};
+use crate::event::Batch;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -234,5 +236,11 @@ impl Source for Listening {
             Some(Open::Datagram(socket)) => datagram::serve(socket, framer, max_length, intake, context).await,
             None => Err(SourceError("was not opened before it was run".to_owned())),
         }
+    }
+
+    fn rehearse(self: Box<Self>, context: &SourceContext, payloads: Vec<Bytes>) -> Result<Batch, SourceError> {
+        let Self { source_type, framer, decoding, decorate, .. } = *self;
+        let intake = Intake::new(context, source_type, decoding, decorate);
+        Ok(intake.all(&framer, &Peer::rehearsed(), payloads))
     }
 }

@@ -60,9 +60,7 @@ impl Source for Stdin {
 
     async fn run(self: Box<Self>, context: SourceContext) -> Result<(), SourceError> {
         let Self { mut framer, decoding, host_key } = *self;
-        let host = own_host();
-        let decorate: Decorate = Box::new(move |record, _| host_key.fill(record, host.as_str()));
-        let intake = Intake::new(&context, "stdin", decoding, decorate);
+        let intake = intake(&context, decoding, host_key);
         let (sender, mut reads) = mpsc::channel(1);
         // A thread of its own, which nobody waits for: a read of standard input cannot be interrupted.
         std::thread::spawn(move || read_all(&sender));
@@ -90,6 +88,17 @@ impl Source for Stdin {
         let _ = context.output.send(batch).await;
         Ok(())
     }
+
+    fn rehearse(self: Box<Self>, context: &SourceContext, payloads: Vec<Bytes>) -> Result<Batch, SourceError> {
+        let Self { framer, decoding, host_key } = *self;
+        Ok(intake(context, decoding, host_key).all(&framer, &Peer::default(), payloads))
+    }
+}
+
+fn intake(context: &SourceContext, decoding: DecodingOptions, host_key: FieldKey) -> Intake {
+    let host = own_host();
+    let decorate: Decorate = Box::new(move |record, _| host_key.fill(record, host.as_str()));
+    Intake::new(context, "stdin", decoding, decorate)
 }
 
 fn read_all(to: &mpsc::Sender<Bytes>) {

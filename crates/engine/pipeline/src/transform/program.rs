@@ -20,6 +20,13 @@ pub struct Compiled {
     secrets: Secrets,
 }
 
+impl From<(Program, TimeZone)> for Compiled {
+    /// A program that stands in no configuration.
+    fn from((program, timezone): (Program, TimeZone)) -> Self {
+        Self { program, runtime: Runtime::default(), timezone, secrets: Secrets::new() }
+    }
+}
+
 /// Where the text of a program stands.
 #[derive(Debug, Clone, Copy)]
 pub enum Text<'a> {
@@ -49,7 +56,7 @@ impl Compiled {
         match compiled {
             Ok(result) => {
                 warnings.extend(explain(result.warnings));
-                Ok(Self { program: result.program, runtime: Runtime::default(), timezone, secrets: Secrets::new() })
+                Ok(Self::from((result.program, timezone)))
             }
             Err(diagnostics) => {
                 let errors: Vec<_> = diagnostics.iter().filter(|d| d.is_problem()).cloned().collect();

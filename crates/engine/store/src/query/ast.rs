@@ -27,10 +27,10 @@ impl MinimumShouldMatch {
     pub(crate) fn of(self, clauses: usize) -> usize {
         let clauses = clauses as i64;
         let wanted = match self {
-            Self::Count(count) if count < 0 => clauses + count,
+            Self::Count(count) if count < 0 => clauses.saturating_add(count),
             Self::Count(count) => count,
-            Self::Percent(percent) if percent < 0 => clauses - clauses * -percent / 100,
-            Self::Percent(percent) => clauses * percent / 100,
+            Self::Percent(percent) if percent < 0 => clauses + clauses.saturating_mul(percent) / 100,
+            Self::Percent(percent) => clauses.saturating_mul(percent) / 100,
         };
         wanted.max(0) as usize
     }

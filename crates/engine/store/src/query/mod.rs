@@ -18,3 +18,19 @@ pub(crate) mod leaves;
 pub(crate) mod lucene;
 #[cfg(test)]
 mod tests;
+
+/// Whether a query can be understood: in the JSON query language if it is JSON, else as `q=` has it. What
+/// it finds depends on an index; this does not.
+///
+/// # Errors
+/// Why it cannot.
+pub fn check_query(text: &str) -> Result<(), String> {
+    let parsed = match serde_json::from_str(text) {
+        Ok(query @ serde_json::Value::Object(_)) => dsl::parse(&query),
+        _ => {
+            let default_fields = ast::Fields::named("*", false);
+            lucene::parse(text, &lucene::Options { default_fields, operator: ast::Operator::Or, lenient: false })
+        }
+    };
+    parsed.map(drop).map_err(|error| error.reason)
+}

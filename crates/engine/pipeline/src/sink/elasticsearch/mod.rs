@@ -21,9 +21,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::refuse::Refusals;
-use super::{Sink, SinkContext, SinkError};
+use super::{Offer, Sink, SinkContext, SinkError};
 use crate::config::{ConfigError, Options};
-use crate::event::Input;
+use crate::event::{Event, Input};
 use delivery::Delivery;
 use options::Settings;
 
@@ -60,5 +60,13 @@ impl Sink for Elasticsearch {
             Delivery::new(operations, server, retry, rate, Refusals::new("elasticsearch", &context), &context);
         super::batch::run(Arc::new(delivery), input, batch, concurrency).await;
         Ok(())
+    }
+
+    fn offer(&self, mut event: Event) -> Result<Offer, String> {
+        let operations = &self.settings.operations;
+        let index = operations.index_of(&event).map_err(|impossible| impossible.message)?;
+        let mut body = Vec::new();
+        let written = operations.write(&mut event, &mut body).map_err(|impossible| impossible.message)?;
+        Ok(Offer { to: Some(index), payload: body.split_off(written.document).trim_ascii_end().to_vec() })
     }
 }

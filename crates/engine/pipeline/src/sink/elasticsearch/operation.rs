@@ -121,6 +121,11 @@ impl Operations {
         self.id_key.as_ref()
     }
 
+    /// Where the document of an event goes.
+    pub(super) fn index_of(&self, event: &Event) -> Result<String, Impossible> {
+        self.index(event).map(Cow::into_owned)
+    }
+
     /// Appends the operation for `event` to `body`, and takes the id out of the event.
     pub(super) fn write(&self, event: &mut Event, body: &mut Vec<u8>) -> Result<Written, Impossible> {
         let action = self.action(event)?;

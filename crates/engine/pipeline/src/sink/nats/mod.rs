@@ -18,9 +18,9 @@ mod options;
 use async_trait::async_trait;
 
 use super::refuse::Refusals;
-use super::{Sink, SinkContext, SinkError};
+use super::{Offer, Sink, SinkContext, SinkError};
 use crate::config::{ConfigError, Options};
-use crate::event::Input;
+use crate::event::{Event, Input};
 use link::Link;
 use message::Messages;
 use options::Settings;
@@ -53,5 +53,15 @@ impl Sink for Nats {
             core::run(input, messages, link, pace, refusals, &context).await;
         }
         Ok(())
+    }
+
+    fn offer(&self, event: Event) -> Result<Offer, String> {
+        let subject = self.settings.route.render(&event).map_err(|error| error.to_string())?.into_owned();
+        if let Some(mistake) = message::subject_mistake(&subject) {
+            return Err(format!("`{subject}` can be no subject: {mistake}"));
+        }
+        let mut payload = Vec::new();
+        self.settings.encoding.encode(&event.value, &mut payload);
+        Ok(Offer { to: Some(subject), payload })
     }
 }

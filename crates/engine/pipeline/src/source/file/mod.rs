@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +31,7 @@ use self::worker::{Keys, Worker};
 use super::fields::FieldKey;
 use super::{Source, SourceContext, SourceError};
 use crate::config::{ConfigError, Options};
+use crate::event::Batch;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -130,11 +132,7 @@ impl Source for File {
         if options.ignore_checkpoints {
             ledger.forget();
         }
-        let keys = Keys {
-            file: options.file_key.unwrap_or_else(|| FieldKey::at("file")),
-            host: options.host_key.unwrap_or_else(|| FieldKey::at("host")),
-            offset: options.offset_key,
-        };
+        let keys = options.keys();
         let worker = Worker {
             finder,
             ledger,
@@ -152,5 +150,20 @@ impl Source for File {
         tokio::task::spawn_blocking(move || worker.run(context, &dropped, &handle))
             .await
             .map_err(|error| SourceError(format!("reading failed: {error}")))?
+    }
+
+    fn rehearse(self: Box<Self>, _: &SourceContext, payloads: Vec<Bytes>) -> Result<Batch, SourceError> {
+        let path = self.options.include.first().map(|path| path.display().to_string()).unwrap_or_default();
+        Ok(worker::rehearse(&self.options.keys(), &path, payloads))
+    }
+}
+
+impl FileOptions {
+    fn keys(&self) -> Keys {
+        Keys {
+            file: self.file_key.clone().unwrap_or_else(|| FieldKey::at("file")),
+            host: self.host_key.clone().unwrap_or_else(|| FieldKey::at("host")),
+            offset: self.offset_key.clone(),
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use chrono::Utc;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -213,12 +214,11 @@ impl Run {
             }
         };
         let Some(entry) = self.worker.ledger.get(key) else { return Ok(()) };
-        let id = ObjectMap::from([("file_id".into(), entry.id.as_str().into())]);
         let reading = Reading {
             place: Place::of(&meta),
             progress: Progress::new(entry.offset),
             path: entry.path.display().to_string(),
-            metadata: Value::Object(ObjectMap::from([("resilmesh".into(), Value::Object(id))])),
+            metadata: metadata(&entry.id),
             fingerprint,
             gone: None,
             over: false,
@@ -391,6 +391,24 @@ fn begun_anew(reading: &Reading, meta: &Metadata, strategy: Strategy) -> io::Res
     }
     let fingerprint = strategy.fingerprint(reading.tail.file(), reading.place)?;
     Ok(fingerprint.is_some_and(|fingerprint| fingerprint != reading.fingerprint))
+}
+
+/// The events of the lines of a file that nobody has read before, for a rehearsal.
+pub(super) fn rehearse(keys: &Keys, path: &str, lines: Vec<Bytes>) -> Batch {
+    let metadata = metadata("rehearsal");
+    let (host, mut offset) = (own_host(), 0);
+    let mut batch = Batch::new();
+    for text in lines {
+        let next = offset + text.len() as u64 + 1;
+        batch.push(event(Line { offset, text }, keys, path, &host, &metadata, &Ack::none()));
+        offset = next;
+    }
+    batch
+}
+
+fn metadata(file_id: &str) -> Value {
+    let id = ObjectMap::from([("file_id".into(), file_id.into())]);
+    Value::Object(ObjectMap::from([("resilmesh".into(), Value::Object(id))]))
 }
 
 fn event(line: Line, keys: &Keys, path: &str, host: &str, metadata: &Value, ack: &Ack) -> Event {

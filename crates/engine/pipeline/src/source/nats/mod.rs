@@ -13,15 +13,18 @@ mod jetstream;
 mod window;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde::Deserialize;
 use vrl::value::Value;
 
 use self::connection::{AuthOptions, Server};
 use super::fields::FieldKey;
+use super::intake::Peer;
 use super::{Source, SourceContext, SourceError};
 use crate::codec::decode::DecodingOptions;
 use crate::codec::framing::FramingOptions;
 use crate::config::{ConfigError, Options};
+use crate::event::Batch;
 
 /// Messages are as large as the server allows; it refuses larger ones itself.
 const MAX_LENGTH: usize = usize::MAX;
@@ -139,6 +142,13 @@ impl Source for Nats {
             None => core::run(server, subject, queue, capacity, messages, context).await,
             Some(jetstream) => jetstream::run(server, jetstream, messages, context).await,
         }
+    }
+
+    fn rehearse(self: Box<Self>, context: &SourceContext, payloads: Vec<Bytes>) -> Result<Batch, SourceError> {
+        let framer = self.framing.framer(MAX_LENGTH).map_err(SourceError)?;
+        let peer = Peer { host: Some(self.subject.as_str().into()), port: None };
+        let messages = Messages { framer, decoding: self.decoding, subject_key: self.subject_key };
+        Ok(messages.intake(context).all(&messages.framer, &peer, payloads))
     }
 }
 

@@ -1,0 +1,138 @@
+//! Commands that change the mesh note in its history what they do.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use chrono::{SubsecRound, Utc};
+
+use super::Context;
+use super::failure::{Failure, Kind};
+use crate::git::provenance;
+use crate::git::snapshots::Snapshots;
+use crate::plan::apply::Report;
+use crate::plan::history::{Command, History, HistoryError, Outcome, Record, Steps};
+use crate::plan::paths::{self, StateFolder};
+use crate::plan::trouble::Trouble;
+
+/// What a command does, on its way into the history. Who records has the project's lock.
+pub(super) struct Recording {
+    cx: Context,
+    project: PathBuf,
+    since: Instant,
+    record: Record,
+    /// Where it is written, once it has begun.
+    history: Option<History>,
+}
+
+impl Recording {
+    pub(super) fn new(cx: &Context, project: &Path, command: Command, arguments: Vec<String>) -> Self {
+        let record = Record {
+            number: 0,
+            command,
+            arguments,
+            when: Utc::now().trunc_subsecs(0),
+            who: String::new(),
+            revision: None,
+            snapshot: None,
+            outcome: Outcome::Running,
+            steps: Steps::default(),
+            error: None,
+            rolled_back: false,
+            seconds: None,
+        };
+        Self { cx: cx.clone(), project: project.to_owned(), since: Instant::now(), record, history: None }
+    }
+
+    /// Notes that it begins, with the documents as they are now. That it cannot be noted is no reason not
+    /// to do it.
+    pub(super) fn begin(&mut self) {
+        if self.history.is_none()
+            && let Err(failure) = self.documents().and_then(|snapshot| self.begin_with(snapshot))
+        {
+            self.warn(&failure);
+        }
+    }
+
+    /// Notes that it begins, with these documents.
+    ///
+    /// # Errors
+    /// When it cannot be noted.
+    pub(super) fn begin_with(&mut self, snapshot: String) -> Result<u64, Failure> {
+        self.record.who = provenance::person(&self.project);
+        self.record.revision = provenance::standing(&self.project)?;
+        self.record.snapshot = Some(snapshot);
+        let mut history = History::load(&StateFolder::of(&self.project).history())?;
+        history.begin(&mut self.record)?;
+        self.history = Some(history);
+        Ok(self.record.number)
+    }
+
+    /// Counts steps.
+    pub(super) fn count(&mut self, report: &Report) {
+        self.record.steps = Steps::of(report);
+    }
+
+    /// After a failure, the mesh is what it was before.
+    pub(super) fn rolled_back(&mut self) {
+        self.record.rolled_back = true;
+    }
+
+    /// Notes what became of it, if it has begun.
+    ///
+    /// # Errors
+    /// Those of what was done.
+    pub(super) fn end(mut self, result: Result<(), Failure>) -> Result<(), Failure> {
+        if self.history.is_none() {
+            return result;
+        }
+        let record = &mut self.record;
+        record.seconds = Some((self.since.elapsed().as_secs_f64() * 1000.0).round() / 1000.0);
+        (record.outcome, record.error) = match &result {
+            Ok(()) => (Outcome::Done, None),
+            Err(failure) => {
+                let interrupted = failure.kind == Kind::Interrupted;
+                let outcome = if interrupted { Outcome::Interrupted } else { Outcome::Failed };
+                (outcome, failure.message.lines().next().map(str::to_owned))
+            }
+        };
+        // Hooks may have written into documents meanwhile.
+        match self.documents() {
+            Ok(snapshot) => self.record.snapshot = Some(snapshot),
+            Err(failure) => self.warn(&failure),
+        }
+        if let Some(history) = &mut self.history
+            && let Err(error) = history.end(&self.record)
+        {
+            self.warn(&error.into());
+        }
+        result
+    }
+
+    /// Keeps the documents as they are now.
+    fn documents(&self) -> Result<String, Failure> {
+        let snapshots = snapshots(&self.project)?;
+        Ok(snapshots.keep(&snapshots.present()?)?)
+    }
+
+    fn warn(&self, failure: &Failure) {
+        let command = self.record.command;
+        self.cx.ui.warning(&format!("this `{command}` is not in the history as it should be: {failure}"));
+        failure.hints.iter().for_each(|hint| self.cx.ui.note(&format!("  hint: {hint}")));
+    }
+}
+
+/// The snapshots of the project in this folder.
+///
+/// # Errors
+/// When there is no place for them.
+pub(super) fn snapshots(project: &Path) -> Result<Snapshots, Failure> {
+    let folder = StateFolder::of(project).snapshots();
+    paths::make_folder(&folder).map_err(|error| Trouble::io(&folder, &error))?;
+    Ok(Snapshots::open(&folder, project)?)
+}
+
+impl From<HistoryError> for Failure {
+    fn from(error: HistoryError) -> Self {
+        Self::new(error.to_string()).hint(error.hint())
+    }
+}

@@ -1,0 +1,61 @@
+//! After `up`: does an event pass what was connected just now?
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::arrived;
+use super::probe::{self, Passage, State};
+use crate::cli::Context;
+use crate::cli::failure::Failure;
+use crate::cli::running::Running;
+use crate::mesh::model::{Plug, PlugId};
+use crate::mesh::route;
+use crate::plan::step::{Action, Plan};
+
+/// Sends a probe over every way on which a plug is that the plan has connected, and waits until it has
+/// passed.
+///
+/// # Errors
+/// When one did not pass.
+pub(in crate::cli) async fn verify(cx: &Context, plan: &Plan, within: Duration) -> Result<(), Failure> {
+    let new: BTreeSet<&PlugId> = plan.steps.iter().filter_map(|step| connected(&step.action)).collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    let running = Running::open(cx)?;
+    let mut passages = Vec::new();
+    for entry in route::entries(&running.mesh).filter(|plug| probe::is_up(&running, plug)) {
+        let route = route::from(&running.mesh, entry, |plug| probe::is_up(&running, plug));
+        if route.iter().any(|hop| new.contains(&hop.plug.id)) && probe::producer(&running, entry)?.is_some() {
+            passages.push(probe::send(&running, entry, within).await?);
+        }
+    }
+    let passed = passed(&passages);
+    let is_new = |plug: &&Plug| route::carries_events(plug) && new.contains(&plug.id);
+    let (seen, unseen): (Vec<&Plug>, Vec<&Plug>) =
+        running.mesh.plugs.iter().filter(is_new).partition(|plug| passed.contains(&plug.id));
+    if !seen.is_empty() && !cx.ui.json {
+        let names: Vec<String> = seen.iter().map(|plug| plug.id.to_string()).collect();
+        cx.ui.progress(format!("events pass {}", names.join(", ")));
+    }
+    arrived(&passages, within)?;
+    if !unseen.is_empty() && !passages.is_empty() && !cx.ui.json {
+        let names: Vec<String> = unseen.iter().map(|plug| plug.id.to_string()).collect();
+        cx.ui.progress(format!("not tried, since nothing can be sent into it or seen there: {}", names.join(", ")));
+    }
+    Ok(())
+}
+
+fn connected(action: &Action) -> Option<&PlugId> {
+    match action {
+        Action::PlugUp { plug, .. } => Some(plug),
+        _ => None,
+    }
+}
+
+fn passed(passages: &[Passage]) -> BTreeSet<&PlugId> {
+    let hops = passages.iter().flat_map(|passage| (0..passage.hops.len()).map(move |hop| (passage, hop)));
+    let passed =
+        hops.filter(|(passage, hop)| matches!(passage.state(*hop), State::Seen | State::Passed | State::Delayed));
+    passed.map(|(passage, hop)| &passage.hops[hop].plug).collect()
+}
