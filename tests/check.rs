@@ -66,7 +66,7 @@ fn the_example_is_without_mistakes() {
     assert_snapshot!(project.run(&["check", "--strict", "--pipelines"]), @"
     -- stderr
     no mistakes in 7 instances and 7 plugs
-    delivery from end to end: exactly once on 1 way, at most once on 1 way (`resilmesh check --guarantees` tells more)
+    delivery to the end, where it is weakest: exactly once from 1 source, at most once from 1 source (`resilmesh check --guarantees` tells more)
     -- exit 0
     ");
     assert_eq!(project.files(), before, "nothing is written");

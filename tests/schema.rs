@@ -63,6 +63,8 @@ fn kind(path: &Path) -> Option<Kind> {
         }
         ["instances", _, _, "config.yaml"] => Some(Kind::Instance),
         ["instances", _, _, "plugs", _, file] if file.ends_with(".yaml") => Some(Kind::Plug),
+        ["profiles", file] if file.ends_with(".yaml") => Some(Kind::Profile),
+        ["tests", file] | ["products", _, "tests", file] if file.ends_with(".yaml") => Some(Kind::Tests),
         _ => None,
     }
 }
@@ -128,37 +130,36 @@ fn what_a_schema_refuses_is_found_wrong_by_the_program() {
     insta::assert_snapshot!(refused);
 }
 
-/// Values of a shape, each other than the others.
-fn samples(shape: &'static Shape, depth: usize) -> Vec<Value> {
+/// Values of a shape, each other than the others; `within` are the records that it lies in.
+fn samples(shape: &'static Shape, within: &[&str]) -> Vec<Value> {
     match shape {
         Shape::Text => vec![json!("x")],
         Shape::Flag => vec![json!(true)],
         Shape::Whole(from, _) => vec![json!(from)],
         Shape::Texts => vec![json!("x"), json!(["x", "y"])],
         Shape::Word(words) => words.iter().map(|word| json!(word)).collect(),
-        Shape::Map(of) => samples(of, depth).into_iter().map(|value| json!({"some": value})).collect(),
-        Shape::List(of) => samples(of, depth).into_iter().map(|value| json!([value])).collect(),
-        Shape::Record(record) => documents(record, depth + 1),
-        Shape::Either(shapes) => shapes.iter().flat_map(|shape| samples(shape, depth)).collect(),
+        Shape::Map(of) => samples(of, within).into_iter().map(|value| json!({"some": value})).collect(),
+        Shape::List(of) => samples(of, within).into_iter().map(|value| json!([value])).collect(),
+        Shape::Record(record) => documents(record, within),
+        Shape::Either(shapes) => shapes.iter().flat_map(|shape| samples(shape, within)).collect(),
         Shape::Any => vec![json!("x")],
     }
 }
 
 /// Documents of a record: one with what must be there, and one for each value that a key may have.
-fn documents(record: &'static Record, depth: usize) -> Vec<Value> {
-    let first = |shape| samples(shape, depth).into_iter().next().expect("a value");
-    let least: serde_json::Map<String, Value> = record
-        .fields()
-        .filter(|field| field.required)
-        .map(|field| (field.key.to_owned(), first(&field.shape)))
+fn documents(record: &'static Record, within: &[&str]) -> Vec<Value> {
+    let inside = [within, &[record.name]].concat();
+    let required = record.fields().filter(|field| field.required);
+    let least: serde_json::Map<String, Value> = required
+        .map(|field| (field.key.to_owned(), samples(&field.shape, &inside).into_iter().next().expect("a value")))
         .collect();
     let mut found = vec![Value::Object(least.clone())];
     // Settings may hold settings.
-    if depth > 4 {
+    if within.contains(&record.name) {
         return found;
     }
     for field in record.fields() {
-        for value in samples(&field.shape, depth) {
+        for value in samples(&field.shape, &inside) {
             let mut document = least.clone();
             document.insert(field.key.to_owned(), value);
             found.push(Value::Object(document));
@@ -185,7 +186,7 @@ fn every_key_and_value_of_the_tables_is_read_and_fits_the_schema() {
     for kind in Kind::ALL {
         let project = TestProject::with(&[]);
         let validator = validator(&json::of(kind));
-        for document in documents(kind.record(), 0) {
+        for document in documents(kind.record(), &[]) {
             assert_eq!(mistakes(&validator, &document), Vec::<String>::new(), "{}: {document}", kind.word());
             project.write(place(kind), document.to_string());
             let files: ProjectFiles = load(&project.root()).expect("a project");
@@ -320,7 +321,7 @@ fn new_documents_name_their_schema_which_is_there() {
     project.must(&["configure", "collector", "-c", "max_line_bytes=2048"]);
     assert!(named(&project, "instances/vector/collector/config.yaml").exists());
     let example = TestProject::example("soapa");
-    assert_eq!(documents_fit_what_they_name(&example), 15);
+    assert_eq!(documents_fit_what_they_name(&example), 16);
 }
 
 #[test]
@@ -329,11 +330,11 @@ fn schemas_are_written_anew_for_whoever_lacks_them() {
     let schemas = project.root().join(".resilmesh/schema");
     std::fs::remove_dir_all(&schemas).expect("there");
     assert_eq!(project.says(&["schema", "--write"]), "wrote 14 schemas to `.resilmesh/schema`\n");
-    assert_eq!(documents_fit_what_they_name(&project), 15);
+    assert_eq!(documents_fit_what_they_name(&project), 16);
     // `init` in a clone that git made.
     std::fs::remove_dir_all(&schemas).expect("there");
     project.must(&["init", "--no-key"]);
-    assert_eq!(documents_fit_what_they_name(&project), 15);
+    assert_eq!(documents_fit_what_they_name(&project), 16);
 }
 
 #[test]

@@ -67,6 +67,7 @@ fn entries_of_maps_are_set_one_by_one() {
     let project = project();
     project.must(&["add", "siem", "-c", "deep.b=5", "-c", "zones=x", "-c", "zones=y"]);
     assert_snapshot!(project.read("instances/siem/siem/config.yaml"), @r#"
+    # yaml-language-server: $schema=../../../.resilmesh/schema/instances/siem.json
     name: siem
     product: siem
     settings:
@@ -79,6 +80,7 @@ fn entries_of_maps_are_set_one_by_one() {
     "#);
     project.must(&["configure", "siem", "-c", "deep.a=two", "-c", "zones="]);
     assert_snapshot!(project.read("instances/siem/siem/config.yaml"), @"
+    # yaml-language-server: $schema=../../../.resilmesh/schema/instances/siem.json
     name: siem
     product: siem
     settings:
@@ -102,6 +104,7 @@ fn settings_come_from_files_and_standard_input() {
     project.write("all.yaml", "zones: [x, y]\ndeep: {b: 7}\nlabel: from the file\n");
     project.must(&["add", "siem", "-c", "@all.yaml", "-c", "label=@label.txt"]);
     assert_snapshot!(project.read("instances/siem/siem/config.yaml"), @r#"
+    # yaml-language-server: $schema=../../../.resilmesh/schema/instances/siem.json
     name: siem
     product: siem
     settings:
@@ -151,7 +154,7 @@ fn what_cannot_be_read_changes_nothing() {
     ");
     assert_snapshot!(project.refused(&["configure", "siem", "-c", "@broken.yaml"]), @"
     -- stderr
-    broken.yaml:2:1: error: not valid YAML: while parsing a node, did not find expected node content
+    broken.yaml:2:1: error: not valid YAML: while parsing a node, did not find expected node content [not-yaml]
     error: settings cannot be read from `broken.yaml`
     -- exit 1
     ");
@@ -177,7 +180,7 @@ fn a_plug_has_settings_of_its_own() {
     project.must(&["add", "siem"]);
     assert_snapshot!(project.refused(&["plug", "alerts", "edr", "siem"]), @"
     -- stderr
-    instances/edr/edr/plugs/siem/alerts.yaml:1:1: error: setting `stream` of plug `alerts/edr/siem` is required
+    instances/edr/edr/plugs/siem/alerts.yaml:1:1: error: setting `stream` of plug `alerts/edr/siem` is required [missing-setting]
     error: nothing is changed: the project would have a mistake with it
     -- exit 1
     ");
@@ -193,6 +196,7 @@ fn a_plug_has_settings_of_its_own() {
     -- exit 0
     ");
     assert_snapshot!(project.read("instances/edr/edr/plugs/siem/alerts.yaml"), @"
+    # yaml-language-server: $schema=../../../../../.resilmesh/schema/plug.json
     dst_instance: siem
     mode: push
     src_instance: edr
@@ -210,6 +214,7 @@ fn a_plug_has_settings_of_its_own() {
     ");
     assert_snapshot!(project.read(file), @"
     # ours
+    # yaml-language-server: $schema=../../../../../.resilmesh/schema/plug.json
     dst_instance: siem
     mode: push
     src_instance: edr

@@ -13,6 +13,7 @@ use super::{json, settings};
 use crate::mesh::model::Product;
 use crate::project::load::{CONFIG, INSTANCES, PRODUCTS};
 use crate::project::product_folder::DEFINITION;
+use crate::project::profile_file::PROFILES;
 use crate::project::{names, project_file, write};
 
 /// The folder of the schemas, in a project.
@@ -42,6 +43,8 @@ fn schema_of(path: &Path) -> Option<PathBuf> {
         [PRODUCTS, _, "integrations", _, _] if is_yaml => Some(file_of_kind(Kind::Integration)),
         [INSTANCES, product, _, CONFIG] => Some(file_of_instances(product)),
         [INSTANCES, _, _, "plugs", _, _] if is_yaml => Some(file_of_kind(Kind::Plug)),
+        [PROFILES, _] if is_yaml => Some(file_of_kind(Kind::Profile)),
+        ["tests", _] | [PRODUCTS, _, "tests", _] if is_yaml => Some(file_of_kind(Kind::Tests)),
         _ => None,
     }
 }
@@ -93,6 +96,8 @@ mod tests {
             ("instances/nats/bus/config.yaml", "../../../.resilmesh/schema/instances/nats.json"),
             ("instances/a b/bus/config.yaml", "../../../.resilmesh/schema/instance.json"),
             ("instances/nats/bus/plugs/store/a_pull.yaml", "../../../../../.resilmesh/schema/plug.json"),
+            ("profiles/prod.yaml", "../.resilmesh/schema/profile.json"),
+            ("products/edr/tests/a.yaml", "../../../.resilmesh/schema/tests.json"),
         ] {
             assert_eq!(line(path), format!("{schema}\na: 1\n"));
         }

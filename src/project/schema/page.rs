@@ -56,14 +56,15 @@ fn in_shape(shape: &'static Shape, found: &mut Vec<&'static Record>) {
 
 /// Groups of keys that several records share, with the first of these.
 #[derive(Default)]
-struct Groups(Vec<(*const Field, &'static str)>);
+struct Groups(Vec<(&'static [Field], &'static str)>);
 
 impl Groups {
-    /// The record that the group was shown with, which from now on is `record`.
-    fn shown_with(&mut self, group: &[Field], record: &'static str) -> Option<&'static str> {
-        let known = self.0.iter().find(|(known, _)| *known == group.as_ptr()).map(|(_, with)| *with);
+    /// The record that the group was shown with before; from now on, at the latest `record`.
+    fn shown_with(&mut self, group: &'static [Field], record: &'static str) -> Option<&'static str> {
+        let says = |group: &'static [Field]| group.iter().map(|field| (field.key, field.about));
+        let known = self.0.iter().find(|(known, _)| says(known).eq(says(group))).map(|(_, with)| *with);
         if known.is_none() {
-            self.0.push((group.as_ptr(), record));
+            self.0.push((group, record));
         }
         known
     }
@@ -75,7 +76,8 @@ fn section(record: &'static Record, groups: &mut Groups, page: &mut String) {
     let mut more = String::new();
     for group in record.groups {
         if let Some(other) = groups.shown_with(group, record.name) {
-            more.push_str(&format!("\nIt has the keys of a [{other}](#{other}) as well.\n"));
+            let keys: Vec<String> = group.iter().map(|field| format!("`{}`", field.key)).collect();
+            more.push_str(&format!("\nAs in [{other}](#{other}): {}.\n", keys.join(", ")));
             continue;
         }
         for field in *group {
