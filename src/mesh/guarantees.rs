@@ -146,7 +146,7 @@ pub fn ways(mesh: &Mesh, edges: &[Edge<'_>]) -> Vec<Way> {
 /// [`ways`] cannot be: there are as many of them as pairs of sources and ends.
 pub fn sources(mesh: &Mesh, edges: &[Edge<'_>]) -> BTreeMap<String, Delivery> {
     let graph = Graph::new(mesh, edges);
-    let promised = graph.from_ends(edges);
+    let promised = graph.backwards(edges);
     let mut sources: BTreeMap<String, Delivery> = BTreeMap::new();
     for node in graph.sources() {
         if let Some(delivery) = promised[node] {
@@ -259,7 +259,7 @@ impl Graph {
     }
 
     /// What each node's weakest way promises, looked at from the ends.
-    fn from_ends(&self, edges: &[Edge<'_>]) -> Vec<Option<Delivery>> {
+    fn backwards(&self, edges: &[Edge<'_>]) -> Vec<Option<Delivery>> {
         // The ways of a node: the weakest edge of each, and whether its last edge is exactly once.
         let mut ways: Vec<BTreeSet<(Delivery, bool)>> = vec![BTreeSet::new(); self.instances.len()];
         for node in self.order.iter().rev() {
