@@ -10,3 +10,4 @@ mod going_back;
 mod lifecycle;
 mod mesh;
 mod secrecy;
+mod seeing;
