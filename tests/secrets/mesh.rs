@@ -51,7 +51,9 @@ fn secrets_are_read_in_the_order_of_the_options_and_kept_in_the_vault_only() {
     assert!(!done.err.contains("correct horse") && done.out.is_empty());
     assert_eq!(ann.get("edr_edr-1_token"), "correct horse\n");
     let written = fs::read_to_string(ann.path("instances/edr/edr-1/config.yaml")).expect("readable");
-    assert_eq!(written, "name: edr-1\nproduct: edr\nsettings:\n  region: eu\n");
+    let (modeline, document) = written.split_once('\n').expect("lines");
+    assert!(modeline.starts_with("# yaml-language-server: "), "{modeline}");
+    assert_eq!(document, "name: edr-1\nproduct: edr\nsettings:\n  region: eu\n");
     assert_eq!(ann.run(&["configure", "edr-1", "-s", "token"], b"battery staple").code, 0);
     assert_eq!(ann.get("edr_edr-1_token"), "battery staple\n");
 }
