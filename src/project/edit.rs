@@ -132,12 +132,16 @@ fn finish(lines: &[String]) -> String {
 fn entries<'a>(node: &'a Node, range: std::ops::Range<usize>, lines: &[String]) -> Option<Vec<Entry<'a>>> {
     let Value::Mapping(map) = &node.value else { return (node.value == Value::Null).then(Vec::new) };
     let starts: Vec<usize> = map.iter().map(|(key, _)| key.at.line as usize - 1).collect();
-    let ordered = starts.windows(2).all(|pair| pair[0] < pair[1]) && starts.iter().all(|start| range.contains(start));
+    // A line may end in YAML where it does not end here: at a carriage return alone.
+    let there = |start: &usize| range.contains(start) && *start < lines.len();
+    if !(starts.windows(2).all(|pair| pair[0] < pair[1]) && starts.iter().all(there)) {
+        return None;
+    }
     let first_on_line = map
         .iter()
         .zip(&starts)
         .all(|((key, _), start)| lines[*start].chars().take(key.at.column as usize - 1).all(|c| c == ' '));
-    if !ordered || !first_on_line {
+    if !first_on_line {
         return None;
     }
     let ends = starts.iter().skip(1).copied().chain([range.end]);
