@@ -279,7 +279,10 @@ fn kinds_are_listed_and_printed() {
     ");
     let (code, _, err) = project.output(&["schema", "plan"]);
     assert_eq!(code, 2);
-    assert!(err.contains("[possible values: project, definition, integration, instance, plug, profile, tests, lock]"), "{err}");
+    assert!(
+        err.contains("[possible values: project, definition, integration, instance, plug, profile, tests, lock]"),
+        "{err}"
+    );
 }
 
 /// The schema that the first line of a document names.
