@@ -156,3 +156,15 @@ fn a_renamed_instance_has_its_new_name_in_profiles_too() {
     assert_eq!(place.0.read("profiles/test.yaml"), TEST.replace("store", "archive"));
     assert!(place.0.prints(&["show", "archive", "--resolved", "--profile", "prod"]).contains("365d"));
 }
+
+#[test]
+fn a_check_is_about_the_profile_in_force() {
+    let project = TestProject::with(&[
+        ("resilmesh.yaml", "version: 1\nname: mesh\n"),
+        ("instances/logfile/packages/config.yaml", "name: packages\nproduct: logfile\n"),
+        ("profiles/prod.yaml", "version: 1\ninstances: {packages: {settings: {include: [/var/log/dpkg.log]}}}\n"),
+    ]);
+    let refused = project.refused(&["check"]);
+    assert!(refused.contains("setting `include` of product `logfile` is required"), "{refused}");
+    project.must(&["check", "--profile", "prod"]);
+}

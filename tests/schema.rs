@@ -58,6 +58,8 @@ fn kind(path: &Path) -> Option<Kind> {
         ["resilmesh.yaml"] => Some(Kind::Project),
         ["resilmesh.lock"] => Some(Kind::Lock),
         ["products", _, "definition.yaml"] => Some(Kind::Definition),
+        ["profiles", file] if file.ends_with(".yaml") => Some(Kind::Profile),
+        ["tests", file] | ["products", _, "tests", file] if file.ends_with(".yaml") => Some(Kind::Tests),
         ["products", _, "integrations", _, file] if file.ends_with(".yml") || file.ends_with(".yaml") => {
             Some(Kind::Integration)
         }

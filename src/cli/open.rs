@@ -48,7 +48,7 @@ impl Context {
     ///
     /// # Errors
     /// When there is none of the name that is asked for.
-    fn profile_of(&self, files: &ProjectFiles) -> Result<Option<String>, Failure> {
+    pub(super) fn profile_of(&self, files: &ProjectFiles) -> Result<Option<String>, Failure> {
         let Some(name) = self.profile_in(&files.root) else { return Ok(None) };
         let file = Path::new(PROFILES).join(format!("{name}.yaml"));
         let has_mistakes = |found: &Diagnostic| found.at.as_ref().is_some_and(|at| at.file == file);

@@ -23,14 +23,14 @@ use crate::plan::meshroom;
 use crate::plan::paths::StateFolder;
 use crate::plan::ports::Ports;
 use crate::plan::trouble::Trouble;
-use crate::project::load::load_from;
+use crate::project::load::{ProjectFiles, load_from};
 use crate::project::names;
 
 /// Bring the documents back to what they were, and the mesh to that
 ///
-/// Documents are `resilmesh.yaml`, `resilmesh.lock` and what lies in `products/` and `instances/`;
-/// secrets, and what git ignores, stay as they are. What is there now is kept first, so that another
-/// rollback brings it back. Code that comes back must be trusted as any other.
+/// Documents are `resilmesh.yaml`, `resilmesh.lock` and what lies in `products/`, `instances/`,
+/// `profiles/` and `tests/`; secrets, and what git ignores, stay as they are. What is there now is kept
+/// first, so that another rollback brings it back. Code that comes back must be trusted as any other.
 #[derive(Debug, Args)]
 pub struct RollbackArgs {
     /// The number in `resilmesh history` [default: the last that was done before the newest]
@@ -123,6 +123,7 @@ impl<'a> Target<'a> {
     /// Shows what would be done.
     fn preview(&self, cx: &Context) -> Result<(), Failure> {
         let files = load_from(self.project, &self.snapshots.source(self.snapshot)?);
+        let files = ProjectFiles { profile: cx.profile_in(self.project), ..files };
         let mesh = compile_used(&files)
             .map(|(mesh, _)| mesh)
             .map_err(|found| Failure::new(format!("the documents of {} have mistakes", self.number)).found(found))?;

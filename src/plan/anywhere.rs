@@ -1,7 +1,7 @@
 //! What a plan would find wrong, without asking this machine anything: every port is free, every
 //! program is there, every password is made up and forgotten. Nothing is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::ports::probe::{self, Protocols};
 use super::ports::{self, Claims, Ports};
 use super::render;
 use super::secrets::Secrets;
-use crate::mesh::model::Mesh;
+use crate::mesh::model::{Mesh, PlugId};
 use crate::project::code::Code;
 use crate::project::position::Diagnostic;
 
@@ -24,6 +24,8 @@ pub struct Anywhere {
     pub desired: Desired,
     /// The passwords in the rendered files: made up.
     pub secrets: Secrets,
+    /// The plugs that a rendered file is for, by instance and path; no entry = none in particular.
+    pub of_plugs: BTreeMap<(String, String), BTreeSet<PlugId>>,
     /// Instances that would be left out.
     pub found: Vec<Diagnostic>,
 }
@@ -38,6 +40,7 @@ pub fn anywhere(project: &Path, mesh: &Mesh) -> Result<Anywhere, Vec<Diagnostic>
     let ports = ports::allocate(&Claims { mesh, remembered: &remembered, held: &held }, &Willing::default())?;
     let secrets = Arc::new(Secrets::default());
     let rendered = render::render(mesh, &ports, &secrets)?;
+    let of_plugs = rendered.of_plugs.clone();
     let programs = programs(mesh, &state);
     let machine = Machine { state: &state, ports: &ports, programs: &programs, secrets: &secrets };
     // Steps wait for each other only where services do, and rings of those are no mesh.
@@ -48,7 +51,7 @@ pub fn anywhere(project: &Path, mesh: &Mesh) -> Result<Anywhere, Vec<Diagnostic>
     });
     let found = left_out.collect();
     let secrets = Arc::into_inner(secrets).unwrap_or_default();
-    Ok(Anywhere { desired, secrets, found })
+    Ok(Anywhere { desired, secrets, of_plugs, found })
 }
 
 /// Programs as they are named; ourselves where we are.

@@ -13,7 +13,7 @@ use super::lock_file::{self, LockFile};
 use super::plug_file::{self, PlugFile};
 use super::position::{Diagnostic, Mark, Position, Severity};
 use super::product_folder::{self, ProductFolder};
-use super::profile_file::{self, ProfileFile};
+use super::profile_file::{self, PROFILES, ProfileFile};
 use super::project_file::{self, ProjectFile};
 use crate::mesh::model::{PlugId, Product, ProductSource};
 
@@ -115,7 +115,7 @@ pub fn load_from(root: &Path, source: &dyn Source) -> ProjectFiles {
         folder_name: source.name(),
         project,
         is_meshrooms,
-        profiles: profile_file::load(source, &mut loader.found),
+        profiles: loader.profiles(),
         profile: None,
         lock: loader.lock(),
         products: loader.products(),
@@ -191,6 +191,28 @@ impl Loader<'_> {
             product_folder::read(path, &text, &mut self.found, |node, report| lock = LockFile::decode(node, report));
         }
         lock
+    }
+
+    fn profiles(&mut self) -> BTreeMap<String, ProfileFile> {
+        let mut profiles = BTreeMap::new();
+        let base = Path::new(PROFILES);
+        for file in self.list(base).files {
+            let path = base.join(&file);
+            let name = match profile_file::name_of(&path) {
+                Ok(Some(name)) => name.to_owned(),
+                Ok(None) => continue,
+                Err(wrong) => {
+                    self.found.push(wrong);
+                    continue;
+                }
+            };
+            if let Some(text) = self.text(&path) {
+                product_folder::read(&path, &text, &mut self.found, |node, report| {
+                    profiles.insert(name, ProfileFile::decode(node, &path, report));
+                });
+            }
+        }
+        profiles
     }
 
     fn products(&mut self) -> BTreeMap<String, Product> {

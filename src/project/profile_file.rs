@@ -9,11 +9,9 @@ use std::path::{Path, PathBuf};
 
 use super::code::Code;
 use super::decode::{Fields, Located, Report};
-use super::files::Source;
 use super::instance_file;
 use super::names;
 use super::position::{Diagnostic, Mark, Position};
-use super::product_folder;
 use super::schema::tables::{OVERLAY, PROFILE};
 use super::yaml::Node;
 
@@ -46,7 +44,8 @@ pub struct Overlay {
 }
 
 impl ProfileFile {
-    fn decode(node: &Node, path: &Path, report: &mut Report) -> Self {
+    /// Reads the document.
+    pub(super) fn decode(node: &Node, path: &Path, report: &mut Report) -> Self {
         let mut profile = Self { path: path.to_owned(), runtime: None, instances: BTreeMap::new() };
         let Some(mut fields) = Fields::of(node, "the profile", &PROFILE, report) else { return profile };
         fields.number("version", report);
@@ -73,36 +72,23 @@ fn overlay(name: &str, at: Mark, node: &Node, report: &mut Report) -> Option<Ove
     Some(overlay)
 }
 
-/// All profiles of a project by name, and what is wrong with their files.
-pub(super) fn load(source: &dyn Source, found: &mut Vec<Diagnostic>) -> BTreeMap<String, ProfileFile> {
-    let mut profiles = BTreeMap::new();
-    let entries = source.entries(Path::new(PROFILES)).unwrap_or_else(|wrong| {
-        found.push(wrong);
-        super::files::Entries::default()
-    });
-    for file in entries.files {
-        let path = Path::new(PROFILES).join(&file);
-        let start = Position::new(&path, Mark::START);
-        let Some(name) = file.strip_suffix(".yaml") else {
-            if file.ends_with(".yml") {
-                let warning = Diagnostic::warning(start, "not read because of its name").coded(Code::Misnamed);
-                found.push(warning.with_hint("the file of a profile is called `<name>.yaml`"));
-            }
-            continue;
-        };
-        if names::check_instance(name).is_err() || name == NONE {
-            let wrong =
-                Diagnostic::error(start, format!("`{name}` cannot be the name of a profile")).coded(Code::BadName);
-            found.push(wrong.with_hint(if name == NONE { "it stands for no profile" } else { names::NAME_HINT }));
-            continue;
+/// The name of the profile in a file of the folder; none if it is the file of none.
+///
+/// # Errors
+/// What is wrong with its name.
+pub(super) fn name_of(path: &Path) -> Result<Option<&str>, Diagnostic> {
+    let Some(file) = path.file_name().and_then(|file| file.to_str()) else { return Ok(None) };
+    let start = Position::new(path, Mark::START);
+    let Some(name) = file.strip_suffix(".yaml") else {
+        if !file.ends_with(".yml") {
+            return Ok(None);
         }
-        match source.text(&path) {
-            Ok(None) => {}
-            Ok(Some(text)) => product_folder::read(&path, &text, found, |node, report| {
-                profiles.insert(name.to_owned(), ProfileFile::decode(node, &path, report));
-            }),
-            Err(wrong) => found.push(wrong),
-        }
+        let warning = Diagnostic::warning(start, "not read because of its name").coded(Code::Misnamed);
+        return Err(warning.with_hint("the file of a profile is called `<name>.yaml`"));
+    };
+    if names::check_instance(name).is_err() || name == NONE {
+        let wrong = Diagnostic::error(start, format!("`{name}` cannot be the name of a profile")).coded(Code::BadName);
+        return Err(wrong.with_hint(if name == NONE { "it stands for no profile" } else { names::NAME_HINT }));
     }
-    profiles
+    Ok(Some(name))
 }

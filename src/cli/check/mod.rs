@@ -55,8 +55,9 @@ pub fn run(cx: &Context, args: &CheckArgs) -> Result<(), Failure> {
         return explain(cx, code);
     }
     let (root, only) = scope(cx, &args.paths)?;
-    let files = load::load(&root)
+    let mut files = load::load(&root)
         .map_err(|error| Failure::new(format!("project `{}` cannot be opened: {error}", root.display())))?;
+    files.profile = cx.profile_of(&files)?;
     let (mesh, mut found) = match compile(&files) {
         Ok((mesh, mut found)) => {
             found.extend(beyond_compiling(&files, &mesh, args.pipelines)?);

@@ -13,12 +13,14 @@ use crate::mesh::difference::FileChange;
 use crate::mesh::subject::Subject;
 use crate::project::content::{Content, Entry};
 use crate::project::load::{INSTANCES, PRODUCTS};
+use crate::project::profile_file::PROFILES;
+use crate::project::test_file::TESTS;
 use crate::project::{lock_file, project_file, write};
 
 /// Documents at the top of a project.
 const FILES: [&str; 2] = [project_file::FILE_NAME, lock_file::FILE_NAME];
 /// Folders that hold documents.
-const FOLDERS: [&str; 2] = [PRODUCTS, INSTANCES];
+const FOLDERS: [&str; 4] = [PRODUCTS, INSTANCES, PROFILES, TESTS];
 /// What programs leave in such folders.
 const LEFT_BY_PROGRAMS: [&str; 2] = [".git", "__pycache__"];
 /// Names that begin like this are our own: state, and files that are being written.

@@ -2,8 +2,7 @@
 //! is asked.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 use indexmap::IndexMap;
 use resilmesh_service::rehearsal::{Answer, Left, Lost, Made, Passed, Request};
@@ -12,12 +11,8 @@ use serde_json::Value as Json;
 use super::engine::Engine;
 use super::{Outcome, Rejected};
 use crate::mesh::model::{Mesh, Plug, PlugId, Service};
-use crate::plan::desired::{self, Machine, Program};
+use crate::plan::anywhere::{Anywhere, anywhere};
 use crate::plan::paths::{self, StateFolder};
-use crate::plan::ports::probe::{self, Protocols};
-use crate::plan::ports::{self, Claims, Ports};
-use crate::plan::render::{self, Rendered};
-use crate::plan::secrets::Secrets;
 use crate::plan::trouble::Trouble;
 use crate::plan::validate::offline;
 use crate::project::test_file::End;
@@ -29,29 +24,9 @@ const MOST_DELIVERIES: usize = 10_000;
 #[derive(Debug)]
 pub(super) struct Stage<'a> {
     mesh: &'a Mesh,
-    rendered: Rendered,
+    wanted: Anywhere,
     state: StateFolder,
-    args: BTreeMap<String, Vec<String>>,
     engines: BTreeMap<String, Engine>,
-}
-
-/// A machine on which every port is free: nothing is going to listen.
-struct Nowhere(parking_lot::Mutex<u16>);
-
-impl probe::Machine for Nowhere {
-    fn can_listen(&self, _: &str, _: u16, _: Protocols) -> std::io::Result<()> {
-        Ok(())
-    }
-
-    fn any_free(&self, _: &str, _: Protocols) -> Option<u16> {
-        let mut last = self.0.lock();
-        *last = last.checked_add(1)?;
-        Some(*last)
-    }
-
-    fn holder(&self, _: u16) -> Option<String> {
-        None
-    }
 }
 
 /// Whether a service can be asked what it would do.
@@ -66,23 +41,8 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// What is wrong with the mesh.
     pub(super) fn set(mesh: &'a Mesh, folder: &Path) -> Result<Self, Trouble> {
-        let state = StateFolder::of(folder);
-        let claims = Claims { mesh, remembered: &Ports::default(), held: &BTreeMap::new() };
-        let ports = ports::allocate(&claims, &Nowhere(parking_lot::Mutex::new(20_000)))?;
-        let secrets = Arc::new(Secrets::default());
-        let rendered = render::render(mesh, &ports, &secrets)?;
-        let program = Program {
-            path: PathBuf::from("resilmesh"),
-            label: String::new(),
-            identity: String::new(),
-            control: folder.join("control"),
-        };
-        let programs = mesh.services().map(|(instance, _)| (instance.name.clone(), program.clone())).collect();
-        let machine = Machine { state: &state, ports: &ports, programs: &programs, secrets: &secrets };
-        let desired = desired::desired(mesh, &machine, rendered.clone())?;
-        let args = |(name, service): (String, desired::DesiredService)| (name, service.launch.spec.args);
-        let args = desired.services.into_iter().map(args).collect();
-        Ok(Self { mesh, rendered, state, args, engines: BTreeMap::new() })
+        let wanted = anywhere(folder, mesh)?;
+        Ok(Self { mesh, wanted, state: StateFolder::of(folder), engines: BTreeMap::new() })
     }
 
     /// The engine of an instance.
@@ -98,7 +58,7 @@ impl<'a> Stage<'a> {
     }
 
     async fn start(&self, instance: &str) -> Result<Engine, String> {
-        if let Some(why) = self.rendered.instances.get(instance).and_then(|files| files.incomplete.as_ref()) {
+        if let Some(why) = self.wanted.desired.left_out.get(instance) {
             return Err(format!("`{instance}` cannot run yet: {why}"));
         }
         let service = self.mesh.instances.get(instance).and_then(|own| self.mesh.product_of(own).service.as_ref());
@@ -106,15 +66,15 @@ impl<'a> Stage<'a> {
             let program = &service.embedded.program;
             return Err(format!("`{instance}` runs `{program}`, which cannot be asked what it would do"));
         }
-        let (Some(files), Some(args)) = (self.rendered.instances.get(instance), self.args.get(instance)) else {
+        let Some(service) = self.wanted.desired.services.get(instance) else {
             return Err(format!("`{instance}` is no service of this mesh"));
         };
         let folder = self.state.rendered(instance);
         let failed = |error: std::io::Error| format!("the configuration of `{instance}` cannot be written: {error}");
-        for (path, content) in &files.files {
+        for (path, content) in &service.files.files {
             paths::write_file(&folder.join(path), content.as_bytes()).map_err(failed)?;
         }
-        let started = Engine::start(&offline(args, "--rehearse"), &folder).await;
+        let started = Engine::start(&offline(&service.launch.spec.args, "--rehearse"), &folder).await;
         let shown = format!("{}/", folder.display());
         started.map_err(|wrong| format!("the configuration of `{instance}` is wrong: {}", wrong.replace(&shown, "")))
     }
@@ -239,7 +199,7 @@ impl<'a> Stage<'a> {
         let Some(path) = Path::new(file).strip_prefix(&folder).ok().and_then(Path::to_str) else {
             return BTreeSet::new();
         };
-        self.rendered.of_plugs.get(&(instance.to_owned(), path.to_owned())).cloned().unwrap_or_default()
+        self.wanted.of_plugs.get(&(instance.to_owned(), path.to_owned())).cloned().unwrap_or_default()
     }
 
     /// Over which plugs what left an instance goes on.

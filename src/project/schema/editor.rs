@@ -14,6 +14,7 @@ use crate::mesh::model::Product;
 use crate::project::load::{CONFIG, INSTANCES, PRODUCTS};
 use crate::project::product_folder::DEFINITION;
 use crate::project::profile_file::PROFILES;
+use crate::project::test_file::TESTS;
 use crate::project::{names, project_file, write};
 
 /// The folder of the schemas, in a project.
@@ -44,7 +45,7 @@ fn schema_of(path: &Path) -> Option<PathBuf> {
         [INSTANCES, product, _, CONFIG] => Some(file_of_instances(product)),
         [INSTANCES, _, _, "plugs", _, _] if is_yaml => Some(file_of_kind(Kind::Plug)),
         [PROFILES, _] if is_yaml => Some(file_of_kind(Kind::Profile)),
-        ["tests", _] | [PRODUCTS, _, "tests", _] if is_yaml => Some(file_of_kind(Kind::Tests)),
+        [TESTS, _] | [PRODUCTS, _, TESTS, _] if is_yaml => Some(file_of_kind(Kind::Tests)),
         _ => None,
     }
 }
