@@ -18,10 +18,12 @@ lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
-bench: ## Measure what docs/benchmarks.md states
+bench: ## Measure what docs/benchmarks.md states; SIZES=small leaves out what takes Meshroom many minutes
 	@scripts/bootstrap test
 	$(CARGO) build --release --locked $(PROGRAMS)
 	@scripts/bench
+	@scripts/bench-large
+	@scripts/bench-meshroom
 
 reference: ## Renew docs/reference, which is made of the program itself
 	for page in commands files hooks; do $(CARGO) run --locked --quiet -- reference $$page >docs/reference/$$page.md || exit 1; done

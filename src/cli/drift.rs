@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Context;
 use super::failure::Failure;
-use super::plan::print_file;
+use super::plan::{self, print_file};
 use super::trust;
 use crate::plan::changes;
 use crate::plan::desired::Desired;
@@ -15,14 +15,9 @@ use crate::plan::drift::{self, Found};
 use crate::plan::journal::Journal;
 use crate::plan::observe::{Checker, observe_left};
 use crate::plan::paths::StateFolder;
-use crate::plan::ports::probe::ThisMachine;
-use crate::plan::programs::OnThisMachine;
-use crate::plan::session::{self, Around, Session, Typed};
 use crate::plan::trouble::Trouble;
 use crate::runtime::Runtime;
 use crate::runtime::embedded::{Embedded, Supervision};
-use crate::vault::Prompting;
-use crate::vault::meshroom::Meshroom;
 
 /// Show what was changed since `up` by others: services, their files, what setups have made
 #[derive(Debug, Args)]
@@ -50,8 +45,10 @@ pub fn run(cx: &Context, args: DriftArgs) -> Result<(), Failure> {
         true => None,
         false => trust::permit(cx, code).and_then(|_| cx.hosts(&project)).map(Some)?,
     };
+    // What is declared now, if that can be told.
+    let declared = cx.compiled().ok();
+    let session = declared.and_then(|(project, mesh, _)| plan::session(cx, &project, &mesh, None).ok());
     let (found, supervision) = super::block_on(async {
-        let session = session(cx, &runtime).await;
         let nothing = Desired::default();
         let wanted = session.as_ref().map_or(&nothing, |session| &session.desired);
         let services = runtime.observe().await?;
@@ -77,18 +74,6 @@ pub fn run(cx: &Context, args: DriftArgs) -> Result<(), Failure> {
         return Err(Failure::pending());
     }
     Ok(())
-}
-
-/// What is declared now, if that can be told.
-async fn session(cx: &Context, runtime: &Embedded) -> Option<Session> {
-    let (project, mesh, _) = cx.compiled().ok()?;
-    let vault = cx.secrets().ok()?.vault;
-    let meshroom = Meshroom::of(&project).ok()?;
-    let programs = OnThisMachine { runtime, fetch: None, notice: &|_| {} };
-    let typed = Typed { vault: &vault, meshroom, prompting: Prompting::Never };
-    let machine = ThisMachine::default();
-    let around = Around { runtime, programs: &programs, machine: &machine, vault: &typed, checker: None };
-    session::plan(&project, &mesh, &around, None).await.ok()
 }
 
 fn show(cx: &Context, found: &[Found], unsupervised: bool) {

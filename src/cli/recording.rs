@@ -9,6 +9,7 @@ use super::Context;
 use super::failure::{Failure, Kind};
 use crate::git::provenance;
 use crate::git::snapshots::Snapshots;
+use crate::git::snapshots::documents::Documents;
 use crate::plan::apply::Report;
 use crate::plan::history::{Command, History, HistoryError, Outcome, Record, Steps};
 use crate::plan::paths::{self, StateFolder};
@@ -20,6 +21,8 @@ pub(super) struct Recording {
     project: PathBuf,
     since: Instant,
     record: Record,
+    /// The documents as it began, and what they are found by.
+    before: Option<(Documents, String)>,
     /// Where it is written, once it has begun.
     history: Option<History>,
 }
@@ -40,14 +43,14 @@ impl Recording {
             rolled_back: false,
             seconds: None,
         };
-        Self { cx: cx.clone(), project: project.to_owned(), since: Instant::now(), record, history: None }
+        Self { cx: cx.clone(), project: project.to_owned(), since: Instant::now(), record, before: None, history: None }
     }
 
     /// Notes that it begins, with the documents as they are now. That it cannot be noted is no reason not
     /// to do it.
     pub(super) fn begin(&mut self) {
         if self.history.is_none()
-            && let Err(failure) = self.documents().and_then(|snapshot| self.begin_with(snapshot))
+            && let Err(failure) = self.keep().and_then(|snapshot| self.begin_with(snapshot))
         {
             self.warn(&failure);
         }
@@ -96,7 +99,7 @@ impl Recording {
             }
         };
         // Hooks may have written into documents meanwhile.
-        match self.documents() {
+        match self.keep() {
             Ok(snapshot) => self.record.snapshot = Some(snapshot),
             Err(failure) => self.warn(&failure),
         }
@@ -108,10 +111,16 @@ impl Recording {
         result
     }
 
-    /// Keeps the documents as they are now.
-    fn documents(&self) -> Result<String, Failure> {
+    /// Keeps the documents as they are now, unless they are as they were when it began.
+    fn keep(&mut self) -> Result<String, Failure> {
         let snapshots = snapshots(&self.project)?;
-        Ok(snapshots.keep(&snapshots.present()?)?)
+        let documents = snapshots.present()?;
+        if let Some((_, snapshot)) = self.before.as_ref().filter(|(before, _)| *before == documents) {
+            return Ok(snapshot.clone());
+        }
+        let snapshot = snapshots.keep(&documents)?;
+        self.before.get_or_insert_with(|| (documents, snapshot.clone()));
+        Ok(snapshot)
     }
 
     fn warn(&self, failure: &Failure) {

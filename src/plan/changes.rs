@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
-use similar::TextDiff;
 
 use super::desired::files_on_disk;
 use super::paths::StateFolder;
 use super::step::{Action, Plan};
+use crate::project::line_diff;
 use crate::project::printable::printable;
 use crate::redact::Redactor;
 
@@ -91,9 +91,7 @@ fn unified(old: &str, new: &str, redactor: &Arc<Redactor>) -> String {
     if old == new {
         return "only a secret changes\n".to_owned();
     }
-    let diff = TextDiff::from_lines(&old, &new);
-    let text = diff.unified_diff().context_radius(AROUND).to_string();
-    text.lines().map(|line| printable(line) + "\n").collect()
+    line_diff::unified(&old, &new, AROUND, None)
 }
 
 #[cfg(test)]

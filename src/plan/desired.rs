@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use minijinja::{Environment, UndefinedBehavior};
 
+use super::calls::{self, Topics};
+use super::digest_of;
 use super::journal::{Undo, numbered_setup_key, setup_key};
 use super::paths::StateFolder;
 use super::ports::{self, Ports};
 use super::render::{self, Files, Rendered};
 use super::secrets::Secrets;
 use super::step::{Launch, Setup};
-use super::{calls, digest_of};
 use crate::hooks::{self, Call, HostedHook, Kind};
 use crate::mesh::model::{DeclaredHook, End, HookKind, Instance, Mesh, Plug, PlugId, Product, ReadyProbe, Service};
 use crate::project::code::Code;
@@ -83,11 +84,13 @@ pub struct Desired {
 impl Desired {
     /// Adds plugs with their setups.
     fn plugs<'a>(&mut self, mesh: &Mesh, ports: &Ports, plugs: impl IntoIterator<Item = &'a Plug>) {
+        let topics = Topics::of(mesh);
         for plug in plugs {
-            let undo = undo(mesh, ports, plug);
+            let call = |end: &End| calls::of_plug(mesh, ports, &topics, plug, end);
+            let undo = undo(mesh, plug, call);
             let mut by_files = false;
             for end in [plug.passive(), plug.active()] {
-                let found = setups(mesh, ports, plug, end, &undo);
+                let found = setups(mesh, plug, end, call(end), &undo);
                 by_files |= found.iter().any(|(_, found)| found.setup.hosted.is_some());
                 self.of_plug.entry(plug.id.clone()).or_default().extend(found.iter().map(|(key, _)| key.clone()));
                 self.setups.extend(found);
@@ -172,12 +175,11 @@ pub fn of_hooks(mesh: &Mesh, ports: &Ports) -> Desired {
 }
 
 /// The setups of one end of a plug, in the order in which they are done.
-fn setups(mesh: &Mesh, ports: &Ports, plug: &Plug, end: &End, undo: &Arc<[Undo]>) -> Vec<(String, DesiredSetup)> {
+fn setups(mesh: &Mesh, plug: &Plug, end: &End, call: Call, undo: &Arc<[Undo]>) -> Vec<(String, DesiredSetup)> {
     if plug.owner.as_ref().is_some_and(|owner| *owner != end.instance) {
         return Vec::new();
     }
     let passive = std::ptr::eq(end, plug.passive());
-    let call = calls::of_plug(mesh, ports, plug, end);
     let mut found: Vec<(String, DesiredSetup)> = Vec::new();
     if let Some(hook) = hooks::find(Kind::Setup, &call) {
         let key = setup_key(&end.instance, &plug.id);
@@ -204,13 +206,12 @@ fn setups(mesh: &Mesh, ports: &Ports, plug: &Plug, end: &End, undo: &Arc<[Undo]>
 
 /// What takes a plug down again: hooks of the source's side, then of the destination's, also where
 /// one of them has set up both.
-fn undo(mesh: &Mesh, ports: &Ports, plug: &Plug) -> Arc<[Undo]> {
+fn undo(mesh: &Mesh, plug: &Plug, call: impl Fn(&End) -> Call) -> Arc<[Undo]> {
     let of_end = |end: &'_ End| -> Vec<Undo> {
         let product = mesh.product_of(&mesh.instances[&end.instance]);
         let hooks = mesh.hooks_at(plug, end, HookKind::Teardown).into_iter();
         let undo = |hook: &DeclaredHook| {
-            let call = calls::of_plug(mesh, ports, plug, end);
-            Some(Undo { title: hook.title.clone(), call, hook: HostedHook::of(product, hook)? })
+            Some(Undo { title: hook.title.clone(), call: call(end), hook: HostedHook::of(product, hook)? })
         };
         hooks.filter_map(undo).collect()
     };

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::desired::Desired;
-use super::journal::{DoneSetup, Journal, Undoing, UpPlug};
+use super::journal::{Journal, Undoing, UpPlug};
 use crate::mesh::model::Mesh;
 use crate::project::edit::set_key;
 use crate::project::write;
@@ -21,15 +21,7 @@ pub fn adopt(mesh: &Mesh, desired: &Desired, journal: &mut Journal) {
             continue;
         }
         for (key, setup) in desired.setups_of(&plug.id) {
-            let setup = &setup.setup;
-            let done = DoneSetup {
-                title: setup.title.clone(),
-                digest: setup.digest.clone(),
-                call: setup.call.clone(),
-                hosted: setup.hosted.clone(),
-                checks: setup.checks.to_vec(),
-            };
-            journal.setups.insert(key.clone(), done);
+            journal.setups.insert(key.clone(), setup.setup.done());
         }
         let hooks = desired.undo.get(&plug.id).map(|undo| undo.to_vec()).unwrap_or_default();
         journal.undo.insert(name.clone(), Undoing { plug: plug.id.clone(), hooks, begun: false });

@@ -43,6 +43,19 @@ pub struct Setup {
     pub undo: Arc<[Undo]>,
 }
 
+impl Setup {
+    /// What the journal keeps of it once it is done.
+    pub fn done(&self) -> DoneSetup {
+        DoneSetup {
+            title: self.title.clone(),
+            digest: self.digest.clone(),
+            call: self.call.clone(),
+            hosted: self.hosted.clone(),
+            checks: self.checks.to_vec(),
+        }
+    }
+}
+
 /// What a step does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {

@@ -24,6 +24,7 @@ pub mod files;
 pub mod git_catalogue;
 pub mod instance_file;
 pub mod integration_file;
+pub mod line_diff;
 pub mod load;
 pub mod locate;
 pub mod lock_file;

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use similar::TextDiff;
 
 use super::store::Known;
 use super::subject::Subject;
 use crate::project::content::{Content, Entry};
+use crate::project::line_diff;
 use crate::project::printable::printable;
 
 /// Lines around a change.
@@ -97,11 +97,7 @@ fn text(entry: &Entry) -> Option<String> {
 }
 
 fn unified(path: &str, old: &str, new: &str) -> String {
-    let diff = TextDiff::from_lines(old, new);
-    let mut unified = diff.unified_diff();
-    let (before, after) = (format!("before/{path}"), format!("now/{path}"));
-    let text = unified.context_radius(AROUND).header(&before, &after).to_string();
-    printable(&text)
+    line_diff::unified(old, new, AROUND, Some((&format!("before/{path}"), &format!("now/{path}"))))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What is seen on a machine after steps.
 
 use resilmesh::plan::desired::Desired;
-use resilmesh::plan::journal::{DoneSetup, StartedService, UpPlug};
+use resilmesh::plan::journal::{StartedService, UpPlug};
 use resilmesh::plan::reconcile::{Observed, up};
 use resilmesh::plan::step::Action;
 use resilmesh::runtime::{ServiceStatus, State};
@@ -40,14 +40,7 @@ pub fn note(seen: &mut Observed, action: &Action) {
             services.insert(instance, status);
         }
         Action::Setup(setup) => {
-            let done = DoneSetup {
-                title: setup.title.clone(),
-                digest: setup.digest.clone(),
-                call: setup.call.clone(),
-                hosted: setup.hosted.clone(),
-                checks: setup.checks.to_vec(),
-            };
-            journal.setups.insert(setup.key.clone(), done);
+            journal.setups.insert(setup.key.clone(), setup.done());
         }
         Action::PlugUp { plug, digest, .. } => {
             journal.plugs.insert(plug.to_string(), UpPlug { plug: plug.clone(), digest: digest.clone() });

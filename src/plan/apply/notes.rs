@@ -90,13 +90,7 @@ fn undoing(plug: &PlugId, undo: &[Undo]) -> Undoing {
 }
 
 fn done(setup: &Setup, digest: &str) -> DoneSetup {
-    DoneSetup {
-        title: setup.title.clone(),
-        digest: digest.to_owned(),
-        call: setup.call.clone(),
-        hosted: setup.hosted.clone(),
-        checks: setup.checks.to_vec(),
-    }
+    DoneSetup { digest: digest.to_owned(), ..setup.done() }
 }
 
 fn started(launch: &Launch, identity: &str) -> StartedService {

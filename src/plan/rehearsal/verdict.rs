@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use super::Outcome;
 use crate::project::decode::Located;
+use crate::project::line_diff;
 use crate::project::names;
 use crate::project::position::Mark;
 use crate::project::test_file::{Case, Expected, Field};
@@ -251,8 +252,7 @@ impl Miss<'_> {
 fn difference(expected: &Json, got: &Json) -> Vec<String> {
     let text = |value: &Json| serde_json::to_string_pretty(value).unwrap_or_default();
     let (expected, got) = (text(expected), text(got));
-    let diff = similar::TextDiff::from_lines(&expected, &got);
-    let shown = diff.unified_diff().context_radius(2).header("expected", "got").to_string();
+    let shown = line_diff::unified(&expected, &got, 2, Some(("expected", "got")));
     shown.lines().map(|line| format!("  {line}")).collect()
 }
 

@@ -17,14 +17,6 @@ pub(super) struct Contexts {
     plugs: HashMap<(String, PlugId, bool), Value>,
 }
 
-/// The topics that come into an instance and those that go out, sorted.
-pub(crate) fn topics<'a>(mesh: &'a Mesh, instance: &str) -> (BTreeSet<&'a str>, BTreeSet<&'a str>) {
-    let of = |end: fn(&Plug) -> &str| {
-        mesh.plugs.iter().filter(|plug| end(plug) == instance).map(|plug| plug.id.topic.as_str()).collect()
-    };
-    (of(|plug| &plug.id.destination), of(|plug| &plug.id.source))
-}
-
 impl Contexts {
     pub(super) fn new(mesh: &Mesh, ports: &Ports) -> Self {
         let by_instance = mesh.plugs_by_instance();

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use self::context::Contexts;
-pub(crate) use self::context::topics;
 use self::environment::{Stop, Templates};
 use self::limits::{Doing, Limits};
 use super::ports::Ports;

@@ -1,0 +1,94 @@
+//! Hooks as products and integrations declare them.
+
+use std::path::PathBuf;
+
+pub use resilmesh_hook_api::HookKind;
+use serde::{Deserialize, Serialize};
+
+use super::{Mode, Role};
+use crate::project::position::Position;
+
+/// When a hook is called among those of its moment and side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum HookOrder {
+    /// Before all others.
+    First,
+    /// By number, smallest first.
+    At(i64),
+    /// In the order of files and lines.
+    #[default]
+    Unordered,
+    /// After all others.
+    Last,
+}
+
+/// Where the code of a hook is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HookCode {
+    /// Compiled in.
+    Builtin,
+    /// In a Python file of the product.
+    Python {
+        /// The file, below the product's folder.
+        file: String,
+        /// The function.
+        function: String,
+        /// The line of its first decorator.
+        line: u32,
+    },
+}
+
+/// A hook that a product or an integration declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredHook {
+    /// When it is called.
+    pub kind: HookKind,
+    /// For which part its product plays; none = any.
+    pub role: Option<Role>,
+    /// For which topic; none = any.
+    pub topic: Option<String>,
+    /// In which mode; none = any.
+    pub mode: Option<Mode>,
+    /// For which format; none = any.
+    pub format: Option<String>,
+    /// For people.
+    pub title: String,
+    /// Sets up the other end too.
+    pub owns_both: bool,
+    /// Is called although an integration has hooks of its own for the moment.
+    pub keep_when_overloaded: bool,
+    /// When it is called among others.
+    pub order: HookOrder,
+    /// Where its code is.
+    pub code: HookCode,
+    /// Where it is declared.
+    pub at: Position,
+}
+
+impl DeclaredHook {
+    /// A hook for anything.
+    pub fn any(kind: HookKind, role: Option<Role>) -> Self {
+        Self {
+            kind,
+            role,
+            topic: None,
+            mode: None,
+            format: None,
+            title: String::new(),
+            owns_both: false,
+            keep_when_overloaded: false,
+            order: HookOrder::Unordered,
+            code: HookCode::Builtin,
+            at: Position { file: PathBuf::new(), line: 1, column: 1 },
+        }
+    }
+
+    /// Whether it is called for this part of a plug.
+    pub fn serves(&self, role: Role, topic: &str, mode: Mode, format: Option<&str>) -> bool {
+        self.role.is_none_or(|own| own == role)
+            && self.topic.as_deref().is_none_or(|own| own == topic)
+            && self.mode.is_none_or(|own| own == mode)
+            && (self.format.is_none() || format.is_none() || self.format.as_deref() == format)
+    }
+}
