@@ -2,7 +2,7 @@
 //!
 //! Hooks of a product run only if it is trusted as it is. A definition or an integration that they then ask
 //! this program to write comes from code that was trusted, and needs no second word of the user as long as it
-//! describes. Code does, whatever decides what runs or what a service is given (a program, settings,
+//! describes. Code does, whatever decides what runs or what a service is given (a program, settings of a product,
 //! templates, permissions), and every file that hooks write by themselves.
 
 use std::path::Path;
