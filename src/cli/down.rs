@@ -12,6 +12,7 @@ use super::recording::Recording;
 use super::steps::{self, Reporter, StepArgs};
 use super::up::note_status;
 use super::{Context, plan, trust};
+use crate::hooks::documents::Reader;
 use crate::mesh::model::PlugId;
 use crate::plan::apply::Executor;
 use crate::plan::history::Command;
@@ -126,7 +127,13 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
         trusted: trusted.as_ref(),
         state: &state,
         runtime,
-        hooks: &HookRunner { project, state: &state, hosts: &hosts, redactor: redactor(&state) },
+        hooks: &HookRunner {
+            project,
+            state: &state,
+            hosts: &hosts,
+            documents: Reader::default(),
+            redactor: redactor(&state),
+        },
         patience: args.steps.wait_timeout,
         parallel: args.steps.parallel(is_meshrooms),
         events: &reporter,

@@ -107,9 +107,19 @@ impl Context {
     /// # Errors
     /// When there is no project, or everything that is wrong with it.
     pub fn mesh(&self) -> Result<(PathBuf, Mesh), Failure> {
-        let (root, mesh, warnings) = self.compiled()?;
+        let files = self.project()?;
+        let mesh = self.mesh_of(&files)?;
+        Ok((files.root, mesh))
+    }
+
+    /// As [`Context::mesh`], of files that were read already.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub(super) fn mesh_of(&self, files: &ProjectFiles) -> Result<Mesh, Failure> {
+        let (mesh, warnings) = compiled(files)?;
         warnings.iter().for_each(|warning| self.ui.diagnostic(warning));
-        Ok((root, mesh))
+        Ok(mesh)
     }
 
     /// As [`Context::mesh`], with the warnings: for commands that are about what runs, not about what is written.
@@ -118,12 +128,14 @@ impl Context {
     /// As [`Context::mesh`].
     pub fn compiled(&self) -> Result<(PathBuf, Mesh, Vec<Diagnostic>), Failure> {
         let files = self.project()?;
-        match compile_used(&files) {
-            Ok((mesh, warnings)) => Ok((files.root, mesh, warnings)),
-            Err(found) => {
-                let errors = found.iter().filter(|found| found.is_error()).count();
-                Err(Failure::new(format!("the project has {}", names::counted(errors, "mistake"))).found(found))
-            }
-        }
+        let (mesh, warnings) = compiled(&files)?;
+        Ok((files.root, mesh, warnings))
     }
+}
+
+fn compiled(files: &ProjectFiles) -> Result<(Mesh, Vec<Diagnostic>), Failure> {
+    compile_used(files).map_err(|found| {
+        let errors = found.iter().filter(|found| found.is_error()).count();
+        Failure::new(format!("the project has {}", names::counted(errors, "mistake"))).found(found)
+    })
 }

@@ -1,7 +1,6 @@
 //! A part of the mesh, named on the command line.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use clap::Args;
 
@@ -12,6 +11,7 @@ use super::plug::ModeArg;
 use crate::mesh::model::{Mesh, Mode, PlugId};
 use crate::mesh::sound::{self, LeftOut, Sound};
 use crate::plan::reconcile::Part;
+use crate::project::load::ProjectFiles;
 use crate::project::names;
 
 /// Which plugs.
@@ -59,27 +59,27 @@ impl PartArgs {
         plugs.into_iter().filter(|plug| self.has(plug)).cloned().collect()
     }
 
-    /// The mesh with the folder of its project, and the part that is meant; none = all of it. For a part, what
+    /// The project with its mesh, and the part that is meant; none = all of it. For a part, what
     /// is wrong elsewhere is only warned of.
     ///
     /// # Errors
     /// When there is no project or no such instance, or what is wrong.
-    pub(super) fn open(&self, cx: &Context) -> Result<(PathBuf, Mesh, Option<Part>), Failure> {
-        let Some(source) = &self.source else {
-            let (root, mesh) = cx.mesh()?;
-            return Ok((root, mesh, None));
-        };
+    pub(super) fn open(&self, cx: &Context) -> Result<(ProjectFiles, Mesh, Option<Part>), Failure> {
         let files = cx.project()?;
+        let Some(source) = &self.source else {
+            let mesh = cx.mesh_of(&files)?;
+            return Ok((files, mesh, None));
+        };
         let named: Vec<&str> = std::iter::once(source).chain(&self.destination).map(String::as_str).collect();
         let Some(Sound { mesh, found, left_out }) = sound::around(&files, &named, |plug| self.has(plug)) else {
             // Something concerns it: then everything is told.
-            let (root, mesh) = cx.mesh()?;
+            let mesh = cx.mesh_of(&files)?;
             let part = self.of_mesh(cx, &mesh, LeftOut::default())?;
-            return Ok((root, mesh, Some(part)));
+            return Ok((files, mesh, Some(part)));
         };
         found.iter().for_each(|found| cx.ui.diagnostic(found));
         let part = self.of_mesh(cx, &mesh, left_out)?;
-        Ok((files.root, mesh, Some(part)))
+        Ok((files, mesh, Some(part)))
     }
 
     fn of_mesh(&self, cx: &Context, mesh: &Mesh, left_out: LeftOut) -> Result<Part, Failure> {

@@ -37,9 +37,9 @@ pub struct PlanArgs {
 /// # Errors
 /// When there is no plan; with `--detailed-exitcode`, when there is something to do.
 pub fn run(cx: &Context, args: PlanArgs) -> Result<(), Failure> {
-    let (project, mesh, part) = args.part.open(cx)?;
-    let session = session(cx, &project, &mesh, part.as_ref())?;
-    trust::note(cx, &mesh)?;
+    let (files, mesh, part) = args.part.open(cx)?;
+    let session = session(cx, &files.root, &mesh, part.as_ref())?;
+    trust::note(cx, &files, &mesh)?;
     show(cx, &mesh, &session);
     own_clone::note(cx);
     if args.detailed_exitcode && !(session.plan.is_empty() && session.supervised && session.locked.is_empty()) {

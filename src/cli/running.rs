@@ -33,19 +33,20 @@ impl Running {
     /// When there is none, or it has mistakes.
     pub(super) fn open(cx: &Context) -> Result<Self, Failure> {
         let (root, mesh, _) = cx.compiled()?;
-        Self::of(cx, root, mesh)
+        let journal = cx.journal(&root);
+        Self::of(root, mesh, journal)
     }
 
-    /// This mesh of the project in `root`.
+    /// This mesh of the project in `root`, of which the journal tells what is up.
     ///
     /// # Errors
     /// When this machine's state of it cannot be read.
-    pub(super) fn of(cx: &Context, root: PathBuf, mesh: Mesh) -> Result<Self, Failure> {
+    pub(super) fn of(root: PathBuf, mesh: Mesh, journal: Journal) -> Result<Self, Failure> {
         let state = StateFolder::of(&root);
         let path = state.ports();
         let ports = Ports::load(&path)
             .map_err(|error| Failure::new(format!("`{}` cannot be read: {error}", path.display())))?;
-        let (journal, runtime) = (cx.journal(&root), Embedded::new(&root)?);
+        let runtime = Embedded::new(&root)?;
         let root = root.canonicalize().unwrap_or(root);
         Ok(Self { mesh, root, journal, ports, state, runtime })
     }

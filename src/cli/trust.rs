@@ -117,7 +117,15 @@ pub(super) fn used_by(mesh: &Mesh) -> BTreeSet<String> {
 /// # Errors
 /// What of it is not trusted, where it comes from, and what to do.
 pub(super) fn permit(cx: &Context, products: BTreeSet<String>) -> Result<Trusted, Failure> {
-    let gate = Gate::open(&cx.project()?)?;
+    permit_of(&cx.project()?, products)
+}
+
+/// As [`permit`], of a project that was read already.
+///
+/// # Errors
+/// As [`permit`].
+pub(super) fn permit_of(files: &ProjectFiles, products: BTreeSet<String>) -> Result<Trusted, Failure> {
+    let gate = Gate::open(files)?;
     gate.permit(products).map_err(|refused| {
         let Refused { found, names, came, hash } = refused;
         let failure =
@@ -181,8 +189,8 @@ impl Keeper {
 }
 
 /// Says what `up` would refuse for want of trust.
-pub(super) fn note(cx: &Context, mesh: &Mesh) -> Result<(), Failure> {
-    let gate = Gate::open(&cx.project()?)?;
+pub(super) fn note(cx: &Context, files: &ProjectFiles, mesh: &Mesh) -> Result<(), Failure> {
+    let gate = Gate::open(files)?;
     if let Err(Refused { found, names, hash, .. }) = gate.permit(used_by(mesh)) {
         for found in found {
             cx.ui.diagnostic(&Diagnostic { severity: Severity::Warning, ..found });

@@ -91,7 +91,7 @@ impl Ui {
     /// as it does for other commands in a pipe; data that cannot be written ends it with an error.
     pub fn line(&self, text: impl AsRef<str>) {
         let mut out = std::io::stdout().lock();
-        let written = writeln!(out, "{}", text.as_ref()).and_then(|()| out.flush());
+        let written = out.write_all(format!("{}\n", text.as_ref()).as_bytes()).and_then(|()| out.flush());
         drop(out);
         self.printed(written);
     }
@@ -295,7 +295,9 @@ impl Ui {
 
     fn say(&self, text: &str) {
         // Nobody may be there to read it; the exit code still tells.
-        self.running.suspend(|| drop(writeln!(std::io::stderr().lock(), "{text}")));
+        // In one piece: what is not buffered is written piece by piece otherwise.
+        let line = format!("{text}\n");
+        self.running.suspend(|| drop(std::io::stderr().lock().write_all(line.as_bytes())));
     }
 }
 

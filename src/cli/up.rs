@@ -12,6 +12,7 @@ use super::part::PartArgs;
 use super::recording::Recording;
 use super::steps::{self, Reporter, StepArgs};
 use super::{Context, going_back, plan, trace, trust};
+use crate::hooks::documents::Reader;
 use crate::mesh::model::Mesh;
 use crate::plan::apply::Executor;
 use crate::plan::before::Before;
@@ -67,12 +68,13 @@ pub fn run(cx: &Context, args: UpArgs) -> Result<(), Failure> {
     if args.plan {
         return plan::run(cx, plan::PlanArgs { detailed_exitcode: false, part: args.part });
     }
-    let (project, mesh, part) = args.part.open(cx).map_err(|failure| {
+    let (files, mesh, part) = args.part.open(cx).map_err(|failure| {
         let of_all = args.part.is_all() && !failure.diagnostics.is_empty();
         if of_all { failure.hint("`resilmesh up INSTANCE` brings up a part that has no mistakes") } else { failure }
     })?;
-    let trusted = trust::permit(cx, trust::used_by(&mesh))?;
-    let runtime = runtime(cx, &project)?;
+    let trusted = trust::permit_of(&files, trust::used_by(&mesh))?;
+    let project = &files.root;
+    let runtime = runtime(cx, project)?;
     let way = Way {
         trusted: &trusted,
         runtime: &runtime,
@@ -81,11 +83,11 @@ pub fn run(cx: &Context, args: UpArgs) -> Result<(), Failure> {
         rollback_on_failure: args.rollback_on_failure,
         verify: !args.no_verify,
     };
-    let mut recording = Recording::new(cx, &project, Command::Up, args.part.words());
-    let state = StateFolder::of(&project);
+    let mut recording = Recording::new(cx, project, Command::Up, args.part.words());
+    let state = StateFolder::of(project);
     state.make().map_err(|error| Trouble::io(state.root(), &error))?;
     let _lock = Lock::take(&state.lock(), "up").map_err(Trouble::from)?;
-    let result = super::block_on(bring_up(cx, &project, &mesh, &way, &mut recording));
+    let result = super::block_on(bring_up(cx, project, &mesh, &way, &mut recording));
     recording.end(result)
 }
 
@@ -150,7 +152,13 @@ pub(super) async fn bring_up(
         trusted: Some(trusted),
         state: &session.state,
         runtime,
-        hooks: &HookRunner { project, state: &session.state, hosts: &hosts, redactor: redactor(cx, &session.secrets) },
+        hooks: &HookRunner {
+            project,
+            state: &session.state,
+            hosts: &hosts,
+            documents: Reader::default(),
+            redactor: redactor(cx, &session.secrets),
+        },
         patience: steps.wait_timeout,
         parallel: steps.parallel(mesh.is_meshrooms),
         events: &reporter,
@@ -160,7 +168,7 @@ pub(super) async fn bring_up(
     recording.count(&report);
     let outcome = match steps::outcome(&session.plan, &report, "up") {
         Ok(()) if verify => {
-            let verifying = trace::verify(cx, project, mesh, &session.plan, steps.wait_timeout);
+            let verifying = trace::verify(cx, project, mesh, &session.plan, &report.journal, steps.wait_timeout);
             unless_stopped(verifying, &executor.stop).await
         }
         outcome => outcome,

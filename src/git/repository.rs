@@ -1,12 +1,12 @@
 //! The repository that a project lies in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 pub use git2::Oid;
-use git2::{Commit, ErrorCode, Index, Signature, Tree};
+use git2::{Commit, Delta, DiffOptions, ErrorCode, Index, Signature, Tree};
 
 use super::trouble::Trouble;
 use crate::project::project_file;
@@ -114,6 +114,17 @@ impl Repository {
         Ok(self.inner.is_path_ignored(self.from_project(path))?)
     }
 
+    /// What lies below the project in these folders and files that git is told to ignore; of a folder of
+    /// which that holds for everything, only itself.
+    ///
+    /// # Errors
+    /// When what is ignored cannot be read.
+    pub fn ignored<'a>(&self, places: impl Iterator<Item = &'a str>) -> Result<HashSet<PathBuf>, Trouble> {
+        let places = places.map(|place| self.from_project(Path::new(place)));
+        let below = |path: PathBuf| path.strip_prefix(&self.prefix).map(Path::to_owned).ok();
+        Ok(ignored(&self.inner, places)?.into_iter().filter_map(below).collect())
+    }
+
     /// Whether a file is in the index, given by its path on disk.
     ///
     /// # Errors
@@ -195,4 +206,21 @@ pub fn configured(key: &str) -> Option<String> {
 /// The first letters of a commit's id, as people write it.
 pub fn short(id: Oid) -> String {
     id.to_string().chars().take(10).collect()
+}
+
+/// What lies in these places below the top of a repository that git is told to ignore, by one look at all of
+/// it: to ask for each path reads the files that say so again each time.
+pub(super) fn ignored(
+    repository: &git2::Repository,
+    places: impl Iterator<Item = PathBuf>,
+) -> Result<HashSet<PathBuf>, git2::Error> {
+    let mut options = DiffOptions::new();
+    options.include_ignored(true).include_untracked(true).recurse_untracked_dirs(true).disable_pathspec_match(true);
+    for place in places {
+        options.pathspec(place);
+    }
+    // Compared with nothing: what is in the index does not matter.
+    let all = repository.diff_tree_to_workdir(None, Some(&mut options))?;
+    let ignored = all.deltas().filter(|delta| delta.status() == Delta::Ignored);
+    Ok(ignored.filter_map(|delta| delta.new_file().path().map(|path| path.components().collect())).collect())
 }

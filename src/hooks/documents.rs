@@ -1,9 +1,12 @@
 //! The project's documents as hooks are given them: what stands in the file now, with what its path
 //! says. A file that is gone or cannot be read counts as empty, or as what was known of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use parking_lot::Mutex;
 use resilmesh_hook_api as api;
 use serde_json::{Map, Value};
 
@@ -24,21 +27,54 @@ pub fn read(path: &Path) -> Option<Map<String, Value>> {
     }
 }
 
+/// Reads documents, and each only once as long as its file stays as it is: every hook of an `up` is given
+/// some of the same ones.
+#[derive(Debug, Default)]
+pub struct Reader {
+    known: Mutex<HashMap<PathBuf, (Stamp, Option<Map<String, Value>>)>>,
+}
+
+/// What of a file changes whenever its content does.
+type Stamp = (u64, u64, i64, i64);
+
+/// How long ago a file was changed at least: another change at once could leave its stamp as it is.
+const SETTLED: Duration = Duration::from_millis(100);
+
+impl Reader {
+    /// As [`read`].
+    pub fn read(&self, path: &Path) -> Option<Map<String, Value>> {
+        let about = std::fs::metadata(path).ok()?;
+        let stamp = (about.ino(), about.len(), about.ctime(), about.ctime_nsec());
+        if let Some((_, document)) = self.known.lock().get(path).filter(|(known, _)| *known == stamp) {
+            return document.clone();
+        }
+        let document = read(path);
+        let (seconds, nanos) = (u64::try_from(about.ctime()).ok(), u32::try_from(about.ctime_nsec()).ok());
+        let changed = seconds.zip(nanos).map(|(seconds, nanos)| UNIX_EPOCH + Duration::new(seconds, nanos));
+        let ago = changed.and_then(|changed| SystemTime::now().duration_since(changed).ok());
+        if ago.is_some_and(|ago| ago > SETTLED) {
+            self.known.lock().insert(path.to_owned(), (stamp, document.clone()));
+        }
+        document
+    }
+}
+
 /// An instance; with the settings that were known of it when its file is gone.
-pub fn instance(project: &Path, party: &Party) -> api::Instance {
+pub fn instance(reader: &Reader, project: &Path, party: &Party) -> api::Instance {
     let settings = || party.settings.clone().into_iter().collect();
-    instance_of(project, &party.product, &party.name, settings)
+    instance_of(reader, project, &party.product, &party.name, settings)
 }
 
 /// The instance of these names, with `otherwise` as settings if it has no file.
 pub fn instance_of(
+    reader: &Reader,
     project: &Path,
     product: &str,
     name: &str,
     otherwise: impl FnOnce() -> Map<String, Value>,
 ) -> api::Instance {
     let folder = project.join(instance_folder(product, name));
-    let settings = match read(&folder.join(CONFIG)) {
+    let settings = match reader.read(&folder.join(CONFIG)) {
         Some(mut document) => match document.remove("settings") {
             Some(Value::Object(settings)) => settings,
             _ => Map::new(),
@@ -49,11 +85,11 @@ pub fn instance_of(
 }
 
 /// The plug that a call is about.
-pub fn plug(project: &Path, call: &Call, up: bool) -> Option<api::Plug> {
+pub fn plug(reader: &Reader, project: &Path, call: &Call, up: bool) -> Option<api::Plug> {
     let (id, peer) = (call.plug.as_ref()?, call.peer.as_ref()?);
     let (source, destination) = if id.source == call.own.name { (&call.own, peer) } else { (peer, &call.own) };
     let path = project.join(plug_path(&source.product, id));
-    let mut document = read(&path).unwrap_or_else(|| {
+    let mut document = reader.read(&path).unwrap_or_else(|| {
         let settings: Map<String, Value> = call.settings.clone().into_iter().collect();
         if settings.is_empty() { Map::new() } else { Map::from_iter([("settings".to_owned(), settings.into())]) }
     });
@@ -113,14 +149,23 @@ pub fn integration_path(key: &IntegrationKey<'_>) -> PathBuf {
 }
 
 /// An integration of the product in `folder`.
-pub fn integration(folder: &Path, key: &IntegrationKey<'_>, format: Option<String>, owns: Owns) -> api::Integration {
+pub fn integration(
+    reader: &Reader,
+    folder: &Path,
+    key: &IntegrationKey<'_>,
+    format: Option<String>,
+    owns: Owns,
+) -> api::Integration {
     let path = folder.join(integration_path(key));
     let with = |extension: &str| {
         let mut file = path.clone().into_os_string();
         file.push(extension);
         PathBuf::from(file)
     };
-    let document = read(&with(".yml")).or_else(|| read(&with(".yaml")));
+    // Most are generic: then there is not even the folder.
+    let is_there = path.parent().is_some_and(Path::is_dir);
+    let from_file = || reader.read(&with(".yml")).or_else(|| reader.read(&with(".yaml")));
+    let document = is_there.then(from_file).flatten();
     let said = document.as_ref().and_then(|own| own.get("format")).and_then(Value::as_str).map(str::to_owned);
     api::Integration {
         product: key.product.into(),
@@ -129,10 +174,32 @@ pub fn integration(folder: &Path, key: &IntegrationKey<'_>, format: Option<Strin
         role: key.role.word().into(),
         mode: key.mode.word().into(),
         format: said.or(format),
-        is_generic: document.is_none() && !with(".py").is_file(),
+        is_generic: document.is_none() && !(is_there && with(".py").is_file()),
         owns_both: owns.both,
         owns_self: owns.own,
         path: path.to_string_lossy().into_owned(),
         document: document.unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_a_file_now_is_read_however_soon_it_changes() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("plug.yaml");
+        let reader = Reader::default();
+        assert_eq!(reader.read(&path), None);
+        for number in 0..200 {
+            std::fs::write(&path, format!("number: {}\n", number % 10)).expect("writable");
+            for _ in 0..2 {
+                let read = reader.read(&path).expect("a map");
+                assert_eq!(read.get("number"), Some(&Value::from(number % 10)));
+            }
+        }
+        std::fs::remove_file(&path).expect("ours");
+        assert_eq!(reader.read(&path), None);
     }
 }

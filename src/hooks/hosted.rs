@@ -58,8 +58,13 @@ impl HostedHook {
 
     /// The call for a host. Documents are read as they are now: an earlier hook may have changed them.
     pub fn call(&self, project: &Path, call: &Call, given: Given) -> api::Call {
+        self.call_with(&documents::Reader::default(), project, call, given)
+    }
+
+    /// As [`HostedHook::call`], one of many.
+    pub fn call_with(&self, reader: &documents::Reader, project: &Path, call: &Call, given: Given) -> api::Call {
         let word = |mode: crate::mesh::model::Mode| mode.word().to_owned();
-        let integration = self.integration(project, call);
+        let integration = self.integration(reader, project, call);
         api::Call {
             hook: api::HookRef {
                 product: call.own.product.clone(),
@@ -69,8 +74,8 @@ impl HostedHook {
                 line: self.line,
             },
             kind: self.kind,
-            instance: (!call.own.name.is_empty()).then(|| documents::instance(project, &call.own)),
-            plug: documents::plug(project, call, given.up),
+            instance: (!call.own.name.is_empty()).then(|| documents::instance(reader, project, &call.own)),
+            plug: documents::plug(reader, project, call, given.up),
             integration,
             topic: call.topic.clone(),
             mode: call.mode.map(word),
@@ -80,12 +85,13 @@ impl HostedHook {
         }
     }
 
-    fn integration(&self, project: &Path, call: &Call) -> Option<api::Integration> {
+    fn integration(&self, reader: &documents::Reader, project: &Path, call: &Call) -> Option<api::Integration> {
         let target = &call.peer.as_ref()?.product;
         let (topic, role, mode) = (call.topic.clone()?, call.role?, call.mode?);
         let owns = documents::Owns { both: self.owns_both, own: self.owns_self };
         let key = documents::IntegrationKey { product: &call.own.product, target, topic: &topic, role, mode };
-        Some(documents::integration(&project.join(&self.folder), &key, call.format.clone(), owns))
+        let folder = project.join(&self.folder);
+        Some(documents::integration(reader, &folder, &key, call.format.clone(), owns))
     }
 }
 

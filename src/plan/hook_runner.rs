@@ -10,6 +10,7 @@ use super::apply::Hooks;
 use super::journal::{DoneSetup, Undo};
 use super::paths::StateFolder;
 use super::step::Setup;
+use crate::hooks::documents::Reader;
 use crate::hooks::host::Hosts;
 use crate::hooks::{self, Call, Given, HookContext, HookError, HostedHook, Kind, Outcome, Run};
 use crate::redact::Redactor;
@@ -25,6 +26,8 @@ pub struct HookRunner<'a> {
     pub state: &'a StateFolder,
     /// What runs hooks in files.
     pub hosts: &'a Hosts,
+    /// Reads what hooks are given.
+    pub documents: Reader,
     /// Takes secrets out of what hooks say.
     pub redactor: Arc<Redactor>,
 }
@@ -35,7 +38,7 @@ impl HookRunner<'_> {
     }
 
     async fn hosted(&self, hook: &HostedHook, call: &Call, up: bool) -> Said {
-        let call = hook.call(self.project, call, Given { up, ..Given::default() });
+        let call = hook.call_with(&self.documents, self.project, call, Given { up, ..Given::default() });
         Ok(match self.hosts.call(call).await? {
             Value::String(what) if !what.trim().is_empty() => Some(what),
             _ => None,

@@ -8,7 +8,7 @@ use super::desired::Desired;
 use super::journal::{Journal, Undoing, UpPlug};
 use crate::mesh::model::Mesh;
 use crate::project::edit::set_key;
-use crate::project::write;
+use crate::project::write::{self, Rewrite};
 
 /// Takes into the journal what Meshroom has brought up.
 pub fn adopt(mesh: &Mesh, desired: &Desired, journal: &mut Journal) {
@@ -41,10 +41,13 @@ pub fn note_status(project: &Path, mesh: &Mesh, journal: &Journal) -> io::Result
             let path = project.join(&plug.at.file);
             let value = up.then(|| "up".into());
             match std::fs::read_to_string(&path) {
-                Ok(text) => files.push((path, set_key(&text, None, "status", value.as_ref()))),
+                Ok(before) => {
+                    let after = set_key(&before, None, "status", value.as_ref());
+                    files.push(Rewrite { path, before, after });
+                }
                 Err(error) => result = Err(error),
             }
         }
     }
-    result.and(write::replace_all(project, &files))
+    result.and(write::rewrite_all(project, &files))
 }

@@ -11,13 +11,15 @@ use super::yaml::{self, Key, Node, Value};
 /// The text with the key set, or taken out if `value` is none; `section` is the map it lies in, none
 /// = the document itself. A file that is too odd to be edited line by line is written anew.
 pub fn set_key(text: &str, section: Option<&str>, key: &str, value: Option<&Json>) -> String {
-    let wanted = expected(text, section, key, value);
+    let document = root(text);
+    let wanted = expected(document.as_ref(), section, key, value);
     let whole_section = || {
         let section = section?;
-        edit(text, None, section, wanted.get(section))
+        edit(text, document.as_ref()?, None, section, wanted.get(section))
     };
     let says_it = |edited: &String| read(edited) == wanted;
-    if let Some(edited) = edit(text, section, key, value).filter(says_it).or_else(|| whole_section().filter(says_it)) {
+    let edited = document.as_ref().and_then(|document| edit(text, document, section, key, value));
+    if let Some(edited) = edited.filter(says_it).or_else(|| whole_section().filter(says_it)) {
         return edited;
     }
     write::to_yaml(&wanted.into_iter().collect::<BTreeMap<_, _>>())
@@ -29,7 +31,7 @@ pub fn append_item(text: &str, section: &str, key: &str, item: &Json) -> String 
     let mut items = there.as_ref().and_then(Json::as_array).cloned().unwrap_or_default();
     items.push(item.clone());
     let all = Json::Array(items);
-    let wanted = expected(text, Some(section), key, Some(&all));
+    let wanted = expected(root(text).as_ref(), Some(section), key, Some(&all));
     match append(text, section, key, item) {
         Some(edited) if read(&edited) == wanted => edited,
         _ => set_key(text, Some(section), key, Some(&all)),
@@ -61,14 +63,18 @@ fn root(text: &str) -> Option<Node> {
 }
 
 fn read(text: &str) -> Map<String, Json> {
-    match root(text).map(|node| node.to_json()) {
+    entries_of(root(text).as_ref())
+}
+
+fn entries_of(document: Option<&Node>) -> Map<String, Json> {
+    match document.map(Node::to_json) {
         Some(Json::Object(entries)) => entries,
         _ => Map::new(),
     }
 }
 
-fn expected(text: &str, section: Option<&str>, key: &str, value: Option<&Json>) -> Map<String, Json> {
-    let mut document = read(text);
+fn expected(before: Option<&Node>, section: Option<&str>, key: &str, value: Option<&Json>) -> Map<String, Json> {
+    let mut document = entries_of(before);
     let mut inner = match section {
         Some(section) => document.remove(section).and_then(|inner| inner.as_object().cloned()).unwrap_or_default(),
         None => std::mem::take(&mut document),
@@ -94,11 +100,10 @@ struct Entry<'a> {
     lines: std::ops::Range<usize>,
 }
 
-fn edit(text: &str, section: Option<&str>, key: &str, value: Option<&Json>) -> Option<String> {
-    let document = root(text)?;
+fn edit(text: &str, document: &Node, section: Option<&str>, key: &str, value: Option<&Json>) -> Option<String> {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let all = 0..lines.len();
-    let top = entries(&document, all, &lines)?;
+    let top = entries(document, all, &lines)?;
     let Some(section) = section else {
         change(&mut lines, &top, 0, key, value);
         return Some(finish(&lines));
@@ -327,7 +332,7 @@ mod tests {
             let text = format!("{remark}{}{remark}", write::to_yaml(&entries));
             let value = value.map(Json::from);
             let edited = set_key(&text, Some("settings"), &key, value.as_ref());
-            prop_assert_eq!(read(&edited), expected(&text, Some("settings"), &key, value.as_ref()));
+            prop_assert_eq!(read(&edited), expected(root(&text).as_ref(), Some("settings"), &key, value.as_ref()));
         }
     }
 }

@@ -105,27 +105,52 @@ pub fn replace(path: &Path, text: impl AsRef<[u8]>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Does the same with many files below `folder`, which wait for the disk together.
+/// A file that is to hold another text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewrite {
+    /// The file.
+    pub path: PathBuf,
+    /// What it holds.
+    pub before: String,
+    /// What it shall hold.
+    pub after: String,
+}
+
+/// Rewrites many files below `folder`, which wait for the disk together. Where the text only becomes longer
+/// or shorter, the file is not replaced: the system does that as a whole too, and a file for each would cost
+/// many times as much.
 ///
 /// # Errors
 /// When that cannot be done with one of them; with the others it is done all the same, unless the disk
 /// fails.
-pub fn replace_all(folder: &Path, files: &[(PathBuf, String)]) -> std::io::Result<()> {
+pub fn rewrite_all(folder: &Path, files: &[Rewrite]) -> std::io::Result<()> {
     if files.is_empty() {
         return Ok(());
     }
     let (mut result, mut written) = (Ok(()), Vec::new());
-    for (path, text) in files {
-        match aside(path, text.as_bytes()) {
-            Ok(aside) => written.push((aside, path)),
-            Err(error) => result = Err(error),
-        }
+    for Rewrite { path, before, after } in files {
+        let done = if let Some(more) = after.strip_prefix(before.as_str()) {
+            append(path, more)
+        } else if before.starts_with(after.as_str()) {
+            shorten(path, after.len())
+        } else {
+            aside(path, after.as_bytes()).map(|aside| written.push((aside, path)))
+        };
+        result = result.and(done);
     }
     nix::unistd::syncfs(fs::File::open(folder)?)?;
     for (aside, path) in written {
         result = result.and(aside.persist(path).map(drop).map_err(Into::into));
     }
     result
+}
+
+fn append(path: &Path, text: &str) -> std::io::Result<()> {
+    fs::OpenOptions::new().append(true).open(path)?.write_all(text.as_bytes())
+}
+
+fn shorten(path: &Path, length: usize) -> std::io::Result<()> {
+    fs::OpenOptions::new().write(true).open(path)?.set_len(length as u64)
 }
 
 /// The text in a file beside the one that it is to replace, with that one's permissions.
@@ -202,6 +227,29 @@ mod tests {
             let node = yaml::parse(&line, Path::new("x.yaml")).map_err(|wrong| TestCaseError::fail(format!("{wrong:?}\n{line}")))?;
             prop_assert_eq!(node.to_json(), json!({"value": value}), "{}", line);
         }
+    }
+
+    #[test]
+    fn files_are_rewritten_whichever_way_their_text_changes() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let rewrite = |name: &str, before: &str, after: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, before).expect("writable");
+            Rewrite { path, before: before.to_owned(), after: after.to_owned() }
+        };
+        let missing = Rewrite { path: folder.path().join("gone"), before: "a".to_owned(), after: "ab".to_owned() };
+        let files = [
+            rewrite("longer", "a: 1\n", "a: 1\nb: 2\n"),
+            missing,
+            rewrite("shorter", "a: 1\nb: 2\n", "a: 1\n"),
+            rewrite("other", "a: 1\n", "b: 1\n"),
+            rewrite("same", "a: 1\n", "a: 1\n"),
+        ];
+        rewrite_all(folder.path(), &files).expect_err("one is not there");
+        for Rewrite { path, after, .. } in files.iter().filter(|file| !file.path.ends_with("gone")) {
+            assert_eq!(fs::read_to_string(path).expect("readable"), *after, "{}", path.display());
+        }
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 4, "nothing is left beside them");
     }
 
     #[test]

@@ -29,12 +29,20 @@ pub(crate) struct Host {
     questions: Questions,
     calls: Mutex<HashSet<CallId>>,
     call_ended: Condvar,
+    /// Threads that wait for a call.
+    idle: Mutex<Vec<mpsc::Sender<Work>>>,
+}
+
+/// A call to be made.
+struct Work {
+    id: CallId,
+    call: Box<Call>,
 }
 
 impl Host {
     pub(crate) fn new(outbox: Outbox, prints: Prints) -> Self {
-        let (questions, calls, call_ended) = (Questions::default(), Mutex::default(), Condvar::new());
-        Self { outbox, prints, questions, calls, call_ended }
+        let (questions, calls, idle) = (Questions::default(), Mutex::default(), Mutex::default());
+        Self { outbox, prints, questions, calls, call_ended: Condvar::new(), idle }
     }
 
     pub(crate) fn outbox(&self) -> &Outbox {
@@ -99,24 +107,47 @@ fn read(host: &Host, input: &mut BufReader<File>) -> io::Result<Option<ToHost>> 
     }
 }
 
-/// Makes a call in a thread of its own.
+/// Makes a call in a thread where no other one runs.
 fn begin(host: &Arc<Host>, python: &Arc<Interpreter>, id: CallId, call: Box<Call>) {
     if !host.calls.lock().insert(id) {
         return host.warn(format!("resilmesh made call {id} twice"));
     }
     host.prints.renew();
-    let deadline = call.deadline.map(Duration::from_millis);
-    let (caller, interpreter) = (Arc::clone(host), Arc::clone(python));
-    let made = thread::Builder::new().name(format!("call {id}")).stack_size(STACK).spawn(move || {
-        let _over = deadline.and_then(|deadline| watch(&caller, &interpreter, id, deadline));
-        let outcome = interpreter.run(id, &call);
-        if !caller.outbox.is_forked() {
-            finish(&caller, id, outcome);
+    let mut work = Work { id, call };
+    while let Some(thread) = { host.idle.lock().pop() } {
+        match thread.send(work) {
+            Ok(()) => return,
+            Err(mpsc::SendError(back)) => work = back,
         }
-    });
-    if let Err(error) = made {
+    }
+    let (caller, interpreter) = (Arc::clone(host), Arc::clone(python));
+    let thread = thread::Builder::new().name("hook".to_owned()).stack_size(STACK);
+    if let Err(error) = thread.spawn(move || make_calls(&caller, &interpreter, work)) {
         let message = format!("no thread could be started for the hook: {error}");
         finish(host, id, Err(Failure { message, ..Failure::default() }));
+    }
+}
+
+/// Makes a call, and then others, as long as they come.
+fn make_calls(host: &Arc<Host>, python: &Arc<Interpreter>, first: Work) {
+    let (more, next) = mpsc::channel();
+    let mut work = first;
+    loop {
+        let Work { id, call } = work;
+        let deadline = call.deadline.map(Duration::from_millis);
+        let over = deadline.and_then(|deadline| watch(host, python, id, deadline));
+        let outcome = python.run(id, &call);
+        if host.outbox.is_forked() {
+            return;
+        }
+        drop(over);
+        // Before `resilmesh` hears of it: it may make the next call at once.
+        host.idle.lock().push(more.clone());
+        finish(host, id, outcome);
+        match next.recv() {
+            Ok(another) => work = another,
+            Err(mpsc::RecvError) => return,
+        }
     }
 }
 

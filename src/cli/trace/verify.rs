@@ -11,10 +11,11 @@ use crate::cli::failure::Failure;
 use crate::cli::running::Running;
 use crate::mesh::model::{Mesh, Plug, PlugId};
 use crate::mesh::route;
+use crate::plan::journal::Journal;
 use crate::plan::step::{Action, Plan};
 
 /// Sends a probe over every way on which a plug is that the plan has connected, and waits until it has
-/// passed.
+/// passed. What is up, `journal` tells.
 ///
 /// # Errors
 /// When one did not pass.
@@ -23,13 +24,15 @@ pub(in crate::cli) async fn verify(
     project: &Path,
     mesh: &Mesh,
     plan: &Plan,
+    journal: &Journal,
     within: Duration,
 ) -> Result<(), Failure> {
     let new: BTreeSet<&PlugId> = plan.steps.iter().filter_map(|step| connected(&step.action)).collect();
-    if new.is_empty() {
+    let is_new = |plug: &&Plug| route::carries_events(plug) && new.contains(&plug.id);
+    if !mesh.plugs.iter().any(|plug| is_new(&plug)) {
         return Ok(());
     }
-    let running = Running::of(cx, project.to_owned(), mesh.clone())?;
+    let running = Running::of(project.to_owned(), mesh.clone(), journal.clone())?;
     let mut passages = Vec::new();
     for entry in route::entries(&running.mesh).filter(|plug| probe::is_up(&running, plug)) {
         let route = route::from(&running.mesh, entry, |plug| probe::is_up(&running, plug));
@@ -38,7 +41,6 @@ pub(in crate::cli) async fn verify(
         }
     }
     let passed = passed(&passages);
-    let is_new = |plug: &&Plug| route::carries_events(plug) && new.contains(&plug.id);
     let (seen, unseen): (Vec<&Plug>, Vec<&Plug>) =
         running.mesh.plugs.iter().filter(is_new).partition(|plug| passed.contains(&plug.id));
     if !seen.is_empty() && !cx.ui.json {

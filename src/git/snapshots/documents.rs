@@ -1,7 +1,8 @@
 //! The documents of a project: what its people write. Not the vault, not this machine's state, not what
 //! git ignores.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -61,16 +62,35 @@ pub type Documents = BTreeMap<PathBuf, Document>;
 /// Whether a path below a project is ignored.
 pub type Ignores<'a> = &'a dyn Fn(&Path) -> Result<bool, Trouble>;
 
-/// The documents of the project in this folder.
-pub(super) fn on_disk(project: &Path, ignores: Ignores<'_>) -> Result<Documents, Trouble> {
+/// Where documents are, below a project.
+pub(super) fn places() -> impl Iterator<Item = &'static str> {
+    FILES.into_iter().chain(FOLDERS)
+}
+
+/// What below a project is ignored.
+pub(super) struct Ignored<'a> {
+    /// What was found, but for folders that are repositories of their own.
+    pub(super) found: HashSet<PathBuf>,
+    /// Answers for those.
+    pub(super) elsewhere: Ignores<'a>,
+}
+
+/// The documents of the project in this folder, but for what is ignored.
+pub(super) fn on_disk(project: &Path, ignored: &Ignored<'_>) -> Result<Documents, Trouble> {
     let mut found = Documents::new();
-    for name in FILES.iter().chain(&FOLDERS) {
-        collect(project, Path::new(name), ignores, &mut found)?;
+    for name in places() {
+        collect(project, Path::new(name), ignored, false, &mut found)?;
     }
     Ok(found)
 }
 
-fn collect(project: &Path, path: &Path, ignores: Ignores<'_>, found: &mut Documents) -> Result<(), Trouble> {
+fn collect(
+    project: &Path,
+    path: &Path,
+    ignored: &Ignored<'_>,
+    elsewhere: bool,
+    found: &mut Documents,
+) -> Result<(), Trouble> {
     let place = project.join(path);
     let failed = |error: io::Error| Trouble::io(&place, &error);
     let there = match place.symlink_metadata() {
@@ -78,17 +98,21 @@ fn collect(project: &Path, path: &Path, ignores: Ignores<'_>, found: &mut Docume
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed(error)),
     };
-    if ignores(path)? {
+    if ignored.found.contains(path) || (elsewhere && (ignored.elsewhere)(path)?) {
         return Ok(());
     }
     if there.is_dir() {
-        for entry in fs::read_dir(&place).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
-            let is_document = !name.as_bytes().starts_with(OWN.as_bytes())
-                && !LEFT_BY_PROGRAMS.iter().any(|left| name.as_bytes() == left.as_bytes());
-            if is_document {
-                collect(project, &path.join(name), ignores, found)?;
-            }
+        let names = fs::read_dir(&place).and_then(|entries| {
+            entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<Vec<_>>>()
+        });
+        let names = names.map_err(failed)?;
+        let elsewhere = elsewhere || names.iter().any(|name| name.as_bytes() == b".git");
+        let is_document = |name: &&OsString| {
+            !name.as_bytes().starts_with(OWN.as_bytes())
+                && !LEFT_BY_PROGRAMS.iter().any(|left| name.as_bytes() == left.as_bytes())
+        };
+        for name in names.iter().filter(is_document) {
+            collect(project, &path.join(name), ignored, elsewhere, found)?;
         }
     } else if there.is_symlink() {
         let target = fs::read_link(&place).map_err(failed)?;
@@ -247,6 +271,11 @@ mod tests {
 
     const NONE_IGNORED: Ignores<'static> = &|_| Ok(false);
 
+    fn there(project: &Path) -> Documents {
+        let ignored = Ignored { found: HashSet::new(), elsewhere: NONE_IGNORED };
+        on_disk(project, &ignored).expect("read")
+    }
+
     fn documents(files: &[(&str, Kind, &str)]) -> Documents {
         let one = |(path, kind, text): &(&str, Kind, &str)| {
             (PathBuf::from(path), Document { kind: *kind, ..Document::text(text) })
@@ -270,14 +299,14 @@ mod tests {
             ("products/b/c/d", Kind::Text, "new"),
         ]);
         put_back(root, &Documents::new(), &first).expect("put");
-        assert_eq!(on_disk(root, NONE_IGNORED).expect("read"), first);
+        assert_eq!(there(root), first);
         let target = target(&first, second, NONE_IGNORED).expect("target");
         assert!(target.contains_key(Path::new("resilmesh.yaml")), "files at the top are never taken away");
         put_back(root, &first, &target).expect("put");
-        assert_eq!(on_disk(root, NONE_IGNORED).expect("read"), target);
+        assert_eq!(there(root), target);
         assert!(!root.join("instances/a").exists() && root.join("instances").exists(), "empty folders go");
         put_back(root, &target, &first).expect("put");
-        assert_eq!(on_disk(root, NONE_IGNORED).expect("read"), first);
+        assert_eq!(there(root), first);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the documents of a project were at different times: trees in a bare repository of our own, also
 //! for projects that lie in none. Equal content is kept once.
 
+mod carry;
 pub mod documents;
 
 use std::ffi::OsStr;
@@ -9,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use git2::{Index, IndexEntry, IndexTime, ObjectType, Oid, RepositoryInitOptions, TreeWalkMode, TreeWalkResult};
 
-use self::documents::{Document, Documents, Kind};
-use super::repository::Repository;
+use self::documents::{Document, Documents, Ignored, Kind};
+use super::repository::{self, Repository};
 use super::tree::Revision;
 use super::trouble::Trouble;
 
@@ -48,7 +49,11 @@ impl Snapshots {
     /// # Errors
     /// When one cannot be read.
     pub fn present(&self) -> Result<Documents, Trouble> {
-        documents::on_disk(&self.project, &|path| self.ignores(path))
+        let found = match &self.shared {
+            Some(shared) => shared.ignored(documents::places())?,
+            None => repository::ignored(&self.kept, documents::places().map(PathBuf::from))?,
+        };
+        documents::on_disk(&self.project, &Ignored { found, elsewhere: &|path| self.ignores(path) })
     }
 
     /// Whether git is told to ignore a path below the project.
@@ -67,12 +72,14 @@ impl Snapshots {
     /// # Errors
     /// When they cannot be written.
     pub fn keep(&self, documents: &Documents) -> Result<String, Trouble> {
-        let mut index = Index::new()?;
-        for (path, document) in documents {
-            let id = self.kept.blob(&document.bytes)?;
-            index.add(&entry(path, document, id))?;
-        }
-        Ok(index.write_tree_to(&self.kept)?.to_string())
+        let tree = carry::carry(&self.kept, |memory| {
+            let mut index = Index::new()?;
+            for (path, document) in documents {
+                index.add(&entry(path, document, memory.blob(&document.bytes)?))?;
+            }
+            index.write_tree_to(memory)
+        })?;
+        Ok(tree.to_string())
     }
 
     /// Sees to it that what was kept survives a power failure too.
@@ -174,8 +181,12 @@ mod tests {
         let place = project(&[
             ("resilmesh.yaml", "name: soc\n"),
             ("README.md", "about it"),
-            (".gitignore", "*.local\nbuild/\n"),
+            (".gitignore", "*.local\nbuild/\n/products/*/dist\n"),
             ("products/edr/definition.yaml", "x: 1\n"),
+            ("products/siem/definition.yaml", "x: 1\n"),
+            ("products/siem/dist/out", "built"),
+            ("products/siem/templates/.gitignore", "draft\n"),
+            ("products/siem/templates/draft", "ignored by what stands beside it"),
             ("products/edr/build/out", "built"),
             ("products/edr/.git/config", "another repository"),
             ("products/edr/__pycache__/x.pyc", "cache"),
@@ -186,12 +197,57 @@ mod tests {
         ]);
         let snapshots = Snapshots::open(&place.path().join(".resilmesh/history.git"), place.path()).expect("open");
         let now = snapshots.present().expect("read");
-        let kept = ["instances/edr/e1/config.yaml", "products/edr/definition.yaml", "resilmesh.yaml"];
+        let kept = [
+            "instances/edr/e1/config.yaml",
+            "products/edr/definition.yaml",
+            "products/siem/definition.yaml",
+            "products/siem/templates/.gitignore",
+            "resilmesh.yaml",
+        ];
         assert_eq!(paths(&now), kept);
         let id = snapshots.keep(&now).expect("keep");
         assert_eq!(snapshots.get(&id).expect("get"), now);
         assert_eq!(snapshots.keep(&now).expect("keep"), id, "the same content is the same snapshot");
         assert!(!place.path().join(".git").exists(), "the project is made no repository by it");
+    }
+
+    #[test]
+    fn a_repository_above_the_project_says_what_is_ignored_too() {
+        let place = project(&[
+            (".gitignore", "*.local\n"),
+            ("soc/resilmesh.yaml", "name: soc\n"),
+            ("soc/instances/edr/e1/config.yaml", "name: e1\n"),
+            ("soc/instances/edr/e1/mine.local", "ignored"),
+            ("soc/instances/edr/e2/config.yaml", "ignored as well"),
+        ]);
+        let repository = git2::Repository::init(place.path()).expect("a repository");
+        std::fs::write(repository.path().join("info/exclude"), "soc/instances/edr/e2\n").expect("write");
+        let soc = place.path().join("soc");
+        let snapshots = Snapshots::open(&soc.join(".resilmesh/history.git"), &soc).expect("open");
+        let now = snapshots.present().expect("read");
+        assert_eq!(paths(&now), ["instances/edr/e1/config.yaml", "resilmesh.yaml"]);
+    }
+
+    #[test]
+    fn many_documents_are_kept_as_few_are() {
+        let place = project(&[("resilmesh.yaml", "name: soc\n")]);
+        let folder = place.path().join(".resilmesh/history.git");
+        let snapshots = Snapshots::open(&folder, place.path()).expect("open");
+        let document = |number: usize, text: &str| {
+            (PathBuf::from(format!("instances/edr/e{number}/config.yaml")), Document::text(text))
+        };
+        let mut documents: Documents = (0..300).map(|number| document(number, &format!("name: e{number}\n"))).collect();
+        let first = snapshots.keep(&documents).expect("many");
+        let files = |folder: &str| std::fs::read_dir(folder).map_or(0, Iterator::count);
+        let packs = folder.join("objects/pack").display().to_string();
+        assert_eq!(files(&packs), 2, "a pack and its index");
+        assert_eq!(snapshots.get(&first).expect("get"), documents);
+        documents.extend([document(7, "name: other\n")]);
+        let second = snapshots.keep(&documents).expect("one more");
+        assert_eq!(files(&packs), 2, "few are files of their own");
+        let again = Snapshots::open(&folder, place.path()).expect("open");
+        assert_eq!(again.get(&second).expect("get"), documents);
+        assert_ne!(again.get(&first).expect("get"), documents);
     }
 
     #[test]

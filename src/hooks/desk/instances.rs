@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use resilmesh_hook_api::{Failure, InstanceName};
 use serde_json::{Map, Value};
 
-use super::super::documents;
+use super::super::documents::{self, Reader};
 use super::{Answer, failure, not_written, to_value};
 use crate::mesh::model::Setting;
 use crate::project::change::{Change, instance_folder};
@@ -66,7 +66,7 @@ fn keep(files: &ProjectFiles, product: &str, name: &str, settings: Map<String, V
     }
     let change = Change::WriteInstance { product: product.into(), name: name.into(), text: write::to_yaml(&entries) };
     change.make(&files.root).map_err(|error| not_written(&path, &error))?;
-    to_value(&documents::instance_of(&files.root, product, name, Map::new))
+    to_value(&documents::instance_of(&Reader::default(), &files.root, product, name, Map::new))
 }
 
 pub(super) fn delete(files: &ProjectFiles, name: &InstanceName) -> Answer {
@@ -104,5 +104,5 @@ pub(super) fn setting(setting: &Setting) -> Value {
 }
 
 fn document(files: &ProjectFiles, own: &InstanceFile) -> Answer {
-    to_value(&documents::instance_of(&files.root, &own.product, &own.name, Map::new))
+    to_value(&documents::instance_of(&Reader::default(), &files.root, &own.product, &own.name, Map::new))
 }

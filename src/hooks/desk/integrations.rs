@@ -5,7 +5,7 @@ use std::path::Path;
 use resilmesh_hook_api::{Failure, HookKind, IntegrationName};
 use serde_json::{Map, Value};
 
-use super::super::documents::{self, IntegrationKey, Owns};
+use super::super::documents::{self, IntegrationKey, Owns, Reader};
 use super::super::hosted;
 use super::{Answer, Place, failure, plugs, products, to_value};
 use crate::mesh::hooks::{Part, in_force};
@@ -84,7 +84,7 @@ pub(super) fn save(place: Place<'_>, name: &IntegrationName, mut document: Map<S
     ]);
     document.retain(|key, value| !products::is_default(key, value));
     place.write(&path, document)?;
-    to_value(&documents::integration(&folder, &key, None, Owns::default()))
+    to_value(&documents::integration(&Reader::default(), &folder, &key, None, Owns::default()))
 }
 
 /// A role by its word.
@@ -118,5 +118,5 @@ pub(super) fn of_key(files: &ProjectFiles, key: &IntegrationKey<'_>, format: Opt
     let both = setups.iter().any(|hook| hook.owns_both);
     let owns = Owns { both, own: !both && !setups.is_empty() };
     let folder = hosted::folder(product).unwrap_or_else(|| Path::new(PRODUCTS).join(&product.name));
-    to_value(&documents::integration(&files.root.join(folder), key, format, owns))
+    to_value(&documents::integration(&Reader::default(), &files.root.join(folder), key, format, owns))
 }

@@ -60,7 +60,7 @@ class Hook:
         return f"<{self.type} hook {self.func.__name__!r} of {self.module}:{self.line}>"
 
 
-_hooks: list[Hook] = []
+_hooks: dict[str, list[Hook]] = {}  # module -> its hooks
 
 
 def register(func: Callable[..., Any], type: str, depth: int = 2, **match: Any) -> None:
@@ -70,17 +70,18 @@ def register(func: Callable[..., Any], type: str, depth: int = 2, **match: Any) 
     code = getattr(original, "__code__", None)
     inside = code is not None and code.co_filename == module.f_code.co_filename
     line = code.co_firstlineno if code is not None and inside else module.f_lineno
-    _hooks.append(Hook(func, type, module.f_globals.get("__name__", ""), line, **match))
+    name = module.f_globals.get("__name__", "")
+    _hooks.setdefault(name, []).append(Hook(func, type, name, line, **match))
 
 
 def registered(module: str) -> list[Hook]:
     """The hooks of a module, in the order of its lines."""
-    return sorted((hook for hook in _hooks if hook.module == module), key=lambda hook: hook.line)
+    return sorted(_hooks.get(module, ()), key=lambda hook: hook.line)
 
 
 def find(module: Any, name: str, line: int) -> Callable[..., Any]:
     """The function of that name, whose first decorator is in that line."""
-    hooks = [hook for hook in _hooks if hook.module == module.__name__]
+    hooks = _hooks.get(module.__name__, [])
     for hook in hooks:
         if hook.line == line:
             return hook.func
