@@ -236,9 +236,7 @@ mod tests {
         let before = "version: 1\nzones:\n  a: {description: Plant}\n  b:\n";
         let after = "version: 1\nzones:\n  a: {conduits: {c: [logs], b: '*'}}\n  c:\n";
         let told = words(&[change("resilmesh.yaml", Some(before), Some(after))]);
-        insta::assert_snapshot!(told, @r#"
-        the mesh: zone a Plant -> -, conduit from a to b set to *, conduit from a to c set to ["logs"], zone b removed, zone c added
-        "#);
+        insta::assert_snapshot!(told, @r#"the mesh: zone a Plant -> -, conduit from a to b set to *, conduit from a to c set to ["logs"], zone b removed, zone c added"#);
     }
 
     #[test]
