@@ -96,6 +96,9 @@ fn what_goes_through_a_conduit_is_right() {
     assert!(project.prints(&["show", "bus"]).contains("\n  in zone core\n"));
     let shown: Value = serde_json::from_str(&project.prints(&["show", "bus", "--json"])).expect("JSON");
     assert_eq!(shown["zone"], "core");
+    let plug = project.prints(&["show", "ecs_events/collector/bus"]);
+    assert!(plug.contains("\n  crosses: from zone dmz to zone core\n"), "{plug}");
+    assert!(!project.prints(&["show", "enriched_events/indexer/store"]).contains("crosses"));
 }
 
 #[test]

@@ -129,8 +129,8 @@ fn conduits_to_nowhere(zones: &Zones) -> Vec<Diagnostic> {
 /// What has passed between zones.
 #[derive(Default)]
 struct Used<'a> {
-    /// From, to, topic.
-    passed: BTreeSet<(&'a str, &'a str, &'a str)>,
+    /// The topics, by where they come from and where they go.
+    passed: BTreeMap<(&'a str, &'a str), BTreeSet<&'a str>>,
     /// Some plug does not pass, or could not be judged: what becomes of it may need a conduit that seems to be
     /// unused.
     unsure: bool,
@@ -141,7 +141,7 @@ fn judge<'a>(plug: &'a PlugFile, members: &Members<'a>, zones: &Zones, used: &mu
     let ends = [&plug.id.source, &plug.id.destination].map(|name| members.get(name.as_str()));
     match ends {
         [Some(Place::In(from, said_from)), Some(Place::In(to, said_to))] if from != to => {
-            used.passed.insert((from, to, &plug.id.topic));
+            used.passed.entry((from, to)).or_default().insert(&plug.id.topic);
             let hint = Crossing { id: &plug.id, from, to }.refused(zones)?;
             used.unsure = true;
             let message = format!(
@@ -223,9 +223,8 @@ fn unused(zones: &Zones, used: &Used<'_>) -> Vec<Diagnostic> {
 }
 
 fn unused_of(from: &str, to: &str, conduit: &Conduit, used: &Used<'_>) -> Vec<Diagnostic> {
-    let passing: BTreeSet<&str> =
-        used.passed.iter().filter(|(start, end, _)| *start == from && *end == to).map(|(.., topic)| *topic).collect();
-    let is_used = |said: &&Located<String>| passing.iter().any(|topic| lets_pass(said, topic));
+    let passing = used.passed.get(&(from, to));
+    let is_used = |said: &&Located<String>| passing.into_iter().flatten().any(|topic| lets_pass(said, topic));
     let (needed, idle): (Vec<_>, Vec<_>) = conduit.topics.iter().partition(is_used);
     let warning = |at: Mark, message: String| {
         let hint = "take it out, unless a plug for it is on its way";
@@ -238,4 +237,49 @@ fn unused_of(from: &str, to: &str, conduit: &Conduit, used: &Used<'_>) -> Vec<Di
         warning(said.at, format!("no plug carries `{}` through the conduit from `{from}` to `{to}`", said.value))
     };
     idle.into_iter().map(of_topic).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::mesh::model::Mode;
+    use crate::project::decode::Report;
+    use crate::project::project_file::ProjectFile;
+    use crate::project::yaml;
+
+    fn zones(text: &str) -> Zones {
+        let node = yaml::parse(&format!("version: 1\nzones:\n{text}"), Path::new(FILE_NAME)).expect("YAML");
+        let mut report = Report::new(Path::new(FILE_NAME));
+        let project = ProjectFile::decode(&node, &mut report);
+        assert_eq!(report.found, []);
+        project.zones
+    }
+
+    /// What is to be done about a plug of `logs` from `a` to `b`.
+    fn refused(text: &str) -> Option<String> {
+        let id = PlugId { source: "x".into(), destination: "y".into(), topic: "logs".into(), mode: Mode::Pull };
+        Crossing { id: &id, from: "a", to: "b" }.refused(&zones(text))
+    }
+
+    #[test]
+    fn a_conduit_lets_pass_what_it_lists_in_its_direction() {
+        for passes in ["[logs]", "logs", "[alerts, logs]", "'*'", "any", "[alerts, '*']"] {
+            assert_eq!(refused(&format!("  a: {{conduits: {{b: {passes}}}}}\n  b:\n")), None, "{passes}");
+        }
+        assert!(refused("  a:\n  b: {conduits: {a: [logs]}}\n").is_some_and(|hint| hint.ends_with("the other way")));
+    }
+
+    #[test]
+    fn the_line_that_is_lacking_is_told() {
+        let told = |text: &str| refused(text).expect("a hint");
+        let add = "if it is to pass, add `b: [logs]` below `conduits` of zone `a` (resilmesh.yaml:3:3)";
+        assert_eq!(told("  a:\n  b:\n"), add);
+        assert_eq!(told("  a:\n  b: {conduits: {a: [alerts]}}\n"), add, "that one is about something else");
+        let topics = "if it is to pass, add `logs` to the topics at resilmesh.yaml:3:18";
+        assert_eq!(told("  a: {conduits: {b: [alerts]}}\n  b:\n"), topics);
+        let slip = "did you mean `logs` where resilmesh.yaml:3:22 has `log`?";
+        assert_eq!(told("  a: {conduits: {b: [log]}}\n  b:\n"), slip);
+    }
 }
