@@ -186,3 +186,8 @@ fn the_commands_of_the_page_on_testing_run() {
 fn the_commands_of_the_page_on_environments_run() {
     runs("docs/profiles.md");
 }
+
+#[test]
+fn the_commands_of_the_page_on_zones_run() {
+    runs("docs/zones.md");
+}

@@ -55,9 +55,9 @@ fn a_link_out_of_the_project_is_not_followed() {
     std::os::unix::fs::symlink("nowhere", instances.join("near/plugs")).expect("links can be made");
     assert_snapshot!(listed(&project), @"
     -- stdout
-    Name    Product  Plugs
-    inside  edr      -
-    near    edr      -
+    Name    Product  Zone  Plugs
+    inside  edr      dmz   -
+    near    edr      dmz   -
     -- stderr
     instances/edr/far/config.yaml:1:1: warning: a symbolic link leads out of the project [unreadable]
       hint: put a copy of the file in its place

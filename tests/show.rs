@@ -133,12 +133,14 @@ fn plugs_and_integrations_show_their_settings() {
     {
       "plug": {
         "destination": "siem",
+        "destination_zone": null,
         "file": "instances/edr/edr1/plugs/siem/alerts_pull.yaml",
         "format": null,
         "mode": "pull",
         "owner": null,
         "settings": {},
         "source": "edr1",
+        "source_zone": null,
         "state": "down",
         "topic": "alerts"
       },

@@ -322,6 +322,20 @@ fn the_texts_of_what_would_run_are_shown_on_demand() {
 }
 
 #[test]
+fn the_doctor_says_what_is_not_trusted_and_runs_nothing() {
+    let place = Place::cloned();
+    let (code, out, err) = place.run(&["doctor"], &[]);
+    assert_eq!(code, 1, "{out}{err}");
+    assert!(out.contains("bad   trust     code of `evil` is not trusted; it lies in a project that "), "{out}");
+    assert!(out.contains("hint: `resilmesh trust evil` shows it, and asks\n"), "{out}");
+    assert!(!place.canary());
+    place.must(&["trust", "--yes"]);
+    let (_, out, _) = place.run(&["doctor"], &[]);
+    assert!(out.contains("ok    trust     all code of products that is in use may run\n"), "{out}");
+    assert!(!place.canary());
+}
+
+#[test]
 fn an_instance_that_names_a_program_needs_trust_too() {
     let place = Place::cloned();
     std::fs::remove_dir_all(place.path("mesh/products/evil")).expect("remove");

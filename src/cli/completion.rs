@@ -71,6 +71,11 @@ pub(super) fn instances() -> ArgValueCompleter {
     completer(|files| files.iter().flat_map(|files| files.instances.iter().map(|own| own.name.clone())).collect())
 }
 
+/// Completes network zones.
+pub(super) fn zones() -> ArgValueCompleter {
+    completer(|files| files.into_iter().flat_map(|files| files.project.zones.into_keys()).collect())
+}
+
 /// Completes topics: of plugs, and those that the products in use name.
 pub(super) fn topics() -> ArgValueCompleter {
     completer(|files| {

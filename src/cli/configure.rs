@@ -49,8 +49,8 @@ pub struct Given {
     /// Where it runs
     #[arg(long)]
     pub runtime: Option<String>,
-    /// Its network zone
-    #[arg(long)]
+    /// Its network zone, one of `zones` in `resilmesh.yaml`
+    #[arg(long, add = completion::zones())]
     pub zone: Option<String>,
 }
 
@@ -114,7 +114,8 @@ pub(super) fn write(
     let secrets = secret_settings::take(cx, &opened, &of, &secrets, &given.secrets, answers.secrets, need)?;
     secrets.prepare(cx, &opened)?;
     let change = Change::WriteInstance { product: product.to_owned(), name: name.to_owned(), text };
-    cx.change(files, &[change], NewMistakes::Refuse)?;
+    let new = if given.zone.is_some() { NewMistakes::AllowCrossings } else { NewMistakes::Refuse };
+    cx.change(files, &[change], new)?;
     secrets.keep(cx, &opened)?;
     Ok(exists)
 }

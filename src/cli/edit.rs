@@ -9,6 +9,7 @@ use crate::mesh::compile::{compile, compile_used};
 use crate::mesh::model::Product;
 use crate::project::assign::Wrong;
 use crate::project::change::Change;
+use crate::project::code::Code;
 use crate::project::load::{PRODUCTS, ProjectFiles};
 use crate::project::names;
 use crate::project::position::Diagnostic;
@@ -20,6 +21,19 @@ pub(super) enum NewMistakes {
     Refuse,
     /// Make the changes, and say what is wrong then.
     Allow,
+    /// Make the changes if nothing is wrong then but plugs that cross the boundary of a zone: in which zone
+    /// something stands is a fact, and a mesh gets its zones one instance after the other.
+    AllowCrossings,
+}
+
+impl NewMistakes {
+    fn allows(self, mistake: &Diagnostic) -> bool {
+        match self {
+            Self::Refuse => false,
+            Self::Allow => true,
+            Self::AllowCrossings => mistake.code == Code::NoConduit,
+        }
+    }
 }
 
 impl Context {
@@ -34,10 +48,9 @@ impl Context {
         }
         // A product that nobody has used yet may have mistakes that matter now.
         let found = new_by(files, &after, used_findings);
-        let mistakes = found.iter().filter(|found| found.is_error()).count();
-        if mistakes > 0 && new == NewMistakes::Refuse {
-            let word = if mistakes == 1 { "a mistake" } else { "mistakes" };
-            let mistakes = found.into_iter().filter(Diagnostic::is_error).collect();
+        if found.iter().any(|found| found.is_error() && !new.allows(found)) {
+            let mistakes: Vec<Diagnostic> = found.into_iter().filter(Diagnostic::is_error).collect();
+            let word = if mistakes.len() == 1 { "a mistake" } else { "mistakes" };
             return Err(
                 Failure::new(format!("nothing is changed: the project would have {word} with it")).found(mistakes)
             );

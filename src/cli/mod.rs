@@ -17,6 +17,7 @@ pub mod configure;
 pub mod create;
 pub mod demo;
 pub mod diff;
+pub mod doctor;
 pub mod down;
 pub mod drift;
 mod edit;
@@ -153,6 +154,7 @@ enum Command {
     Create(create::CreateArgs),
     Demo(demo::DemoArgs),
     Diff(diff::DiffArgs),
+    Doctor(doctor::DoctorArgs),
     Down(down::DownArgs),
     Drift(drift::DriftArgs),
     #[command(subcommand, hide = true)]
@@ -250,6 +252,7 @@ fn run(cx: &Context, command: Command) -> Result<(), Failure> {
         Command::Create(args) => create::run(cx, args),
         Command::Demo(args) => demo::run(cx, &args),
         Command::Diff(args) => diff::run(cx, args),
+        Command::Doctor(args) => doctor::run(cx, &args),
         Command::Down(args) => down::run(cx, args),
         Command::Drift(args) => drift::run(cx, args),
         Command::Engine(engine) => engine::run(cx, engine),

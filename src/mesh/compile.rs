@@ -12,7 +12,7 @@ use super::model::{End, Instance, Mesh, Plug, Product, RuntimeName, Setting};
 use super::product_check;
 use super::settings::{self, Declared};
 use super::topology;
-use super::{clashes, secrets};
+use super::{clashes, secrets, zones};
 use crate::project::code::Code;
 use crate::project::decode::Located;
 use crate::project::instance_file::InstanceFile;
@@ -69,6 +69,7 @@ fn compile_with(
     clashes::check(&mesh, &mut found);
     secrets::check(&mesh, &mut found);
     topology::check(&mesh, &mut found);
+    zones::check(files, &mut found);
     cautions::check(&mesh, files, &mut found);
     judge(&mut found);
     files.texts.put_into(&mut found);
@@ -170,7 +171,7 @@ impl<'a> Compiler<'a> {
             product: written.product.clone(),
             settings,
             runtime,
-            zone: written.zone.clone(),
+            zone: written.zone.as_ref().map(|zone| zone.value.clone()),
             at: at.clone(),
         };
         self.instances.insert(written.name.clone(), instance);

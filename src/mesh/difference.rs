@@ -3,16 +3,19 @@
 //! Works on files, not on compiled meshes: a revision that does not compile has a history too, and
 //! the time taken is that of what changed, not of the whole project.
 
+mod entries;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use self::entries::entries;
 use super::subject::Subject;
 use crate::project::position::one_line;
-use crate::project::{setting, yaml};
+use crate::project::setting;
 
 /// The longest value that is shown whole.
 const LONGEST: usize = 60;
@@ -34,7 +37,8 @@ pub struct FileChange {
 /// A key whose value is not the same.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct KeyChange {
-    /// The key; `settings.` before that of a setting.
+    /// The key; `settings.` before that of a setting, `zones.` before that of a zone; that of a conduit is
+    /// `zones.ZONE.conduits.ZONE`.
     pub key: String,
     /// Its value before; none = it had none.
     pub before: Option<Value>,
@@ -150,30 +154,6 @@ fn is_told_by_the_path(of: &Subject, key: &str) -> bool {
     }
 }
 
-/// The values of a document by key, those of settings with `settings.` before; none = no document.
-fn entries(bytes: Option<&[u8]>) -> Option<BTreeMap<String, Value>> {
-    let Some(bytes) = bytes else { return Some(BTreeMap::new()) };
-    let node = yaml::parse(std::str::from_utf8(bytes).ok()?, Path::new("")).ok()?;
-    let document = match node.to_json() {
-        Value::Object(entries) => entries,
-        Value::Null => Map::new(),
-        _ => return None,
-    };
-    let mut entries = BTreeMap::new();
-    for (key, value) in document {
-        match value {
-            Value::Object(settings) if key == "settings" => {
-                entries.extend(settings.into_iter().map(|(key, value)| (format!("settings.{key}"), value)));
-            }
-            Value::Null => {}
-            value => {
-                entries.insert(key, value);
-            }
-        }
-    }
-    Some(entries)
-}
-
 fn members(before: &[u8], after: &[u8]) -> Vec<KeyChange> {
     let lines = |bytes: &[u8]| -> BTreeSet<String> {
         let text = String::from_utf8_lossy(bytes).into_owned();
@@ -221,11 +201,10 @@ impl KeyChange {
 
 impl fmt::Display for KeyChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self.key.strip_prefix("settings.") {
-            Some(setting) => one_line(&format!("setting {setting}")),
-            None => one_line(&self.key),
-        };
+        let name = one_line(&entries::words(&self.key));
         match (&self.before, &self.after) {
+            (None, Some(_)) if entries::is_zone(&self.key) => write!(f, "{name} added"),
+            (Some(_), None) if entries::is_zone(&self.key) => write!(f, "{name} removed"),
             (Some(before), Some(after)) => write!(f, "{name} {} -> {}", show(before), show(after)),
             (None, Some(after)) => write!(f, "{name} set to {}", show(after)),
             (before, None) => write!(f, "{name} taken out (was {})", before.as_ref().map(show).unwrap_or_default()),
@@ -250,6 +229,14 @@ mod tests {
 
     fn words(changes: &[FileChange]) -> String {
         differences(changes).iter().map(|found| format!("{found}\n")).collect()
+    }
+
+    #[test]
+    fn zones_are_told_one_by_one_and_so_are_their_conduits() {
+        let before = "version: 1\nzones:\n  a: {description: Plant}\n  b:\n";
+        let after = "version: 1\nzones:\n  a: {conduits: {c: [logs], b: '*'}}\n  c:\n";
+        let told = words(&[change("resilmesh.yaml", Some(before), Some(after))]);
+        insta::assert_snapshot!(told, @r#"the mesh: zone a Plant -> -, conduit from a to b set to *, conduit from a to c set to ["logs"], zone b removed, zone c added"#);
     }
 
     #[test]

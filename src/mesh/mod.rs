@@ -19,3 +19,4 @@ mod settings;
 pub mod sound;
 pub mod subject;
 mod topology;
+mod zones;

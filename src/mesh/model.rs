@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::hook::{DeclaredHook, HookCode, HookKind, HookOrder};
-pub use self::service::{Fetch, Program, ReadyProbe, Render, Service};
+pub use self::service::{Fetch, Needs, Program, ReadyProbe, Render, Service};
 pub use self::setting::{Setting, SettingType, TextFormat};
 use super::guarantees::Delivery;
 use super::hooks;

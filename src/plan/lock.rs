@@ -45,11 +45,7 @@ impl Lock {
         match FileExt::try_lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                // Who it is only helps; that it is held is what counts.
-                let _ = file.read_to_string(&mut holder);
-                let holder = if holder.is_empty() { "another process".to_owned() } else { holder.trim().to_owned() };
-                return Err(LockError::Held { holder });
+                return Err(LockError::Held { holder: written_in(&mut file) });
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
@@ -60,6 +56,30 @@ impl Lock {
         told.map_err(failed)?;
         Ok(Self { _file: file })
     }
+}
+
+/// Who holds the lock of a project, if somebody does. Takes it for a moment, shared, and makes no file.
+///
+/// # Errors
+/// When the file cannot be used.
+pub fn holder(path: &Path) -> io::Result<Option<String>> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match FileExt::try_lock_shared(&file) {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(Some(written_in(&mut file))),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Who it is only helps; that it is held is what counts.
+fn written_in(file: &mut File) -> String {
+    let mut holder = String::new();
+    let _ = file.read_to_string(&mut holder);
+    if holder.is_empty() { "another process".to_owned() } else { holder.trim().to_owned() }
 }
 
 #[cfg(test)]
@@ -74,7 +94,11 @@ mod tests {
         let error = Lock::take(&path, "down").expect_err("held");
         let expected = format!("this mesh is being changed by process {} (`resilmesh up`)", std::process::id());
         assert_eq!(error.to_string(), expected);
+        let known = format!("process {} (`resilmesh up`)", std::process::id());
+        assert_eq!(holder(&path).expect("readable"), Some(known));
         drop(held);
+        assert_eq!(holder(&path).expect("readable"), None);
         Lock::take(&path, "down").expect("free again");
+        assert_eq!(holder(&folder.path().join("missing")).expect("nobody"), None);
     }
 }

@@ -12,6 +12,7 @@
 //! | [`history`] | every `up`, `down` and `rollback`, with number, who and when |
 //! | [`before`], [`former`] | what was there before an `up`, and the plan that goes back to it |
 //! | [`anywhere`] | what a plan would find wrong, without this machine; for `check` |
+//! | [`doctor`] | what may keep a mesh from running on this machine |
 //! | [`observe`] | what is seen: services, files, journal, drift |
 //! | [`ports`], [`secrets`] | what this machine adds |
 //! | [`profile`] | which environment is up |
@@ -24,6 +25,7 @@ pub mod before;
 pub mod calls;
 pub mod changes;
 pub mod desired;
+pub mod doctor;
 pub mod drift;
 pub mod former;
 pub mod history;

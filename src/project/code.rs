@@ -64,6 +64,14 @@ pub enum Code {
     TooManyTopics,
     /// Events, or waiting, would go round in a ring.
     Ring,
+    /// A zone is named that the project does not have.
+    UnknownZone,
+    /// An instance is in no zone, although there are some.
+    NoZone,
+    /// A plug goes from one zone to another where no conduit does.
+    NoConduit,
+    /// Nothing goes where a conduit does.
+    UnusedConduit,
     /// Nothing is plugged to an instance.
     Unplugged,
     /// A plug does nothing.
@@ -80,7 +88,7 @@ pub enum Code {
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 39] = [
         Self::Invalid,
         Self::Unreadable,
         Self::NotUtf8,
@@ -110,6 +118,10 @@ impl Code {
         Self::LooseTopic,
         Self::TooManyTopics,
         Self::Ring,
+        Self::UnknownZone,
+        Self::NoZone,
+        Self::NoConduit,
+        Self::UnusedConduit,
         Self::Unplugged,
         Self::NoEffect,
         Self::Caution,
@@ -176,6 +188,21 @@ impl Code {
             }
             Self::TooManyTopics => ("too-many-topics", "the product says how many topics may leave an instance"),
             Self::Ring => ("ring", "events in a ring multiply, and services in a ring never start"),
+            Self::UnknownZone => {
+                ("unknown-zone", "the zones of a project are those that `zones` of `resilmesh.yaml` lists")
+            }
+            Self::NoZone => (
+                "no-zone",
+                "where a network is segmented (IEC 62443-3-3 SR 5.1), everything is in one of its zones; no conduit leads to what is in none",
+            ),
+            Self::NoConduit => (
+                "no-conduit",
+                "at the boundary of a zone everything is denied but what is declared (IEC 62443-3-3 SR 5.2 and its enhancement 1): a conduit says from which zone which topics may go to which other",
+            ),
+            Self::UnusedConduit => (
+                "unused-conduit",
+                "a boundary that is open where nothing has to pass protects less than it could (IEC 62443-3-3 SR 5.2)",
+            ),
             Self::Unplugged => ("unplugged", "an instance that nothing is plugged to takes no part in the mesh"),
             Self::NoEffect => ("no-effect", "neither end of the plug is a service, and no product has a hook for it"),
             Self::Caution => ("caution", "the product declares when it wants this to be said"),

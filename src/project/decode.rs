@@ -164,17 +164,7 @@ impl<'n> Fields<'n> {
     /// The list of texts of `key`; a single text counts as a list of one.
     pub fn texts(&mut self, key: &'static str, report: &mut Report) -> Vec<Located<String>> {
         let Some(node) = self.shaped(key, |shape| matches!(shape, Shape::Texts)) else { return Vec::new() };
-        let called = self.called(key);
-        match &node.value {
-            Value::Sequence(items) => {
-                items.iter().filter_map(|item| text(item, &format!("each item of {called}"), report)).collect()
-            }
-            Value::Text { .. } => text(node, &called, report).into_iter().collect(),
-            _ => {
-                report.wrong_type(&called, "a list of texts", node);
-                Vec::new()
-            }
-        }
+        texts(node, &self.called(key), report)
     }
 
     /// The items of the list at `key`.
@@ -243,6 +233,20 @@ pub fn list<'n>(node: &'n Node, what: &str, report: &mut Report) -> &'n [Node] {
         _ => {
             report.wrong_type(what, "a list", node);
             &[]
+        }
+    }
+}
+
+/// The texts of a list; a single text counts as a list of one.
+pub fn texts(node: &Node, what: &str, report: &mut Report) -> Vec<Located<String>> {
+    match &node.value {
+        Value::Sequence(items) => {
+            items.iter().filter_map(|item| text(item, &format!("each item of {what}"), report)).collect()
+        }
+        Value::Text { .. } => text(node, what, report).into_iter().collect(),
+        _ => {
+            report.wrong_type(what, "a list of texts", node);
+            Vec::new()
         }
     }
 }

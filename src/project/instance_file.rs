@@ -21,7 +21,7 @@ pub struct InstanceFile {
     /// Where it is to run.
     pub runtime: Option<Located<String>>,
     /// Its network zone.
-    pub zone: Option<String>,
+    pub zone: Option<Located<String>>,
     /// Where it is declared.
     pub at: Position,
     /// Where it says its product, or the start.
@@ -58,7 +58,7 @@ impl InstanceFile {
         }
         file.settings = settings(&mut fields, "settings", report);
         file.runtime = fields.text("runtime", report);
-        file.zone = fields.text("zone", report).map(|zone| zone.value);
+        file.zone = fields.text("zone", report);
         fields.finish(report);
         file
     }

@@ -47,3 +47,4 @@ pub mod user_folders;
 pub mod write;
 pub mod written;
 pub mod yaml;
+pub mod zone;

@@ -32,6 +32,14 @@ pub fn check_instance(name: &str) -> Result<(), String> {
     check("instance", name)
 }
 
+/// Checks the name of a zone.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_zone(name: &str) -> Result<(), String> {
+    check("zone", name)
+}
+
 /// Checks the topic of a plug. The stem of a plug's file is its topic, and `_pull` at its end says
 /// the mode, so no topic may end like that; `any` stands for every topic in file names.
 ///

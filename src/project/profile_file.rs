@@ -50,6 +50,11 @@ impl ProfileFile {
         let Some(mut fields) = Fields::of(node, "the profile", &PROFILE, report) else { return profile };
         fields.number("version", report);
         profile.runtime = fields.text("runtime", report);
+        fields.refuse(
+            "zones",
+            "a profile cannot change `zones`: boundaries are the same everywhere".to_owned(),
+            report,
+        );
         for (name, node) in fields.map("instances", report) {
             if let Some(overlay) = overlay(&name.text, name.at, node, report) {
                 profile.instances.insert(name.text.clone(), overlay);

@@ -1,8 +1,11 @@
 //! `resilmesh.yaml`: what holds for the whole project.
 
+use std::collections::BTreeMap;
+
 use super::decode::{Fields, Located, Report};
 use super::schema::tables::PROJECT;
 use super::yaml::Node;
+use super::zone::{self, Zone};
 
 /// The name of the file.
 pub const FILE_NAME: &str = "resilmesh.yaml";
@@ -14,6 +17,8 @@ pub struct ProjectFile {
     pub name: Option<Located<String>>,
     /// Where managed instances run unless they say otherwise.
     pub runtime: Option<Located<String>>,
+    /// The network zones, by name; without any, nothing is asked of plugs.
+    pub zones: BTreeMap<String, Zone>,
 }
 
 impl ProjectFile {
@@ -25,7 +30,11 @@ impl ProjectFile {
         for found in &mut report.found[mistakes..] {
             found.hint = Some("`version: 1` is what this resilmesh reads; a later one may read more".to_owned());
         }
-        let file = Self { name: fields.text("name", report), runtime: fields.text("runtime", report) };
+        let file = Self {
+            name: fields.text("name", report),
+            runtime: fields.text("runtime", report),
+            zones: zone::decode(&mut fields, report),
+        };
         fields.finish(report);
         file
     }

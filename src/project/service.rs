@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::decode::{Fields, Report};
 use super::definition;
-use super::schema::tables::{FETCH, FILE, PROGRAM, READY, RELOAD, SERVICE};
+use super::schema::tables::{FETCH, FILE, NEEDS, PROGRAM, READY, RELOAD, SERVICE};
 use super::yaml::Node;
-use crate::mesh::model::{Fetch, Program, ReadyProbe, Service};
+use crate::mesh::model::{Fetch, Needs, Program, ReadyProbe, Service};
 
 /// Reads `service` of `product`.
 pub(super) fn decode(node: &Node, product: &str, report: &mut Report) -> Option<Service> {
@@ -16,8 +16,18 @@ pub(super) fn decode(node: &Node, product: &str, report: &mut Report) -> Option<
     let ready = fields.get("ready").and_then(|node| ready(node, &ports, report));
     let reload = fields.get("reload").and_then(|node| reload(node, report));
     let embedded = fields.get("embedded").and_then(|node| program(node, report));
+    let needs = fields.get("needs").map(|node| needs(node, report)).unwrap_or_default();
     fields.finish(report);
-    Some(Service { ports, files, ready: ready?, reload, embedded: embedded? })
+    Some(Service { ports, files, ready: ready?, reload, embedded: embedded?, needs })
+}
+
+fn needs(node: &Node, report: &mut Report) -> Needs {
+    let Some(mut fields) = Fields::of(node, "`needs`", &NEEDS, report) else { return Needs::default() };
+    // The table says that they are no less than 1.
+    let mut number = |key| fields.number(key, report).and_then(|number| u64::try_from(number).ok());
+    let needs = Needs { memory_mib: number("memory_mib"), max_map_count: number("max_map_count") };
+    fields.finish(report);
+    needs
 }
 
 fn ready(node: &Node, ports: &BTreeMap<String, u16>, report: &mut Report) -> Option<ReadyProbe> {

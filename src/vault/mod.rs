@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use resilmesh_vault::keys::{NewKey, Protection};
+use resilmesh_vault::{KeyReport, Validity, date};
 pub use resilmesh_vault::{Keyring, Prompting, Secret, SecretName, Vault, VaultError};
 
 pub use self::meshroom::FILE as MESHROOM_FILE;
@@ -47,6 +48,18 @@ pub fn open_store(folder: &Path, sources: &Sources, ask: Ask) -> Result<Vault, V
 /// When one cannot be read.
 pub fn values(vault: &Vault, prompting: Prompting) -> Result<Vec<(SecretName, Secret)>, VaultError> {
     vault.values(prompting)?.into_iter().map(|(name, value)| value.map(|value| (name, value))).collect()
+}
+
+/// How the key of a recipient is, in words.
+pub fn state(key: &KeyReport) -> String {
+    match &key.validity {
+        Validity::Good(None) => "good".to_owned(),
+        Validity::Good(Some(end)) => format!("good until {}", date(*end)),
+        Validity::EndsSoon(end) => format!("expires soon, on {}", date(*end)),
+        Validity::Expired(end) => format!("expired on {}", date(*end)),
+        Validity::Revoked => "revoked".to_owned(),
+        Validity::Unusable(why) => why.clone(),
+    }
 }
 
 /// Makes a key of this user's own: with the passphrase at hand, else with `chosen`, else unprotected.

@@ -7,6 +7,7 @@
 mod terminal;
 
 mod commands;
+mod doctor;
 mod editing;
 mod exchange;
 mod mesh;

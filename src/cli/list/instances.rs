@@ -27,6 +27,8 @@ struct Entry<'a> {
     product: &'a str,
     /// Run by resilmesh; null if the product cannot be read.
     managed: Option<bool>,
+    /// Its network zone, as it says.
+    zone: Option<&'a str>,
     plugs: Vec<String>,
 }
 
@@ -44,6 +46,7 @@ pub(super) fn run(cx: &Context, files: &ProjectFiles, args: &InstancesArgs) -> R
             name: &own.name,
             product: &own.product,
             managed: files.products.get(&own.product).map(|product| product.service.is_some()),
+            zone: own.zone.as_ref().map(|zone| zone.value.as_str()),
             plugs: outgoing.get(own.name.as_str()).cloned().unwrap_or_default(),
         })
         .collect();
@@ -54,8 +57,18 @@ pub(super) fn run(cx: &Context, files: &ProjectFiles, args: &InstancesArgs) -> R
         document(cx, "instances", &entries);
         return Ok(());
     }
-    let row = |own: &Entry<'_>| vec![own.name.to_owned(), own.product.to_owned(), cell(own.plugs.join(", "))];
-    cx.ui.table(&["Name", "Product", "Plugs"], &entries.iter().map(row).collect::<Vec<_>>());
+    // Meshroom's columns, unless there is more to say.
+    let has_zones = entries.iter().any(|own| own.zone.is_some());
+    let row = |own: &Entry<'_>| {
+        let mut row = vec![own.name.to_owned(), own.product.to_owned(), cell(own.plugs.join(", "))];
+        if has_zones {
+            row.insert(2, cell(own.zone.unwrap_or_default()));
+        }
+        row
+    };
+    let columns: &[&str] =
+        if has_zones { &["Name", "Product", "Zone", "Plugs"] } else { &["Name", "Product", "Plugs"] };
+    cx.ui.table(columns, &entries.iter().map(row).collect::<Vec<_>>());
     Ok(())
 }
 

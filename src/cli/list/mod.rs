@@ -19,6 +19,7 @@ mod integrations;
 mod plugs;
 mod products;
 mod templates;
+mod zones;
 
 /// Show what the project holds and what it could hold
 #[derive(Debug, Args)]
@@ -34,6 +35,7 @@ enum What {
     Instances(instances::InstancesArgs),
     Plugs(plugs::PlugsArgs),
     Capabilities(capabilities::CapabilitiesArgs),
+    Zones(zones::ZonesArgs),
     Templates(templates::TemplatesArgs),
 }
 
@@ -58,6 +60,7 @@ pub fn run(cx: &Context, args: ListArgs) -> Result<(), Failure> {
         What::Instances(args) => instances::run(cx, &files, &args),
         What::Plugs(args) => plugs::run(cx, &files, &args),
         What::Capabilities(args) => capabilities::run(cx, files, &args),
+        What::Zones(args) => zones::run(cx, &files, &args),
         What::Templates(args) => templates::run(cx, &args),
     }
 }

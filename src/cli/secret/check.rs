@@ -10,7 +10,7 @@ use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::mesh::secrets::wanted;
 use crate::project::names;
-use crate::vault::{MESHROOM_FILE, Prompting, Vault};
+use crate::vault::{MESHROOM_FILE, Prompting, Vault, state};
 
 /// How far to go.
 #[derive(Debug, Args)]
@@ -172,18 +172,6 @@ fn table(cx: &Context, report: &Report) {
         })
         .collect();
     cx.ui.table(&["Key", "Who", "Reads", "State"], &rows);
-}
-
-/// How a key is, in words.
-pub(super) fn state(key: &KeyReport) -> String {
-    match &key.validity {
-        Validity::Good(None) => "good".to_owned(),
-        Validity::Good(Some(end)) => format!("good until {}", date(*end)),
-        Validity::EndsSoon(end) => format!("expires soon, on {}", date(*end)),
-        Validity::Expired(end) => format!("expired on {}", date(*end)),
-        Validity::Revoked => "revoked".to_owned(),
-        Validity::Unusable(why) => why.clone(),
-    }
 }
 
 fn document(report: &Report, problems: &[String], warnings: &[String]) -> Value {

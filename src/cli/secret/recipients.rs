@@ -8,14 +8,14 @@ use resilmesh_vault::{Certificate, Fingerprint, KeyReport, Reencrypted};
 use serde_json::{Value, json};
 
 use super::acceptance::{self, AcceptArgs, Scope};
-use super::check::{key_document, state};
+use super::check::key_document;
 use super::{Opened, in_words, input, named, own_key};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::git::repository::Repository;
 use crate::git::secrets;
 use crate::project::names;
-use crate::vault::{self, SecretName, Vault, VaultError};
+use crate::vault::{self, SecretName, Vault, VaultError, state};
 
 /// What to do.
 #[derive(Debug, Subcommand)]

@@ -38,11 +38,13 @@ pub(super) fn plug(cx: &Context, files: &ProjectFiles, id: &PlugId) -> Result<()
     let format = plug.format.as_ref().map(|format| &format.value);
     let owner = plug.owner.as_ref().map(|owner| &owner.value);
     let settings = plug.settings.iter().map(|(name, given)| (name, given.value.to_json()));
+    let [from, to] = [&id.source, &id.destination].map(|end| zone(files, end));
     if cx.ui.json {
         let settings: serde_json::Map<String, _> = settings.map(|(name, value)| (name.clone(), value)).collect();
         cx.ui.document(&json!({"schema": 1, "plug": {
             "source": id.source, "destination": id.destination, "topic": id.topic, "mode": id.mode,
             "format": format, "owner": owner, "state": state, "settings": settings, "file": plug.at.file,
+            "source_zone": from, "destination_zone": to,
         }}));
         return Ok(());
     }
@@ -57,6 +59,11 @@ pub(super) fn plug(cx: &Context, files: &ProjectFiles, id: &PlugId) -> Result<()
             say(cx, &format!("  {what}: {value}"));
         }
     }
+    if let (Some(from), Some(to)) = (from, to)
+        && from != to
+    {
+        say(cx, &format!("  crosses: from zone {from} to zone {to}"));
+    }
     let state = match state {
         PlugState::Up => "up",
         PlugState::Partial => "partial",
@@ -68,6 +75,12 @@ pub(super) fn plug(cx: &Context, files: &ProjectFiles, id: &PlugId) -> Result<()
     }
     say(cx, &format!("  file: {}", plug.at.file.display()));
     Ok(())
+}
+
+/// The zone that an instance says it is in.
+fn zone<'a>(files: &'a ProjectFiles, instance: &str) -> Option<&'a str> {
+    let own = files.instances.iter().find(|own| own.name == instance)?;
+    own.zone.as_ref().map(|zone| zone.value.as_str())
 }
 
 /// Whether two products, which must be at hand, connect that way.

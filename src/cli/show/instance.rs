@@ -47,12 +47,15 @@ fn show(cx: &Context, mesh: &Mesh, instance: &Instance, ports: &Ports, journal: 
     let numbers = ports.shown(mesh, &instance.name);
     if cx.ui.json {
         cx.ui.document(&json!({
-            "schema": 1, "instance": instance.name, "product": instance.product,
+            "schema": 1, "instance": instance.name, "product": instance.product, "zone": instance.zone,
             "settings": instance.settings, "ports": numbers, "plugs": plugs,
         }));
         return;
     }
     cx.ui.line(format!("{} ({})", instance.name, instance.product));
+    if let Some(zone) = &instance.zone {
+        cx.ui.line(format!("  in zone {zone}"));
+    }
     for (name, value) in instance.settings.iter().filter(|(_, value)| !value.is_null()) {
         cx.ui.line(format!("  {name}: {value}"));
     }

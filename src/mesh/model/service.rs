@@ -80,4 +80,15 @@ pub struct Service {
     pub reload: Option<String>,
     /// The program on the embedded runtime.
     pub embedded: Program,
+    /// What it needs of the machine.
+    pub needs: Needs,
+}
+
+/// What an instance needs of the machine that it runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// Memory that it takes at work, in MiB; none = nobody has said.
+    pub memory_mib: Option<u64>,
+    /// The least `vm.max_map_count` of the kernel.
+    pub max_map_count: Option<u64>,
 }

@@ -110,6 +110,56 @@ fn first_of_each(claims: &[Claim]) -> BTreeMap<String, PortId> {
     claims.iter().rev().map(|claim| (claim.id.instance.clone(), claim.id.clone())).collect()
 }
 
+/// The number that the instance's settings ask for, with the setting's name.
+fn asked_for(instance: &Instance, claim: &Claim, first: &BTreeMap<String, PortId>) -> Option<(String, u64)> {
+    let own = format!("{}_port", claim.shown);
+    let is_first = first.get(&claim.id.instance) == Some(&claim.id);
+    let plain = is_first.then(|| "port".to_owned());
+    [Some(own), plain].into_iter().flatten().find_map(|name| {
+        let number = instance.settings.get(&name)?.as_u64()?;
+        Some((name, number))
+    })
+}
+
+/// Where an instance listens.
+fn listen(instance: &Instance) -> String {
+    let listen = instance.settings.get("listen").and_then(serde_json::Value::as_str);
+    listen.filter(|listen| !listen.is_empty()).unwrap_or("127.0.0.1").to_owned()
+}
+
+/// A number that a port is to have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// The instance that listens.
+    pub instance: String,
+    /// The port's name for people.
+    pub port: String,
+    /// Where it listens.
+    pub listen: String,
+    /// The number.
+    pub number: u64,
+    /// The setting that asks for it; none = it had the number before.
+    pub setting: Option<String>,
+    /// What it is used with.
+    pub protocols: Protocols,
+}
+
+/// The numbers that are asked for or remembered; ports that may get any number have none.
+pub fn wishes(mesh: &Mesh, remembered: &Ports) -> Vec<Wish> {
+    let claims = claims(mesh, remembered);
+    let first = first_of_each(&claims);
+    let wish = |claim: &Claim| {
+        let instance = mesh.instances.get(&claim.id.instance)?;
+        let (setting, number) = match asked_for(instance, claim, &first) {
+            Some((setting, number)) => (Some(setting), number),
+            None => (None, remembered.get(&claim.id)?.into()),
+        };
+        let (port, protocols) = (claim.shown.clone(), protocols(claim));
+        Some(Wish { instance: instance.name.clone(), port, listen: listen(instance), number, setting, protocols })
+    };
+    claims.iter().filter_map(wish).collect()
+}
+
 struct Allocation<'a> {
     claimed: &'a Claims<'a>,
     machine: &'a dyn Machine,
@@ -126,20 +176,12 @@ impl Allocation<'_> {
         &self.claimed.mesh.instances[&claim.id.instance]
     }
 
-    /// The number that the instance's settings ask for, with the setting's name.
     fn asked_for(&self, claim: &Claim) -> Option<(String, u64)> {
-        let settings = &self.instance(claim).settings;
-        let own = format!("{}_port", claim.shown);
-        let is_first = self.first.get(&claim.id.instance) == Some(&claim.id);
-        let plain = is_first.then(|| "port".to_owned());
-        [Some(own), plain].into_iter().flatten().find_map(|name| {
-            let number = settings.get(&name)?.as_u64()?;
-            Some((name, number))
-        })
+        asked_for(self.instance(claim), claim, &self.first)
     }
 
     fn give(&mut self, claim: &Claim) {
-        let listen = self.listen(claim);
+        let listen = listen(self.instance(claim));
         let number = match self.asked_for(claim) {
             Some((setting, number)) => self.exactly(claim, &setting, number, &listen),
             None => self.any(claim, &listen),
@@ -148,11 +190,6 @@ impl Allocation<'_> {
             self.given.insert(number, claim.id.instance.clone());
             self.ports.insert(claim.id.clone(), number);
         }
-    }
-
-    fn listen(&self, claim: &Claim) -> String {
-        let listen = self.instance(claim).settings.get("listen").and_then(serde_json::Value::as_str);
-        listen.filter(|listen| !listen.is_empty()).unwrap_or("127.0.0.1").to_owned()
     }
 
     fn exactly(&mut self, claim: &Claim, setting: &str, number: u64, listen: &str) -> Option<u16> {

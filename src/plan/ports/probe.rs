@@ -110,6 +110,26 @@ impl Reserved {
     }
 }
 
+/// The projects whose meshes are up, with the numbers that each has written down in `folder` and still has.
+pub fn noted(folder: &Path) -> BTreeMap<PathBuf, Vec<u16>> {
+    let mut by_project: BTreeMap<PathBuf, Vec<u16>> = BTreeMap::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let number = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        let Some(number) = number else { continue };
+        let named = fs::read(entry.path()).unwrap_or_default();
+        if !named.is_empty() {
+            by_project.entry(OsString::from_vec(named).into()).or_default().push(number);
+        }
+    }
+    by_project.retain(|project, numbers| {
+        let own = Ports::load(&StateFolder::of(project).ports()).unwrap_or_default();
+        numbers.retain(|number| own.numbers().any(|own| own == *number));
+        numbers.sort_unstable();
+        is_supervised(project)
+    });
+    by_project
+}
+
 impl Machine for ThisMachine {
     fn can_listen(&self, listen: &str, number: u16, protocols: Protocols) -> io::Result<()> {
         TcpListener::bind((listen, number))?;

@@ -33,7 +33,7 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    async fn connect(layout: &Layout) -> Result<Option<Self>, RuntimeError> {
+    pub(super) async fn connect(layout: &Layout) -> Result<Option<Self>, RuntimeError> {
         let Ok(mut client) = control::Client::connect(&layout.supervisor_socket()).await else { return Ok(None) };
         match client.ask(protocol::HELLO, Value::Null).await {
             Ok(answer) => Ok(Some(Self { client, hello: understood(answer)? })),
@@ -41,6 +41,11 @@ impl Supervisor {
             Err(AskError::Connection { .. }) => Ok(None),
             Err(error) => Err(RuntimeError::new(format!("the supervisor does not say who it is: {error}"))),
         }
+    }
+
+    /// What it says of itself.
+    pub(super) fn hello(&self) -> &Hello {
+        &self.hello
     }
 
     /// Its process; none = it has ended.

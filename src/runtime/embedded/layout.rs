@@ -206,6 +206,12 @@ pub(crate) fn shared_folder(name: &str) -> io::Result<PathBuf> {
     Ok(folder)
 }
 
+/// The same, only if it is there and may be used.
+pub(crate) fn known_shared_folder(name: &str) -> io::Result<PathBuf> {
+    let folder = shared_base().join(name);
+    check_private(&folder).map(|()| folder)
+}
+
 fn hash(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }

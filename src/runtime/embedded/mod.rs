@@ -15,6 +15,7 @@
 //! | `record`, `vouch` | what is kept on disk, so that a new supervisor can take over; proof that it is ours |
 //! | `rotate`, `tail`, [`logs`] | logs |
 //! | [`relay`] | what stands between a service and its log, and takes secrets out |
+//! | `look` | what is to be seen of a supervisor, for `doctor` |
 //! | [`program`], `fetch` | where a service's program comes from |
 
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ mod keeper;
 mod launch;
 mod layout;
 pub mod logs;
+mod look;
 mod probe;
 mod process;
 pub mod program;
@@ -46,7 +48,8 @@ pub use program::{Resolved, resolve_program};
 pub use supervisor::supervise;
 
 use self::layout::Layout;
-pub(crate) use self::layout::shared_folder;
+pub(crate) use self::layout::{known_shared_folder, shared_folder};
+pub use self::look::{Seen, dead_sockets};
 pub(crate) use self::process::Process;
 use self::protocol::{Finished, Named, Wait};
 use self::record::Record;

@@ -150,7 +150,8 @@ impl Finder {
         found.ok_or_else(|| unusable(&path, &format!("named by {by}"), "it is not there or may not be executed"))
     }
 
-    fn on_path(&self, name: &str) -> Option<PathBuf> {
+    /// A program on `PATH`.
+    pub fn on_path(&self, name: &str) -> Option<PathBuf> {
         std::env::split_paths(&self.path)
             .filter(|folder| folder.is_absolute())
             .map(|it| it.join(name))
@@ -203,7 +204,8 @@ pub fn name_of(program: &Program) -> String {
     words.fold("resilmesh".to_owned(), |label, word| format!("{label} {word}"))
 }
 
-async fn ask_version(path: &Path) -> Option<String> {
+/// What a program says its version is, if it says so in time.
+pub async fn ask_version(path: &Path) -> Option<String> {
     let mut command = Command::new(path);
     let output = timeout(VERSION_WITHIN, fetch::output_of(command.arg("--version"))).await.ok()?.ok()?;
     let text = [output.stdout, output.stderr].concat();

@@ -11,6 +11,25 @@ pub(in crate::project) static PROJECT: Record = Record {
         Field::required("version", Shape::Whole(1, 1), "The version of this document's form."),
         Field::new("name", Shape::Text, "The name of the mesh; without it, the name of the project's folder."),
         Field::new("runtime", Shape::Text, "Where managed instances run unless they say otherwise.").or("embedded"),
+        Field::new(
+            "zones",
+            Shape::Map(&Shape::Record(&ZONE)),
+            "The network zones, by name. Where there are some, a plug from one zone to another needs a conduit.",
+        ),
+    ]],
+};
+
+pub(in crate::project) static ZONE: Record = Record {
+    name: "zone",
+    about: "A network zone: instances say with `zone` which one they are in.",
+    unknown: UnknownKeys::Refuse,
+    groups: &[&[
+        Field::new("description", Shape::Text, "What is in it, and what sets it apart."),
+        Field::new(
+            "conduits",
+            Shape::Map(&Shape::Texts),
+            "The zones that may get something from this one, each with the topics; `'*'` = every topic.",
+        ),
     ]],
 };
 
@@ -27,7 +46,7 @@ pub(in crate::project) static INSTANCE: Record = Record {
             "Values of the product's settings by name. Secrets are not among them: they are in the vault.",
         ),
         Field::new("runtime", Shape::Text, "Where its service runs; without it, where the project says."),
-        Field::new("zone", Shape::Text, "The network zone that it is in."),
+        Field::new("zone", Shape::Text, "The network zone that it is in, one of `zones` of the project."),
     ]],
 };
 

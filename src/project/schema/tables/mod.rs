@@ -11,8 +11,8 @@ pub(in crate::project) use definition::{
     CAPABILITY, CAUTION, DEFINITION, GUARANTEE, HOOK, INTEGRATION, PERMISSIONS, RENDER,
 };
 pub(in crate::project) use lock::{CATALOGUE, LOCK};
-pub(in crate::project) use mesh::{INSTANCE, OVERLAY, PLUG, PROFILE, PROJECT};
-pub(in crate::project) use service::{FETCH, FILE, PROGRAM, READY, RELOAD, SERVICE};
+pub(in crate::project) use mesh::{INSTANCE, OVERLAY, PLUG, PROFILE, PROJECT, ZONE};
+pub(in crate::project) use service::{FETCH, FILE, NEEDS, PROGRAM, READY, RELOAD, SERVICE};
 pub(in crate::project) use setting::{PROPERTY, SETTING, SETTINGS};
 pub(in crate::project) use tests::{CASE, EXPECTATION, TESTS};
 

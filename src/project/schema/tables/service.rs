@@ -17,6 +17,21 @@ pub(in crate::project) static SERVICE: Record = Record {
             "How to have it read its files again; without it, it is restarted.",
         ),
         Field::required("embedded", Shape::Record(&PROGRAM), "What runs on the embedded runtime."),
+        Field::new("needs", Shape::Record(&NEEDS), "What it needs of the machine, for `resilmesh doctor`."),
+    ]],
+};
+
+pub(in crate::project) static NEEDS: Record = Record {
+    name: "needs",
+    about: "What an instance needs of the machine that it runs on.",
+    unknown: UnknownKeys::Refuse,
+    groups: &[&[
+        Field::new("memory_mib", Shape::Whole(1, 1 << 20), "Memory that it takes at work, roughly, in MiB."),
+        Field::new(
+            "max_map_count",
+            Shape::Whole(1, i32::MAX as i64),
+            "The least `vm.max_map_count` of the kernel that it starts with.",
+        ),
     ]],
 };
 
