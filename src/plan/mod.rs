@@ -13,6 +13,7 @@
 //! | [`before`], [`former`] | what was there before an `up`, and the plan that goes back to it |
 //! | [`anywhere`] | what a plan would find wrong, without this machine; for `check` |
 //! | [`observe`] | what is seen: services, files, journal, drift |
+//! | [`keyed`] | digests that tell nothing of the secrets in what they are of |
 //! | [`ports`], [`secrets`] | what this machine adds |
 //! | [`profile`] | which environment is up |
 //! | [`lock`] | one who changes the mesh at a time |
@@ -29,6 +30,7 @@ pub mod former;
 pub mod history;
 pub mod hook_runner;
 pub mod journal;
+pub mod keyed;
 pub mod lock;
 pub mod meshroom;
 pub mod observe;
@@ -49,7 +51,7 @@ pub mod validate;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-/// Digest of a value, to see whether it has changed.
+/// Digest of a value, to see whether it has changed. No secret is a part of it: see [`keyed`].
 pub(crate) fn digest_of(value: &impl Serialize) -> String {
     // Maps with keys that are no text do not occur, so there is always a text.
     let text = serde_json::to_vec(value).unwrap_or_default();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::changes::{self, FileChange};
 use super::desired::{self, Desired, Machine, Program};
 use super::journal::Journal;
+use super::keyed::Key;
 use super::meshroom;
 use super::observe::{Checker, observe};
 use super::paths::StateFolder;
@@ -56,6 +57,8 @@ pub struct Session {
     pub ports: Ports,
     /// Passwords; those new to this round are not on disk yet.
     pub secrets: Arc<Secrets>,
+    /// What digests of secrets are made with; a new one is not on disk yet.
+    pub key: Key,
     /// What the mesh wants.
     pub desired: Desired,
     /// What was seen.
@@ -113,15 +116,16 @@ pub async fn plan(project: &Path, mesh: &Mesh, around: &Around<'_>, part: Option
     let secrets = Arc::new(secrets);
     let rendered = render::render(mesh, &ports, &secrets)?;
     let programs = programs.find(mesh).await?;
-    let machine = Machine { state: &state, ports: &ports, programs: &programs, secrets: &secrets };
+    let key = Key::load(&state.key()).map_err(|error| Trouble::io(&state.key(), &error))?;
+    let machine = Machine { state: &state, ports: &ports, programs: &programs, secrets: &secrets, key: &key };
     let desired = desired::desired(mesh, &machine, rendered)?;
     meshroom::adopt(mesh, &desired, &mut journal);
-    let observed = observe(&state, journal, services, &desired, checker.as_ref()).await;
+    let observed = observe(&state, &key, journal, services, &desired, checker.as_ref()).await;
     let plan = match part {
         Some(part) => reconcile::up_part(&desired, &observed, part)?,
         None => reconcile::up(&desired, &observed)?,
     };
-    Ok(Session { state, ports, secrets, desired, observed, supervised, former, taken, locked, profile, plan })
+    Ok(Session { state, ports, secrets, key, desired, observed, supervised, former, taken, locked, profile, plan })
 }
 
 /// Chooses port numbers. For a part, what the rest had stays remembered.
@@ -165,6 +169,7 @@ impl Session {
         self.state.make().map_err(|error| Trouble::io(root, &error))?;
         let saved = (self.secrets.save(&self.state.secrets()))
             .and_then(|()| self.taken.save(&self.state.typed()))
+            .and_then(|()| self.key.save(&self.state.key()))
             .and_then(|()| self.ports.save(&self.state.ports()))
             .and_then(|()| profile::remember(&self.state, self.profile.wanted.as_deref()));
         saved.map_err(|error| Trouble::io(root, &error))
