@@ -36,7 +36,8 @@ pub fn run(cx: &Context, args: DriftArgs) -> Result<(), Failure> {
     let project = cx.project_folder()?;
     let state = StateFolder::of(&project);
     let runtime = Embedded::new(&project)?;
-    let journal = Journal::load(&state.journal()).map_err(Trouble::from)?;
+    let mut journal = Journal::load(&state.journal()).map_err(Trouble::from)?;
+    journal.turn_to(cx.profile_in(&project).as_deref());
     // Checks are the only code of others that runs.
     let code: BTreeSet<String> = (journal.setups.values())
         .filter(|done| !done.checks.is_empty())

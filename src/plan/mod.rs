@@ -9,6 +9,7 @@
 //! | [`drift`] | what was changed behind our back; pure |
 //! | [`apply`] | carries a plan out; decides nothing |
 //! | [`journal`] | what was done and has to be undone |
+//! | [`shared`] | the journal of plugs between tenants, which travels with the mesh |
 //! | [`history`] | every `up`, `down` and `rollback`, with number, who and when |
 //! | [`before`], [`former`] | what was there before an `up`, and the plan that goes back to it |
 //! | [`anywhere`] | what a plan would find wrong, without this machine; for `check` |
@@ -43,6 +44,7 @@ pub mod rehearsal;
 pub mod render;
 pub mod secrets;
 pub mod session;
+pub mod shared;
 pub mod step;
 pub mod trouble;
 pub mod typed;

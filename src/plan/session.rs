@@ -17,6 +17,8 @@ use super::profile::{self, Switch};
 use super::reconcile::{self, Observed, Part};
 use super::render;
 use super::secrets::Secrets;
+use super::shared::entry::Entry;
+use super::shared::{self, Shared, View};
 use super::step::Plan;
 use super::trouble::Trouble;
 use super::typed::{self, Locked, Taken};
@@ -74,6 +76,8 @@ pub struct Session {
     pub locked: BTreeMap<String, Locked>,
     /// The profile that the plan is for, and the one that is up.
     pub profile: Switch,
+    /// Plugs that others have set up and that cannot be taken down here.
+    pub left: Vec<Entry>,
     /// What to do.
     pub plan: Plan,
 }
@@ -90,6 +94,8 @@ pub struct Around<'a> {
     pub vault: &'a Typed<'a>,
     /// What calls check hooks in files; none = their code does not run.
     pub checker: Option<Checker<'a>>,
+    /// What others have set up at tenants; none = the project lies in no repository.
+    pub shared: Option<(&'a Shared, &'a View)>,
 }
 
 /// Makes the plan, for all of the mesh or a part of it. Changes nothing.
@@ -97,7 +103,7 @@ pub struct Around<'a> {
 /// # Errors
 /// What is wrong with the mesh or with this machine.
 pub async fn plan(project: &Path, mesh: &Mesh, around: &Around<'_>, part: Option<&Part>) -> Result<Session, Trouble> {
-    let Around { runtime, programs, machine, vault, checker } = around;
+    let Around { runtime, programs, machine, vault, checker, shared } = around;
     let state = StateFolder::of(project);
     let mut journal = Journal::load(&state.journal())?;
     let profile = Switch::new(&state, mesh, &journal)?;
@@ -119,13 +125,30 @@ pub async fn plan(project: &Path, mesh: &Mesh, around: &Around<'_>, part: Option
     let key = Key::load(&state.key()).map_err(|error| Trouble::io(&state.key(), &error))?;
     let machine = Machine { state: &state, ports: &ports, programs: &programs, secrets: &secrets, key: &key };
     let desired = desired::desired(mesh, &machine, rendered)?;
+    journal.turn_to(mesh.profile.as_deref());
+    let adopt = |(shared, view): &(&Shared, &View)| shared::adopt(shared, view, mesh, &desired, &mut journal);
+    let left = shared.as_ref().map(adopt).unwrap_or_default();
     meshroom::adopt(mesh, &desired, &mut journal);
     let observed = observe(&state, &key, journal, services, &desired, checker.as_ref()).await;
     let plan = match part {
         Some(part) => reconcile::up_part(&desired, &observed, part)?,
         None => reconcile::up(&desired, &observed)?,
     };
-    Ok(Session { state, ports, secrets, key, desired, observed, supervised, former, taken, locked, profile, plan })
+    Ok(Session {
+        state,
+        ports,
+        secrets,
+        key,
+        desired,
+        observed,
+        supervised,
+        former,
+        taken,
+        locked,
+        profile,
+        left,
+        plan,
+    })
 }
 
 /// Chooses port numbers. For a part, what the rest had stays remembered.

@@ -49,6 +49,13 @@ impl From<Vec<Diagnostic>> for Trouble {
     }
 }
 
+impl From<crate::git::trouble::Trouble> for Trouble {
+    fn from(trouble: crate::git::trouble::Trouble) -> Self {
+        let hint = (!trouble.hints.is_empty()).then(|| trouble.hints.join("; "));
+        Self { hint, ..Self::new(trouble.what) }
+    }
+}
+
 impl From<RuntimeError> for Trouble {
     fn from(error: RuntimeError) -> Self {
         let RuntimeError::Failed { what, hint } = error;

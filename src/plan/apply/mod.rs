@@ -12,7 +12,7 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use tokio_util::sync::CancellationToken;
 
-pub(in crate::plan) use self::notes::UNFINISHED;
+pub(in crate::plan) use self::notes::{UNFINISHED, before};
 use self::queue::Queue;
 pub use self::queue::{Parallel, Turns};
 use super::journal::{Appender, Change, DoneSetup, Journal, JournalError, Undo};

@@ -3,11 +3,13 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `entries` | what is kept of a service, a setup, a plug |
+//! | `environments` | the plugs between tenants of each environment |
 //! | `changes` | what steps change, appended as they are begun and done |
 //! | `file` | reading and writing it whole |
 
 mod changes;
 mod entries;
+mod environments;
 mod file;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 pub use self::changes::{Appender, Change};
+use self::entries::is_false;
 pub use self::entries::{DoneSetup, PlugState, StartedService, Undo, Undoing, UpPlug, numbered_setup_key, setup_key};
+pub use self::environments::Tenants;
 pub use self::file::JournalError;
 use crate::mesh::model::{Mesh, PlugId};
 
@@ -44,6 +48,15 @@ pub struct Journal {
     /// Instances that have data on this machine.
     #[serde(default)]
     pub data: BTreeSet<String>,
+    /// The profile that its plugs between tenants are those of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// Others know of its plugs between tenants: those that they know nothing of are down.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub shared: bool,
+    /// The plugs between tenants of other environments.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub elsewhere: BTreeMap<String, Tenants>,
 }
 
 fn put<T>(map: &mut BTreeMap<String, T>, key: String, value: Option<T>) {
@@ -71,13 +84,18 @@ impl Journal {
     pub fn without(&self, plug: &PlugId) -> Vec<Change> {
         let name = plug.to_string();
         let Some(undoing) = self.undo.get(&name) else { return Vec::new() };
-        let setups = [&undoing.plug.source, &undoing.plug.destination].into_iter().flat_map(|instance| {
+        let hosted = self.setups_of(&undoing.plug).filter(|(_, done)| done.hosted.is_some());
+        let setups = hosted.map(|(key, _)| Change::Setup(key.clone(), None));
+        setups.chain([Change::Undo(name.clone(), None), Change::Plug(name, None)]).collect()
+    }
+
+    /// The setups at both ends of a plug.
+    pub fn setups_of<'a>(&'a self, plug: &'a PlugId) -> impl Iterator<Item = (&'a String, &'a DoneSetup)> {
+        [&plug.source, &plug.destination].into_iter().flat_map(move |instance| {
             let first = setup_key(instance, plug);
             let own = self.setups.range(first.clone()..).take_while(move |(key, _)| key.starts_with(&first));
-            own.filter(|(_, done)| done.hosted.is_some() && done.call.plug.as_ref() == Some(plug))
-        });
-        let setups = setups.map(|(key, _)| Change::Setup(key.clone(), None));
-        setups.chain([Change::Undo(name.clone(), None), Change::Plug(name, None)]).collect()
+            own.filter(move |(_, done)| done.call.plug.as_ref() == Some(plug))
+        })
     }
 
     /// Taking the plug down was begun and not finished.
@@ -114,6 +132,9 @@ impl Default for Journal {
             plugs: BTreeMap::new(),
             undo: BTreeMap::new(),
             data: BTreeSet::new(),
+            environment: None,
+            shared: false,
+            elsewhere: BTreeMap::new(),
         }
     }
 }
