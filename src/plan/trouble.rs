@@ -71,7 +71,7 @@ impl From<JournalError> for Trouble {
 
 impl From<LockError> for Trouble {
     fn from(error: LockError) -> Self {
-        Self::new(error.to_string()).hint("wait until it has ended, or end it with Ctrl-C")
+        Self::new(error.to_string()).hint("wait until it has ended, as `--lock-timeout 5m` of `up`, `down` and `rollback` does, or end it with Ctrl-C")
     }
 }
 

@@ -10,6 +10,8 @@ fn a_colleague_sees_what_is_up_leaves_it_and_takes_it_down() {
     assert_eq!(state(&team.bob), "down", "he was not told yet");
     assert!(says(&team.bob, &["up"]).contains("nothing to do"));
     assert_eq!((state(&team.bob), team.log().len()), ("up".to_owned(), 2));
+    assert!(says(&team.bob, &["status"]).contains("between tenants: 1 plug up\n"));
+    assert_eq!(team.bob.json("mesh", &["status"])["tenants"][0]["by"]["who"], "ann <ann@example.org>");
     team.bob.must("mesh", &["down"]);
     assert_eq!(team.log()[2..], ["down edr-1 s-17 eu1"]);
     assert_eq!((state(&team.ann), state(&team.bob)), ("up".to_owned(), "down".to_owned()));
@@ -62,6 +64,8 @@ fn what_a_killed_up_began_is_known_and_taken_over_when_asked_for() {
     team.let_go();
     assert!(team.bob.refused("mesh", &["up"]).contains("ann <ann@example.org> on "));
     assert_eq!(state(&team.bob), "partial");
+    let said = says(&team.bob, &["status"]);
+    assert!(said.contains("between tenants: 1 plug half up\nplug `alerts/edr-1/siem-1`: ann "), "{said}");
     let said = says(&team.bob, &["up", "--take-over"]);
     assert!(said.contains("warning: takes over plug `alerts/edr-1/siem-1`, which ann <ann@example.org> on "), "{said}");
     assert_eq!((team.count("begins edr-1"), state(&team.bob)), (2, "up".to_owned()));

@@ -2,8 +2,8 @@
 //! of a step does not grow with what is up.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,9 @@ pub enum Change {
     /// An instance has data on this machine, or has none any more.
     Data(String, bool),
 }
+
+/// By how much the file grows at a time.
+const ROOM: usize = 1 << 18;
 
 /// Where changes are appended until the journal is written whole again.
 pub(super) fn changes_path(journal: &Path) -> PathBuf {
@@ -64,6 +67,11 @@ pub(super) fn replay(journal: &mut Journal, path: &Path) -> Result<(), JournalEr
 pub struct Appender {
     path: PathBuf,
     changes: File,
+    /// Where the next change goes.
+    end: u64,
+    /// How long the file is: longer, so that the disk need not note a new length with every change, which
+    /// takes it far longer than the change. Zeros behind the last line are no line.
+    length: u64,
     /// Something was appended that a power failure could take away.
     unsynced: bool,
 }
@@ -76,10 +84,10 @@ impl Appender {
     pub fn open(path: &Path, journal: &Journal) -> Result<Self, JournalError> {
         journal.save(path)?;
         let appended = changes_path(path);
-        let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&appended);
+        let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&appended);
         let opened = opened.and_then(|changes| paths::sync_folder_of(&appended).map(|()| changes));
         match opened {
-            Ok(changes) => Ok(Self { path: path.to_owned(), changes, unsynced: false }),
+            Ok(changes) => Ok(Self { path: path.to_owned(), changes, end: 0, length: 0, unsynced: false }),
             Err(source) => Err(JournalError::Io { path: appended, source }),
         }
     }
@@ -95,7 +103,19 @@ impl Appender {
             lines.push(b'\n');
         }
         self.unsynced |= !lines.is_empty();
-        self.changes.write_all(&lines).map_err(|error| self.failed(error))
+        self.write(&lines).map_err(|error| self.failed(error))
+    }
+
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        let end = self.end + lines.len() as u64;
+        if end > self.length {
+            let more = lines.len().max(ROOM);
+            self.changes.write_all_at(&vec![0; more], self.length)?;
+            self.length += more as u64;
+        }
+        self.changes.write_all_at(lines, self.end)?;
+        self.end = end;
+        Ok(())
     }
 
     /// Sees to it that what was appended survives a power failure.

@@ -22,7 +22,7 @@ use crate::git::journal::{Files, Pushed, SharedJournal, Tip};
 use crate::git::provenance;
 use crate::git::push::Remote;
 use crate::git::trouble::Trouble;
-use crate::mesh::model::{Mesh, PlugId};
+use crate::mesh::model::{Mesh, PlugId, Product};
 
 /// A claim older than this is of somebody whose command was killed: hooks have ended by then.
 const STALE: TimeDelta = TimeDelta::hours(1);
@@ -256,16 +256,18 @@ impl Shared {
         entry.claim.as_ref().is_some_and(|claim| claim.place == self.place)
     }
 
-    /// Whether what is known here matters to a mesh: it has plugs between tenants, or had.
+    /// Whether what is known here, or others know, matters to a mesh: it has tenants that hooks set something
+    /// up at, or had.
     ///
     /// # Errors
     /// When the repository cannot be read.
     pub fn matters(&self, mesh: Option<&Mesh>) -> Result<bool, Trouble> {
-        let between = |mesh: &Mesh| {
-            let is_tenant = |name: &String| mesh.product_of(&mesh.instances[name]).service.is_none();
-            mesh.plugs.iter().any(|plug| is_tenant(&plug.id.source) && is_tenant(&plug.id.destination))
+        let is_tenant = |product: &Product| {
+            let of_pairs = product.integrations.iter().flat_map(|integration| &integration.hooks);
+            product.service.is_none() && product.hooks.iter().chain(of_pairs).next().is_some()
         };
-        Ok(mesh.is_some_and(between) || !self.journal.tip()?.is_unborn())
+        let has_tenants = mesh.is_some_and(|mesh| mesh.products.values().any(is_tenant));
+        Ok(has_tenants || !self.journal.tip()?.is_unborn())
     }
 }
 
