@@ -83,7 +83,10 @@ impl Colleagues {
         let Some(shared) = &self.shared else { return Ok(true) };
         let claimed = shared.claim(&self.view, plan, journal, &self.terms(cx))?;
         let held = match claimed {
-            Claimed::Yes(taken_over) => {
+            Claimed::Yes { taken_over, untold } => {
+                if let Some(trouble) = untold {
+                    warn(cx, "others cannot be told what is about to be set up, so that they may do it too", &trouble);
+                }
                 taken_over.iter().for_each(|entry| {
                     cx.ui.warning(&format!(
                         "takes over plug `{}`, which {} began to change and did not finish",
@@ -147,6 +150,13 @@ impl Colleagues {
         let scanner = self.scanner.get_or_init(|| scanner(cx, &self.project).ok());
         scanner.as_ref().is_none_or(|scanner| !scanner.file(Path::new("settings.json"), text.as_bytes()).is_empty())
     }
+}
+
+/// Whether others may have set up something that matters to a mesh.
+pub(super) fn may_matter(project: &Path, mesh: Option<&Mesh>, environment: Option<&str>) -> bool {
+    // What is wrong is told by whoever uses it.
+    let shared = Shared::open(project, environment, &Key::random()).ok().flatten();
+    shared.is_some_and(|shared| shared.matters(mesh).unwrap_or(true))
 }
 
 /// What others have set up, as far as that is known without asking them.

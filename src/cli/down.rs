@@ -83,8 +83,8 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
     // Its files may be broken: what the journal knows can be taken down all the same.
     let mesh = cx.compiled().ok().map(|(_, mesh, _)| mesh);
     let environment = cx.profile_in(project);
-    let knows_others = colleagues::known(project, environment.as_deref()).is_ok_and(|known| known.is_some());
-    if !is_meshrooms && !knows_others && !state.root().is_dir() && runtime.observe().await?.is_empty() {
+    let of_others = colleagues::may_matter(project, mesh.as_ref(), environment.as_deref());
+    if !is_meshrooms && !of_others && !state.root().is_dir() && runtime.observe().await?.is_empty() {
         cx.ui.progress("nothing to do");
         return Ok(());
     }

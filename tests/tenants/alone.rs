@@ -1,5 +1,7 @@
 //! Without others, or out of their reach.
 
+use std::os::unix::fs::PermissionsExt;
+
 use crate::support::Place;
 use crate::team::{AtWork, Team, count, log, mesh_of, says, state, until};
 
@@ -26,6 +28,24 @@ fn out_of_reach_it_goes_on_and_tells_the_others_later() {
     team.bob.must("mesh", &["update"]);
     team.ann.must("mesh", &["update"]);
     assert_eq!(state(&team.ann), "down");
+}
+
+#[test]
+fn a_remote_that_refuses_such_references_is_told_of_and_keeps_nobody_from_work() {
+    let team = Team::new();
+    let hook = team.place.path("mesh.git").join("hooks/update");
+    std::fs::write(&hook, "#!/bin/sh\ncase $1 in refs/resilmesh/*) exit 1;; esac\n").expect("writable");
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).expect("writable");
+    let said = says(&team.ann, &["up"]);
+    assert!(
+        said.contains("warning: others cannot be told what is about to be set up, so that they may do it too: "),
+        "{said}"
+    );
+    assert!(said.contains("warning: others do not know yet what is set up here: "), "{said}");
+    assert_eq!((team.count("up edr-1"), state(&team.ann)), (1, "up".to_owned()));
+    std::fs::remove_file(hook).expect("it is there");
+    team.ann.must("mesh", &["up"]);
+    assert!(says(&team.bob, &["up"]).contains("nothing to do"));
 }
 
 #[test]

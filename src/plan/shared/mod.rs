@@ -41,8 +41,13 @@ pub struct View {
 /// What came of a claim.
 #[derive(Debug)]
 pub enum Claimed {
-    /// Go on. Some were claimed by others, who seem to have given up.
-    Yes(Vec<Entry>),
+    /// Go on.
+    Yes {
+        /// What others claimed before, who seem to have given up.
+        taken_over: Vec<Entry>,
+        /// Why others cannot be told.
+        untold: Option<Trouble>,
+    },
     /// Others have changed something meanwhile: plan again.
     PlanAgain,
     /// Others are at work on these.
@@ -157,7 +162,7 @@ impl Shared {
     /// then that it is shared.
     ///
     /// # Errors
-    /// When it cannot be written, or the remote does not take it.
+    /// When it cannot be written.
     pub fn claim(
         &self,
         view: &View,
@@ -167,7 +172,7 @@ impl Shared {
     ) -> Result<Claimed, Trouble> {
         let wanted = known::before(plan, journal, &self.author);
         if wanted.is_empty() {
-            return Ok(Claimed::Yes(Vec::new()));
+            return Ok(Claimed::Yes { taken_over: Vec::new(), untold: None });
         }
         let known = wanted.keys().filter_map(|plug| view.entries.get(plug));
         let of_others = known.filter(|entry| entry.claim.is_some() && !self.is_mine(entry));
@@ -184,18 +189,18 @@ impl Shared {
         let Some(tip) = self.journal.commit(&view.tip, files, &message("Claim", plan))? else {
             return Ok(Claimed::PlanAgain);
         };
-        if let Some(remote) = &self.remote {
-            let pushed = self.journal.push(remote, &tip);
-            if !matches!(pushed, Ok(Pushed::Done)) {
+        let pushed = self.remote.as_ref().map(|remote| (remote, self.journal.push(remote, &tip)));
+        let untold = match pushed {
+            Some((remote, Ok(Pushed::Outrun))) => {
                 self.journal.take_back(&tip, &view.tip)?;
-            }
-            if pushed? == Pushed::Outrun {
                 self.journal.fetch(remote)?;
                 return Ok(Claimed::PlanAgain);
             }
-        }
+            Some((_, Err(trouble))) => Some(trouble),
+            Some((_, Ok(Pushed::Done))) | None => None,
+        };
         journal.shared = true;
-        Ok(Claimed::Yes(claimed))
+        Ok(Claimed::Yes { taken_over: claimed, untold })
     }
 
     /// Notes what became of what was claimed here, and what was set up before there was anything to note it

@@ -4,11 +4,15 @@
 //! What is here is brought together with what others have pushed file by file, and pushed only in place
 //! of what was fetched: of two who push at the same moment, one is told that the other was faster.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod files;
+
+use std::io::Write;
 use std::path::Path;
 
-use git2::{ErrorCode, Index, IndexEntry, IndexTime, ObjectType, Oid};
+use git2::{ErrorCode, Index, ObjectType, Oid};
 
+pub use self::files::Files;
+use self::files::{entry, joined, name};
 use super::program::Git;
 use super::push::{self, Remote};
 use super::repository::Repository;
@@ -23,8 +27,8 @@ const LONGEST: usize = 1 << 20;
 /// More plugs than any mesh has.
 const MOST: usize = 100_000;
 
-/// Contents by path. `/` stands between a folder and a file; deeper ones are none of ours.
-pub type Files = BTreeMap<String, Vec<u8>>;
+/// Before all other places that keep objects.
+const FIRST: i32 = 1_000;
 
 /// The journal of one environment.
 pub struct SharedJournal {
@@ -255,10 +259,17 @@ impl SharedJournal {
     }
 
     fn write(&self, files: &Files, message: &str, parents: &[Oid]) -> Result<Oid, Trouble> {
-        let inner = &self.repository.inner;
+        // All that is new goes into one file, not into one for each plug.
+        let repository = git2::Repository::open(self.repository.inner.path())?;
+        let (inner, store) = (&repository, repository.odb()?);
+        let memory = store.add_new_mempack_backend(FIRST)?;
         let mut index = Index::new()?;
         for (path, content) in files {
-            index.add(&entry(path, inner.blob(content)?))?;
+            let id = Oid::hash_object(ObjectType::Blob, content)?;
+            if !store.exists(id) {
+                inner.blob(content)?;
+            }
+            index.add(&entry(path, id))?;
         }
         let tree = inner.find_tree(index.write_tree_to(inner)?)?;
         let parents = parents.iter().map(|id| inner.find_commit(*id)).collect::<Result<Vec<_>, _>>()?;
@@ -271,7 +282,13 @@ impl SharedJournal {
                 (nobody.clone(), nobody)
             }
         };
-        Ok(inner.commit(None, &author, &committer, message, &tree, &parents)?)
+        let id = inner.commit(None, &author, &committer, message, &tree, &parents)?;
+        let mut pack = git2::Buf::new();
+        memory.dump(inner, &mut pack)?;
+        let mut writer = store.packwriter()?;
+        writer.write_all(&pack).map_err(|error| Trouble::io(inner.path(), &error))?;
+        writer.commit()?;
+        Ok(id)
     }
 
     fn set(&self, new: &Tip, old: &Tip) -> Result<(), Trouble> {
@@ -296,79 +313,6 @@ impl SharedJournal {
                 Ok(false)
             }
             Err(error) => Err(error.into()),
-        }
-    }
-}
-
-/// A name as a part of the name of a reference or a file, whatever is in it.
-fn name(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let mut bytes = [0; 4];
-    let coded = |c: char| c.encode_utf8(&mut bytes).bytes().map(|byte| format!("={byte:02x}")).collect::<String>();
-    let mut coded = coded;
-    text.chars().map(|c| if plain(c) { c.to_string() } else { coded(c) }).collect()
-}
-
-fn entry(path: &str, id: Oid) -> IndexEntry {
-    IndexEntry {
-        ctime: IndexTime::new(0, 0),
-        mtime: IndexTime::new(0, 0),
-        dev: 0,
-        ino: 0,
-        mode: 0o100_644,
-        uid: 0,
-        gid: 0,
-        file_size: 0,
-        id,
-        flags: 0,
-        flags_extended: 0,
-        path: path.as_bytes().to_vec(),
-    }
-}
-
-/// What came of `base` on both sides. A change counts for more than its removal: what may be set up must be
-/// known. Of two changes, that of the others counts: it was pushed first.
-fn joined(base: &Files, ours: &Files, theirs: Files) -> Files {
-    let mut files = theirs;
-    let paths: BTreeSet<&String> = base.keys().chain(ours.keys()).collect();
-    for path in paths {
-        let (before, our, their) = (base.get(path), ours.get(path), files.get(path));
-        if our == before || (their != before && their.is_some()) {
-            continue;
-        }
-        match our {
-            Some(our) => drop(files.insert(path.clone(), our.clone())),
-            None => drop(files.remove(path)),
-        }
-    }
-    files
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn files(of: &[(&str, &str)]) -> Files {
-        of.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_owned())).collect()
-    }
-
-    #[test]
-    fn both_sides_are_joined_file_by_file_and_what_may_be_up_stays_known() {
-        let base = files(&[("same", "1"), ("ours", "1"), ("theirs", "1"), ("gone", "1"), ("both", "1"), ("kept", "1")]);
-        let ours = files(&[("same", "1"), ("ours", "2"), ("theirs", "1"), ("both", "2"), ("new", "2"), ("kept", "2")]);
-        let theirs = files(&[("same", "1"), ("ours", "1"), ("theirs", "3"), ("gone", "1"), ("both", "3")]);
-        let expected = [("same", "1"), ("ours", "2"), ("theirs", "3"), ("both", "3"), ("new", "2"), ("kept", "2")];
-        assert_eq!(joined(&base, &ours, theirs), files(&expected));
-        let changed_there = files(&[("gone", "3")]);
-        assert_eq!(joined(&files(&[("gone", "1")]), &Files::new(), changed_there.clone()), changed_there);
-        assert_eq!(joined(&files(&[("gone", "1")]), &files(&[("gone", "1")]), Files::new()), Files::new());
-    }
-
-    #[test]
-    fn names_are_such_that_git_takes_them() {
-        for (given, expected) in [("prod", "prod"), ("a.b/c", "a=2eb=2fc"), ("é", "=c3=a9"), (".lock", "=2elock")] {
-            assert_eq!(name(given), expected);
-            assert!(git2::Reference::is_valid_name(&format!("{HERE}/{expected}")));
         }
     }
 }
