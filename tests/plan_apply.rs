@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use plan_support::{soapa, wanted};
+use plan_support::{key, soapa, wanted};
 use resilmesh::hooks::HookError;
 use resilmesh::plan::apply::{Ended, Events, Executor, Hooks, Parallel, Progress, Report, Turns};
 use resilmesh::plan::desired::Desired;
@@ -167,7 +167,7 @@ impl Place {
         let mut seen = Observed { journal, ..Observed::default() };
         seen.services = services.into_iter().map(|status| (status.spec.instance.clone(), status)).collect();
         for instance in wanted.services.keys() {
-            let digest = resilmesh::plan::desired::digest_on_disk(&self.state.rendered(instance));
+            let digest = resilmesh::plan::desired::digest_on_disk(&self.state.rendered(instance), &key());
             seen.on_disk.extend(digest.map(|digest| (instance.clone(), digest)));
         }
         seen

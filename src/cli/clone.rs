@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Context;
+use super::colleagues;
 use super::failure::Failure;
 use super::own_clone::register;
 use super::secret;
@@ -39,6 +40,7 @@ pub fn run(cx: &Context, args: CloneArgs) -> Result<(), Failure> {
     let address = address(cx, &args.url);
     let repository = clone::clone(&address, &target)?;
     register(cx, &repository)?;
+    colleagues::exchange(cx, &target);
     for link in clone::links_that_lead_out(&repository)? {
         cx.ui.warning(&format!(
             "symbolic link `{}` leads out of the project: nothing is read from there",

@@ -6,25 +6,27 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::colleagues::Colleagues;
 use super::failure::Failure;
 use super::part::PartArgs;
 use super::recording::Recording;
 use super::steps::{self, Reporter, StepArgs};
 use super::up::note_status;
-use super::{Context, plan, trust};
+use super::{Context, colleagues, plan, trust};
 use crate::hooks::documents::Reader;
-use crate::mesh::model::PlugId;
+use crate::mesh::model::{Mesh, PlugId};
 use crate::plan::apply::Executor;
 use crate::plan::history::Command;
 use crate::plan::hook_runner::HookRunner;
 use crate::plan::journal::Journal;
-use crate::plan::lock::Lock;
 use crate::plan::meshroom;
 use crate::plan::paths::StateFolder;
 use crate::plan::ports::Ports;
 use crate::plan::profile;
 use crate::plan::reconcile::{self, Observed};
 use crate::plan::secrets::Secrets;
+use crate::plan::shared::{self, Shared, View};
+use crate::plan::step::Plan;
 use crate::plan::trouble::Trouble;
 use crate::plan::{changes, desired};
 use crate::project::names;
@@ -79,7 +81,11 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
     let state = StateFolder::of(project);
     let is_meshrooms = !project.join(FILE_NAME).is_file();
     known(cx, &cx.journal(project), &args.part)?;
-    if !is_meshrooms && !state.root().is_dir() && runtime.observe().await?.is_empty() {
+    // Its files may be broken: what the journal knows can be taken down all the same.
+    let mesh = cx.compiled().ok().map(|(_, mesh, _)| mesh);
+    let environment = cx.profile_in(project);
+    let of_others = colleagues::may_matter(project, mesh.as_ref(), environment.as_deref());
+    if !is_meshrooms && !of_others && !state.root().is_dir() && runtime.observe().await?.is_empty() {
         cx.ui.progress("nothing to do");
         return Ok(());
     }
@@ -88,28 +94,28 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
     }
     let _lock = match args.plan {
         true => None,
-        false => Some(Lock::take(&state.lock(), "down").map_err(Trouble::from)?),
-    };
-    let mut journal = Journal::load(&state.journal()).map_err(Trouble::from)?;
-    // Its files may be broken: what the journal knows can be taken down all the same.
-    let mesh = cx.compiled().ok().map(|(_, mesh, _)| mesh).filter(|mesh| mesh.is_meshrooms);
-    if let Some(mesh) = &mesh {
-        meshroom::adopt(mesh, &desired::of_hooks(mesh, &Ports::default()), &mut journal);
-    }
-    let services: BTreeMap<_, _> =
-        runtime.observe().await?.into_iter().map(|status| (status.spec.instance.clone(), status)).collect();
-    let seen = Observed { journal, services, ..Observed::default() };
-    let plan = if args.part.is_all() {
-        reconcile::down(&seen, args.volumes).map_err(Trouble::from)?
-    } else {
-        reconcile::down_part(&seen, &part(&seen, &args.part)?).map_err(Trouble::from)?
+        false => Some(args.steps.lock(cx, &state, "down")?),
     };
     if args.plan {
+        let known = colleagues::known(project, environment.as_deref())?;
+        let shared = known.as_ref().map(|(shared, view)| (shared, view));
+        let seen = seen(cx, &state, runtime, mesh.as_ref(), environment.as_deref(), shared).await?;
+        let plan = planned(&state, &seen, environment.as_deref(), args)?;
         plan::print(cx, &plan, &changes::of_plan(&plan, &state, &redactor(&state)));
         return Ok(());
     }
+    let mut colleagues = Colleagues::ask(cx, project, mesh.as_ref(), environment.as_deref(), &args.steps)?;
+    let (mut seen, plan) = loop {
+        let mut seen = seen(cx, &state, runtime, mesh.as_ref(), environment.as_deref(), colleagues.known()).await?;
+        let plan = planned(&state, &seen, environment.as_deref(), args)?;
+        if colleagues.claim(cx, &plan, &mut seen.journal).await? {
+            break (seen, plan);
+        }
+    };
+    let mesh = mesh.filter(|mesh| mesh.is_meshrooms);
     if plan.is_empty() {
         cx.ui.progress("nothing to do");
+        colleagues.tell(cx, &mut seen.journal);
         forget_profile(&state, &seen.journal)?;
         return Ok(runtime.finish().await?);
     }
@@ -141,12 +147,13 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
     };
     let mut recording = Recording::new(cx, project, Command::Down, args.words());
     recording.begin();
-    let report = executor.apply(&plan, seen.journal.clone()).await;
+    let mut report = executor.apply(&plan, seen.journal.clone()).await;
     recording.count(&report);
     hosts.end().await;
     if let Some(mesh) = &mesh {
         note_status(cx, project, mesh, &report.journal);
     }
+    colleagues.tell(cx, &mut report.journal);
     recording.end(steps::verdict(&plan, &report, "down"))?;
     forget_profile(&state, &report.journal)?;
     let data = &report.journal.data;
@@ -155,6 +162,52 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
         cx.ui.progress(format!("the data of {} is kept; `resilmesh down --volumes` deletes it", names.join(", ")));
     }
     Ok(())
+}
+
+/// What there is to take down: what the journal says, of this environment, and what runs.
+async fn seen(
+    cx: &Context,
+    state: &StateFolder,
+    runtime: &Embedded,
+    mesh: Option<&Mesh>,
+    environment: Option<&str>,
+    shared: Option<(&Shared, &View)>,
+) -> Result<Observed, Failure> {
+    let mut journal = Journal::load(&state.journal()).map_err(Trouble::from)?;
+    journal.turn_to(environment);
+    match (mesh, shared) {
+        (Some(mesh), shared) => {
+            let desired = desired::of_hooks(mesh, &Ports::default());
+            if let Some((shared, view)) = shared {
+                colleagues::warn_of_left(cx, &shared::adopt(shared, view, mesh, &desired, &mut journal));
+            }
+            if mesh.is_meshrooms {
+                meshroom::adopt(mesh, &desired, &mut journal);
+            }
+        }
+        (None, Some((_, view))) if view.entries.keys().any(|plug| !journal.undo.contains_key(&plug.to_string())) => {
+            cx.ui.warning(
+                "the project has mistakes, so what others have set up at tenants stays; `resilmesh check` names them",
+            );
+        }
+        (None, _) => {}
+    }
+    let services: BTreeMap<_, _> =
+        runtime.observe().await?.into_iter().map(|status| (status.spec.instance.clone(), status)).collect();
+    Ok(Observed { journal, services, ..Observed::default() })
+}
+
+/// The plan; of an environment that is not the one that runs here, what it has at tenants.
+fn planned(state: &StateFolder, seen: &Observed, environment: Option<&str>, args: &DownArgs) -> Result<Plan, Failure> {
+    let up = profile::up(state).map_err(|error| Trouble::io(&state.profile(), &error))?;
+    let plan = if !args.part.is_all() {
+        reconcile::down_part(seen, &part(seen, &args.part)?)
+    } else if up.as_deref() != environment && !seen.services.is_empty() {
+        reconcile::down_part(seen, &seen.journal.tenants())
+    } else {
+        reconcile::down(seen, args.volumes)
+    };
+    Ok(plan.map_err(Trouble::from)?)
 }
 
 /// Sees to it that the instances of a part are there, or were when something was brought up.

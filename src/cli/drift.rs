@@ -13,6 +13,7 @@ use crate::plan::changes;
 use crate::plan::desired::Desired;
 use crate::plan::drift::{self, Found};
 use crate::plan::journal::Journal;
+use crate::plan::keyed::Key;
 use crate::plan::observe::{Checker, observe_left};
 use crate::plan::paths::StateFolder;
 use crate::plan::trouble::Trouble;
@@ -35,7 +36,8 @@ pub fn run(cx: &Context, args: DriftArgs) -> Result<(), Failure> {
     let project = cx.project_folder()?;
     let state = StateFolder::of(&project);
     let runtime = Embedded::new(&project)?;
-    let journal = Journal::load(&state.journal()).map_err(Trouble::from)?;
+    let mut journal = Journal::load(&state.journal()).map_err(Trouble::from)?;
+    journal.turn_to(cx.profile_in(&project).as_deref());
     // Checks are the only code of others that runs.
     let code: BTreeSet<String> = (journal.setups.values())
         .filter(|done| !done.checks.is_empty())
@@ -48,15 +50,19 @@ pub fn run(cx: &Context, args: DriftArgs) -> Result<(), Failure> {
     // What is declared now, if that can be told.
     let declared = cx.compiled().ok();
     let session = declared.and_then(|(project, mesh, _)| plan::session(cx, &project, &mesh, None).ok());
+    let key = match &session {
+        Some(session) => session.key.clone(),
+        None => Key::load(&state.key()).map_err(|error| Trouble::io(&state.key(), &error))?,
+    };
     let (found, supervision) = super::block_on(async {
         let nothing = Desired::default();
         let wanted = session.as_ref().map_or(&nothing, |session| &session.desired);
         let services = runtime.observe().await?;
         let seen = match &hosts {
-            None => observe_left(&state, journal, services, None).await,
+            None => observe_left(&state, &key, journal, services, None).await,
             Some(hosts) => {
                 let checker = Checker { project: &project, hosts };
-                let seen = observe_left(&state, journal, services, Some(&checker)).await;
+                let seen = observe_left(&state, &key, journal, services, Some(&checker)).await;
                 hosts.end().await;
                 seen
             }

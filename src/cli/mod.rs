@@ -11,6 +11,7 @@ mod ask;
 pub mod catalog;
 pub mod check;
 pub mod clone;
+mod colleagues;
 mod command_hook;
 pub mod completion;
 pub mod configure;

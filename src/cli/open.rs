@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use super::Context;
+use super::colleagues;
 use super::failure::Failure;
 use crate::mesh::compile::compile_used;
 use crate::mesh::model::Mesh;
 use crate::plan::journal::Journal;
 use crate::plan::paths::StateFolder;
 use crate::plan::profile;
+use crate::plan::shared;
 use crate::project::excerpt::Texts;
 use crate::project::files::{Folder, Source};
 use crate::project::load::{self, ProjectFiles};
@@ -77,13 +79,21 @@ impl Context {
         }
     }
 
-    /// What is up, as the journal of the project in `root` tells; one that cannot be read is warned
+    /// What is up, also what others have set up at tenants, as the journal of the project in `root` tells; one that cannot be read is warned
     /// of and counts as empty.
     pub(super) fn journal(&self, root: &Path) -> Journal {
-        Journal::load(&StateFolder::of(root).journal()).unwrap_or_else(|error| {
+        let mut journal = Journal::load(&StateFolder::of(root).journal()).unwrap_or_else(|error| {
             self.ui.warning(&format!("what is up is not known: {error}"));
             Journal::default()
-        })
+        });
+        let environment = self.profile_in(root);
+        journal.turn_to(environment.as_deref());
+        match colleagues::known(root, environment.as_deref()) {
+            Ok(Some((shared, view))) => shared::show_in(&mut journal, &shared, &view),
+            Ok(None) => {}
+            Err(trouble) => self.ui.warning(&format!("what others have set up is not known: {trouble}")),
+        }
+        journal
     }
 
     /// A failure of the plan of the project in `root`, with the lines that it is about: the mesh knows

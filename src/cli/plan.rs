@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::part::PartArgs;
-use super::{Context, own_clone, trust};
+use super::{Context, colleagues, own_clone, trust};
 use crate::mesh::model::Mesh;
 use crate::plan::changes::{FileChange, Kind};
 use crate::plan::ports::probe::ThisMachine;
@@ -60,7 +60,10 @@ pub(super) fn session(cx: &Context, project: &Path, mesh: &Mesh, part: Option<&P
         let typed = Typed { vault: &opened.vault, meshroom: Meshroom::of(project)?, prompting: Prompting::Never };
         let machine = ThisMachine::default();
         // Planning runs no code of others.
-        let around = Around { runtime: &runtime, programs: &programs, machine: &machine, vault: &typed, checker: None };
+        let known = colleagues::known(project, mesh.profile.as_deref())?;
+        let shared = known.as_ref().map(|(shared, view)| (shared, view));
+        let around =
+            Around { runtime: &runtime, programs: &programs, machine: &machine, vault: &typed, checker: None, shared };
         session::plan(project, mesh, &around, part).await.map_err(|trouble| cx.in_project(project, trouble))
     })
 }
@@ -151,6 +154,7 @@ pub(super) fn left_out(cx: &Context, mesh: &Mesh, session: &Session) {
         let at = mesh.instances.get(instance).map(|instance| format!("{}: ", instance.at)).unwrap_or_default();
         cx.ui.warning(&format!("{at}`{instance}` is left out: {why}"));
     }
+    colleagues::warn_of_left(cx, &session.left);
 }
 
 impl From<Trouble> for Failure {

@@ -18,7 +18,6 @@ use crate::mesh::model::Mesh;
 use crate::plan::desired;
 use crate::plan::history::{Command, History, Record, before_the_newest};
 use crate::plan::journal::Journal;
-use crate::plan::lock::Lock;
 use crate::plan::meshroom;
 use crate::plan::paths::StateFolder;
 use crate::plan::ports::Ports;
@@ -57,7 +56,7 @@ pub fn run(cx: &Context, args: &RollbackArgs) -> Result<(), Failure> {
     // Where there is nothing to go back to, nothing is made.
     chosen(&History::load(&state.history())?, args.number)?;
     state.make().map_err(|error| Trouble::io(state.root(), &error))?;
-    let _lock = Lock::take(&state.lock(), "rollback").map_err(Trouble::from)?;
+    let _lock = args.steps.lock(cx, &state, "rollback")?;
     let history = History::load(&state.history())?;
     let target = Target::of(&project, &history, args.number)?;
     target.changes().iter().for_each(|change| cx.ui.progress(format!("  {change}")));

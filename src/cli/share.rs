@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::Context;
 use super::clone::address;
+use super::colleagues;
 use super::failure::Failure;
 use super::leaks;
 use super::own_clone;
@@ -77,10 +78,12 @@ pub fn run(cx: &Context, args: ShareArgs) -> Result<(), Failure> {
     match push::push(&repository, &remote, tip).map_err(|trouble| not_pushed(trouble, committed))? {
         Pushed::Behind => Err(behind(&remote)),
         Pushed::Nothing => {
+            colleagues::exchange(cx, &root);
             report(cx, &remote, None, &[]);
             Ok(())
         }
         Pushed::Done => {
+            colleagues::exchange(cx, &root);
             report(cx, &remote, committed.or(Some(tip)), &changed);
             Ok(())
         }

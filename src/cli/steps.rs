@@ -13,7 +13,10 @@ use super::Context;
 use super::failure::{Failure, Kind};
 use super::ui::{Running, Ui};
 use crate::plan::apply::{Ended, Events, Parallel, Progress, Report, Turns};
+use crate::plan::lock::Lock;
+use crate::plan::paths::StateFolder;
 use crate::plan::step::Plan;
+use crate::plan::trouble::Trouble;
 
 /// How steps are carried out.
 #[derive(Debug, Clone, Args)]
@@ -25,6 +28,15 @@ pub struct StepArgs {
     /// one by one
     #[arg(long, value_name = "NUMBER", default_value_t = PARALLEL)]
     pub parallel: NonZeroUsize,
+    /// How long to wait for another command that changes the mesh, here or at a colleague's, such as 90s or 2m
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    pub lock_timeout: Duration,
+    /// Do not ask the remote what others have set up at tenants, nor tell them
+    #[arg(long)]
+    pub offline: bool,
+    /// Go on in place of a colleague who began to change plugs between tenants and did not finish
+    #[arg(long)]
+    pub take_over: bool,
 }
 
 /// Enough to wait for several services of vendors at once, and no burden for any of them.
@@ -32,11 +44,26 @@ const PARALLEL: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 
 impl Default for StepArgs {
     fn default() -> Self {
-        Self { wait_timeout: Duration::from_secs(60), parallel: PARALLEL }
+        Self {
+            wait_timeout: Duration::from_secs(60),
+            parallel: PARALLEL,
+            lock_timeout: Duration::ZERO,
+            offline: false,
+            take_over: false,
+        }
     }
 }
 
 impl StepArgs {
+    /// Takes the lock of a project, waiting as long as is said.
+    ///
+    /// # Errors
+    /// When somebody else has it, or it cannot be used.
+    pub(super) fn lock(&self, cx: &Context, state: &StateFolder, command: &str) -> Result<Lock, Failure> {
+        let waits = |holder: &str| cx.ui.progress(format!("waiting: this mesh is being changed by {holder}"));
+        Ok(Lock::wait(&state.lock(), command, self.lock_timeout, waits).map_err(Trouble::from)?)
+    }
+
     /// How much is done at the same time. Meshroom's hooks know nothing of others beside them.
     pub(super) fn parallel(&self, is_meshrooms: bool) -> Parallel {
         let hooks = if is_meshrooms { Turns::OfAll } else { Turns::OfInstance };

@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::Context;
+use super::colleagues;
 use super::completion;
 use super::down;
 use super::edit::{self, NewMistakes};
@@ -114,6 +115,7 @@ fn forget<'a>(cx: &Context, files: &ProjectFiles, plugs: impl Iterator<Item = &'
     let state = StateFolder::of(&files.root);
     let up_in_file = |id: &PlugId| files.is_meshrooms && files.plugs.iter().any(|plug| plug.id == *id && plug.up);
     let mut journal = cx.journal(&files.root);
+    let known = colleagues::known(&files.root, cx.profile_in(&files.root).as_deref())?;
     for id in plugs {
         let up = journal.plug_state(id) != PlugState::Down;
         if journal.undo.contains_key(&id.to_string()) {
@@ -121,6 +123,9 @@ fn forget<'a>(cx: &Context, files: &ProjectFiles, plugs: impl Iterator<Item = &'
             journal = Journal::load(&state.journal()).map_err(Trouble::from)?;
             journal.without(id).into_iter().for_each(|change| journal.apply(change));
             journal.save(&state.journal()).map_err(Trouble::from)?;
+            if let Some((shared, _)) = &known {
+                shared.forget(std::iter::once(id))?;
+            }
         }
         if journal.plug_state(id) != PlugState::Down {
             cx.ui.warning("the plug is still up: the next `resilmesh up` or `resilmesh down` takes it down");

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
+use super::colleagues::Colleagues;
 use super::failure::Failure;
 use super::part::PartArgs;
 use super::recording::Recording;
@@ -19,7 +20,6 @@ use crate::plan::before::Before;
 use crate::plan::history::Command;
 use crate::plan::hook_runner::HookRunner;
 use crate::plan::journal::Journal;
-use crate::plan::lock::Lock;
 use crate::plan::meshroom;
 use crate::plan::observe::Checker;
 use crate::plan::paths::StateFolder;
@@ -86,7 +86,7 @@ pub fn run(cx: &Context, args: UpArgs) -> Result<(), Failure> {
     let mut recording = Recording::new(cx, project, Command::Up, args.part.words());
     let state = StateFolder::of(project);
     state.make().map_err(|error| Trouble::io(state.root(), &error))?;
-    let _lock = Lock::take(&state.lock(), "up").map_err(Trouble::from)?;
+    let _lock = args.steps.lock(cx, &state, "up")?;
     let result = super::block_on(bring_up(cx, project, &mesh, &way, &mut recording));
     recording.end(result)
 }
@@ -131,18 +131,28 @@ pub(super) async fn bring_up(
     let typed = Typed { vault: &opened.vault, meshroom: Meshroom::of(project)?, prompting: Prompting::Allowed };
     let hosts = cx.hosts(project)?;
     let checker = Some(Checker { project, hosts: &hosts });
-    let around = Around { runtime, programs: &programs, machine: &ports, vault: &typed, checker };
-    let session =
-        session::plan(project, mesh, &around, part).await.map_err(|trouble| cx.in_project(project, trouble))?;
+    let mut colleagues = Colleagues::ask(cx, project, Some(mesh), mesh.profile.as_deref(), steps)?;
+    let session = loop {
+        let shared = colleagues.known();
+        let around = Around { runtime, programs: &programs, machine: &ports, vault: &typed, checker, shared };
+        let mut session =
+            session::plan(project, mesh, &around, part).await.map_err(|trouble| cx.in_project(project, trouble))?;
+        if !session.plan.is_empty() {
+            validate(&session).await?;
+        }
+        if colleagues.claim(cx, &session.plan, &mut session.observed.journal).await? {
+            break session;
+        }
+    };
     plan::profile(cx, &session);
     plan::left_out(cx, mesh, &session);
     if session.plan.is_empty() {
         session.save()?;
+        colleagues.tell(cx, &mut session.observed.journal.clone());
         hosts.end().await;
         cx.ui.progress("nothing to do");
         return Ok(());
     }
-    validate(&session).await?;
     let before = rollback_on_failure.then(|| Before::read(&session)).transpose()?;
     recording.begin();
     session.save()?;
@@ -173,7 +183,7 @@ pub(super) async fn bring_up(
         }
         outcome => outcome,
     };
-    let (journal, result) = match (outcome, before) {
+    let (mut journal, result) = match (outcome, before) {
         (Err(failed), Some(before)) if going_back::is_needed(&report, &failed) => {
             let back = going_back::go(cx, mesh, &before, &executor, report.journal).await;
             recording.rolled_back(back.left.is_none());
@@ -186,6 +196,7 @@ pub(super) async fn bring_up(
     };
     hosts.end().await;
     note_status(cx, project, mesh, &journal);
+    colleagues.tell(cx, &mut journal);
     result?;
     ways_in(cx, mesh, &session, part, since.elapsed());
     Ok(())

@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::Context;
+use super::colleagues;
 use super::failure::Failure;
 use super::own_clone;
 use super::secret;
@@ -43,7 +44,9 @@ pub fn run(cx: &Context, args: UpdateArgs) -> Result<(), Failure> {
     own_clone::complete(cx, &repository)?;
     // Who is listed before others' changes come is known from then on.
     secret::first_sight(cx, &repository.project())?;
-    match update::update(&repository, &remote)? {
+    let updated = update::update(&repository, &remote)?;
+    colleagues::exchange(cx, &repository.project());
+    match updated {
         Updated::Nothing => {
             report(cx, "up_to_date", &[]);
             cx.ui.progress(format!("nothing new at `{}`", remote.url));

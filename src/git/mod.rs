@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod changes;
 pub mod clone;
 pub mod history;
+pub mod journal;
 pub mod lines;
 pub mod merge;
 pub mod outgoing;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use super::desired::{self, Desired, Machine, Program};
+use super::keyed::Key;
 use super::paths::StateFolder;
 use super::ports::probe::{self, Protocols};
 use super::ports::{self, Claims, Ports};
@@ -42,7 +43,7 @@ pub fn anywhere(project: &Path, mesh: &Mesh) -> Result<Anywhere, Vec<Diagnostic>
     let rendered = render::render(mesh, &ports, &secrets)?;
     let of_plugs = rendered.of_plugs.clone();
     let programs = programs(mesh, &state);
-    let machine = Machine { state: &state, ports: &ports, programs: &programs, secrets: &secrets };
+    let machine = Machine { state: &state, ports: &ports, programs: &programs, secrets: &secrets, key: &Key::random() };
     // Steps wait for each other only where services do, and rings of those are no mesh.
     let desired = desired::services(mesh, &machine, rendered)?;
     let left_out = desired.left_out.iter().filter_map(|(name, why)| {

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::desired;
 use super::former::{self, Contents};
 use super::journal::Journal;
+use super::keyed::Key;
 use super::observe::observe;
 use super::paths::StateFolder;
 use super::ports::Ports;
@@ -26,6 +27,7 @@ pub struct Before {
     secrets: Secrets,
     taken: Taken,
     ports: Ports,
+    key: Key,
 }
 
 impl Before {
@@ -49,6 +51,7 @@ impl Before {
             secrets: Secrets::load(&state.secrets()).map_err(failed(&state.secrets()))?,
             taken: Taken::load(&state.typed()).map_err(failed(&state.typed()))?,
             ports: Ports::load(&state.ports()).map_err(failed(&state.ports()))?,
+            key: session.key.clone(),
             state,
         })
     }
@@ -59,7 +62,7 @@ impl Before {
     /// When that cannot be seen, or there is no such plan.
     pub async fn plan(&self, runtime: &dyn Runtime, journal: Journal) -> Result<Plan, Trouble> {
         let was = former::as_it_was(&self.observed, &self.contents);
-        let now = observe(&self.state, journal, runtime.observe().await?, &was, None).await;
+        let now = observe(&self.state, &self.key, journal, runtime.observe().await?, &was, None).await;
         Ok(former::back(&was, &self.observed, &now)?)
     }
 

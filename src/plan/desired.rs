@@ -10,9 +10,10 @@ use minijinja::{Environment, UndefinedBehavior};
 use super::calls::{self, Topics};
 use super::digest_of;
 use super::journal::{Undo, numbered_setup_key, setup_key};
+use super::keyed::Key;
 use super::paths::StateFolder;
 use super::ports::{self, Ports};
-use super::render::{self, Files, Rendered};
+use super::render::{Files, Rendered};
 use super::secrets::Secrets;
 use super::step::{Launch, Setup};
 use crate::hooks::{self, Call, HostedHook, Kind};
@@ -47,6 +48,8 @@ pub struct DesiredService {
     pub launch: Launch,
     /// Its files.
     pub files: Files,
+    /// Digest of these.
+    pub digest: String,
 }
 
 /// A setup that shall be done.
@@ -122,6 +125,8 @@ pub struct Machine<'a> {
     pub programs: &'a BTreeMap<String, Program>,
     /// Secrets; a changed one makes its service start anew.
     pub secrets: &'a Secrets,
+    /// What digests are made with that secrets are a part of.
+    pub key: &'a Key,
 }
 
 /// What the mesh wants on this machine.
@@ -158,8 +163,9 @@ pub fn services(mesh: &Mesh, machine: &Machine<'_>, rendered: Rendered) -> Resul
         let ports = shown.remove(&instance.name).unwrap_or_default();
         match spec(mesh, instance, service, machine, &files, ports) {
             Ok((spec, identity)) => {
+                let digest = spec.files_digest.clone();
                 let launch = Launch { spec, identity, needs: BTreeSet::new() };
-                desired.services.insert(instance.name.clone(), DesiredService { launch, files });
+                desired.services.insert(instance.name.clone(), DesiredService { launch, files, digest });
             }
             Err(wrong) => found.push(wrong),
         }
@@ -276,12 +282,12 @@ fn spec(
         reload: service.reload.clone(),
         stop_within: STOP_WITHIN,
         ports,
-        files_digest: files.digest(),
+        files_digest: files.digest(machine.key),
     };
     let typed: Vec<Option<String>> = typed_secrets(mesh, instance)
-        .map(|key| machine.secrets.get(name, key).map(|secret| digest_of(&secret.expose())))
+        .map(|key| machine.secrets.get(name, key).map(|secret| machine.key.digest(&secret.expose())))
         .collect();
-    Ok((spec, digest_of(&(&instance.settings, &program.identity, typed))))
+    Ok((spec, machine.key.digest(&(&instance.settings, &program.identity, typed))))
 }
 
 /// Keys of the secrets that the product of an instance asks its user for.
@@ -321,9 +327,9 @@ fn args(templates: &[String], places: &Places<'_>) -> Result<Vec<String>, String
 }
 
 /// Digest of a spec's files that are on disk now; none when the folder is not there.
-pub fn digest_on_disk(folder: &Path) -> Option<String> {
+pub fn digest_on_disk(folder: &Path, key: &Key) -> Option<String> {
     let files = files_on_disk(folder).ok()?;
-    Some(render::digest(files.iter().map(|(path, content)| (path.as_str(), content.as_slice()))))
+    Some(key.files(files.iter().map(|(path, content)| (path.as_str(), content.as_slice()))))
 }
 
 /// The files of a folder and those below it, by path.

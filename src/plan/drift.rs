@@ -56,7 +56,7 @@ pub fn found(wanted: &Desired, seen: &Observed, differs: impl Fn(&str) -> Vec<Fi
             Some(_) => "files were changed",
             None => "files are gone",
         };
-        let still_wanted = wanted.services.get(instance).is_some_and(|service| service.files.digest() == *written);
+        let still_wanted = wanted.services.get(instance).is_some_and(|service| service.digest == *written);
         let files = if still_wanted { differs(instance) } else { Vec::new() };
         found.push(Found { subject: Subject::Configuration, name: instance.clone(), what: what.to_owned(), files });
     }

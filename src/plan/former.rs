@@ -30,7 +30,9 @@ pub fn as_it_was(before: &Observed, contents: &Contents) -> Desired {
             needs: started.map(|started| started.needs.clone()).unwrap_or_default(),
         };
         let files = Files { files: contents.get(instance).cloned().unwrap_or_default(), incomplete: None };
-        was.services.insert(instance.clone(), DesiredService { launch, files });
+        // Contents are those that were on disk.
+        let digest = before.on_disk.get(instance).cloned().unwrap_or_default();
+        was.services.insert(instance.clone(), DesiredService { launch, files, digest });
     }
     for up in before.journal.plugs.values() {
         was.plugs.insert(up.plug.clone(), up.digest.clone());

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::desired::{self, Desired};
 use super::journal::{DoneSetup, Journal, PlugState};
+use super::keyed::Key;
 use super::paths::StateFolder;
 use super::reconcile::Observed;
 use super::step::Setup;
@@ -40,6 +41,7 @@ struct InForce<'a> {
 /// Puts together what is seen; setups that are in force are checked for drift, all at once.
 pub async fn observe(
     state: &StateFolder,
+    key: &Key,
     journal: Journal,
     services: Vec<ServiceStatus>,
     wanted: &Desired,
@@ -52,13 +54,14 @@ pub async fn observe(
         is_done.then_some(InForce { key, call, hosted: hosted.is_some(), checks })
     });
     let drift = drift(state, &services, in_force.collect(), checker).await;
-    let on_disk = on_disk(state, wanted.services.keys().chain(journal.rendered.keys()));
+    let on_disk = on_disk(state, key, wanted.services.keys().chain(journal.rendered.keys()));
     Observed { journal, services, on_disk, drift }
 }
 
 /// Puts together what is seen of what the journal says, whatever is wanted now.
 pub async fn observe_left(
     state: &StateFolder,
+    key: &Key,
     journal: Journal,
     services: Vec<ServiceStatus>,
     checker: Option<&Checker<'_>>,
@@ -71,7 +74,7 @@ pub async fn observe_left(
         InForce { key, call, hosted: hosted.is_some(), checks }
     });
     let drift = drift(state, &services, done.collect(), checker).await;
-    let on_disk = on_disk(state, journal.rendered.keys());
+    let on_disk = on_disk(state, key, journal.rendered.keys());
     Observed { journal, services, on_disk, drift }
 }
 
@@ -79,8 +82,12 @@ fn by_instance(services: Vec<ServiceStatus>) -> BTreeMap<String, ServiceStatus> 
     services.into_iter().map(|status| (status.spec.instance.clone(), status)).collect()
 }
 
-fn on_disk<'a>(state: &StateFolder, instances: impl Iterator<Item = &'a String>) -> BTreeMap<String, String> {
-    let digest = |instance: &String| Some((instance.clone(), desired::digest_on_disk(&state.rendered(instance))?));
+fn on_disk<'a>(
+    state: &StateFolder,
+    key: &Key,
+    instances: impl Iterator<Item = &'a String>,
+) -> BTreeMap<String, String> {
+    let digest = |instance: &String| Some((instance.clone(), desired::digest_on_disk(&state.rendered(instance), key)?));
     instances.filter_map(digest).collect()
 }
 

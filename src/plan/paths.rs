@@ -30,6 +30,11 @@ impl StateFolder {
         self.0.join("journal.json")
     }
 
+    /// What digests of secrets are made with: `key`.
+    pub fn key(&self) -> PathBuf {
+        self.0.join("key")
+    }
+
     /// Which versions of the vault's secrets are in force: `typed.json`.
     pub fn typed(&self) -> PathBuf {
         self.0.join("typed.json")
@@ -123,6 +128,27 @@ fn refuse_links(folder: &Path) -> io::Result<()> {
 /// # Errors
 /// When it cannot be written.
 pub fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    write(path, content, |_| Ok(()))
+}
+
+/// As [`write_file`]; it survives a power failure from then on.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_durably(path: &Path, content: &[u8]) -> io::Result<()> {
+    write(path, content, fs::File::sync_all)?;
+    sync_folder_of(path)
+}
+
+/// Sees to it that which files are in the folder of one survives a power failure.
+///
+/// # Errors
+/// When the disk does not take it.
+pub fn sync_folder_of(path: &Path) -> io::Result<()> {
+    fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn write(path: &Path, content: &[u8], sync: impl Fn(&fs::File) -> io::Result<()>) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     make_folder(folder)?;
     let mut name = std::ffi::OsString::from(".");
@@ -132,6 +158,7 @@ pub fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let written = (|| {
         let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
         file.write_all(content)?;
+        sync(&file)?;
         fs::rename(&new, path)
     })();
     if written.is_err() {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::changes::{self, FileChange};
 use super::desired::{self, Desired, Machine, Program};
 use super::journal::Journal;
+use super::keyed::Key;
 use super::meshroom;
 use super::observe::{Checker, observe};
 use super::paths::StateFolder;
@@ -16,6 +17,8 @@ use super::profile::{self, Switch};
 use super::reconcile::{self, Observed, Part};
 use super::render;
 use super::secrets::Secrets;
+use super::shared::entry::Entry;
+use super::shared::{self, Shared, View};
 use super::step::Plan;
 use super::trouble::Trouble;
 use super::typed::{self, Locked, Taken};
@@ -56,6 +59,8 @@ pub struct Session {
     pub ports: Ports,
     /// Passwords; those new to this round are not on disk yet.
     pub secrets: Arc<Secrets>,
+    /// What digests of secrets are made with; a new one is not on disk yet.
+    pub key: Key,
     /// What the mesh wants.
     pub desired: Desired,
     /// What was seen.
@@ -71,6 +76,8 @@ pub struct Session {
     pub locked: BTreeMap<String, Locked>,
     /// The profile that the plan is for, and the one that is up.
     pub profile: Switch,
+    /// Plugs that others have set up and that cannot be taken down here.
+    pub left: Vec<Entry>,
     /// What to do.
     pub plan: Plan,
 }
@@ -87,6 +94,8 @@ pub struct Around<'a> {
     pub vault: &'a Typed<'a>,
     /// What calls check hooks in files; none = their code does not run.
     pub checker: Option<Checker<'a>>,
+    /// What others have set up at tenants; none = the project lies in no repository.
+    pub shared: Option<(&'a Shared, &'a View)>,
 }
 
 /// Makes the plan, for all of the mesh or a part of it. Changes nothing.
@@ -94,7 +103,7 @@ pub struct Around<'a> {
 /// # Errors
 /// What is wrong with the mesh or with this machine.
 pub async fn plan(project: &Path, mesh: &Mesh, around: &Around<'_>, part: Option<&Part>) -> Result<Session, Trouble> {
-    let Around { runtime, programs, machine, vault, checker } = around;
+    let Around { runtime, programs, machine, vault, checker, shared } = around;
     let state = StateFolder::of(project);
     let mut journal = Journal::load(&state.journal())?;
     let profile = Switch::new(&state, mesh, &journal)?;
@@ -113,15 +122,33 @@ pub async fn plan(project: &Path, mesh: &Mesh, around: &Around<'_>, part: Option
     let secrets = Arc::new(secrets);
     let rendered = render::render(mesh, &ports, &secrets)?;
     let programs = programs.find(mesh).await?;
-    let machine = Machine { state: &state, ports: &ports, programs: &programs, secrets: &secrets };
+    let key = Key::load(&state.key()).map_err(|error| Trouble::io(&state.key(), &error))?;
+    let machine = Machine { state: &state, ports: &ports, programs: &programs, secrets: &secrets, key: &key };
     let desired = desired::desired(mesh, &machine, rendered)?;
+    journal.turn_to(mesh.profile.as_deref());
+    let adopt = |(shared, view): &(&Shared, &View)| shared::adopt(shared, view, mesh, &desired, &mut journal);
+    let left = shared.as_ref().map(adopt).unwrap_or_default();
     meshroom::adopt(mesh, &desired, &mut journal);
-    let observed = observe(&state, journal, services, &desired, checker.as_ref()).await;
+    let observed = observe(&state, &key, journal, services, &desired, checker.as_ref()).await;
     let plan = match part {
         Some(part) => reconcile::up_part(&desired, &observed, part)?,
         None => reconcile::up(&desired, &observed)?,
     };
-    Ok(Session { state, ports, secrets, desired, observed, supervised, former, taken, locked, profile, plan })
+    Ok(Session {
+        state,
+        ports,
+        secrets,
+        key,
+        desired,
+        observed,
+        supervised,
+        former,
+        taken,
+        locked,
+        profile,
+        left,
+        plan,
+    })
 }
 
 /// Chooses port numbers. For a part, what the rest had stays remembered.
@@ -165,6 +192,7 @@ impl Session {
         self.state.make().map_err(|error| Trouble::io(root, &error))?;
         let saved = (self.secrets.save(&self.state.secrets()))
             .and_then(|()| self.taken.save(&self.state.typed()))
+            .and_then(|()| self.key.save(&self.state.key()))
             .and_then(|()| self.ports.save(&self.state.ports()))
             .and_then(|()| profile::remember(&self.state, self.profile.wanted.as_deref()));
         saved.map_err(|error| Trouble::io(root, &error))

@@ -49,6 +49,13 @@ impl From<Vec<Diagnostic>> for Trouble {
     }
 }
 
+impl From<crate::git::trouble::Trouble> for Trouble {
+    fn from(trouble: crate::git::trouble::Trouble) -> Self {
+        let hint = (!trouble.hints.is_empty()).then(|| trouble.hints.join("; "));
+        Self { hint, ..Self::new(trouble.what) }
+    }
+}
+
 impl From<RuntimeError> for Trouble {
     fn from(error: RuntimeError) -> Self {
         let RuntimeError::Failed { what, hint } = error;
@@ -64,7 +71,7 @@ impl From<JournalError> for Trouble {
 
 impl From<LockError> for Trouble {
     fn from(error: LockError) -> Self {
-        Self::new(error.to_string()).hint("wait until it has ended, or end it with Ctrl-C")
+        Self::new(error.to_string()).hint("wait until it has ended, as `--lock-timeout 5m` of `up`, `down` and `rollback` does, or end it with Ctrl-C")
     }
 }
 

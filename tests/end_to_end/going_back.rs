@@ -20,9 +20,12 @@ def forward(plug):
 fn there(mesh: &Mesh) -> (Value, BTreeMap<String, String>) {
     let state = mesh.project.join(".resilmesh");
     let journal = std::fs::read_to_string(state.join("journal.json")).expect("journal");
+    let mut journal: Value = serde_json::from_str(&journal).expect("JSON");
+    // What others were told stays told.
+    journal.as_object_mut().expect("a map").remove("shared");
     let mut files = BTreeMap::new();
     collect(&state.join("rendered"), &mut files);
-    (serde_json::from_str(&journal).expect("JSON"), files)
+    (journal, files)
 }
 
 fn collect(folder: &Path, files: &mut BTreeMap<String, String>) {

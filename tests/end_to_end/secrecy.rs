@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use sha2::{Digest, Sha256};
+
 use crate::mesh::Mesh;
 
 /// A typed secret that nothing else contains.
@@ -131,6 +133,15 @@ fn no_secret_is_where_it_should_not_be() {
             let may = path.starts_with(state.join("secrets")) || path.starts_with(state.join("rendered"));
             let mode = fs::metadata(path).expect("there").permissions().mode() & 0o777;
             assert!(may && mode == 0o600, "{name} ({} letters) is in {} ({mode:o})", value.len(), path.display());
+        }
+    }
+    // Nor can a digest of one be tried out.
+    let digest = |text: &[u8]| Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    for (name, value) in &values {
+        let bytes = serde_json::to_vec(value.as_bytes()).expect("JSON");
+        for digest in [digest(value.as_bytes()), digest(&bytes), digest(format!("\"{value}\"").as_bytes())] {
+            let found = all.iter().find(|path| holds(&fs::read(path).unwrap_or_default(), &digest));
+            assert!(found.is_none(), "an open digest of {name} is in {found:?}");
         }
     }
     // What git keeps is packed: it is unpacked to look at it.

@@ -109,7 +109,9 @@ impl World {
     pub fn observed(&self, wanted: &Desired) -> Observed {
         let journal = self.journal();
         let instances: BTreeSet<String> = wanted.services.keys().chain(journal.rendered.keys()).cloned().collect();
-        let on_disk = |instance: String| Some((instance.clone(), digest_on_disk(&self.state.rendered(&instance))?));
+        let on_disk = |instance: String| {
+            Some((instance.clone(), digest_on_disk(&self.state.rendered(&instance), &super::key())?))
+        };
         Observed {
             services: self.inside().running.clone(),
             on_disk: instances.into_iter().filter_map(on_disk).collect(),
@@ -135,7 +137,7 @@ impl World {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         entries
             .map(|entry| {
-                let digest = digest_on_disk(&entry.path()).expect("a folder");
+                let digest = digest_on_disk(&entry.path(), &super::key()).expect("a folder");
                 (entry.file_name().to_string_lossy().into_owned(), digest)
             })
             .collect()

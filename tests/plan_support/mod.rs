@@ -8,11 +8,12 @@ pub mod seen;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use resilmesh::mesh::compile::compile;
 use resilmesh::mesh::model::Mesh;
 use resilmesh::plan::desired::{self, Desired, Machine, Program};
+use resilmesh::plan::keyed::Key;
 use resilmesh::plan::paths::StateFolder;
 use resilmesh::plan::ports::probe::{Machine as Sockets, Protocols};
 use resilmesh::plan::ports::{self, Claims, Ports};
@@ -74,6 +75,12 @@ pub fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// What digests are made with, the same for all meshes of a test.
+pub fn key() -> Key {
+    static KEY: LazyLock<Key> = LazyLock::new(Key::random);
+    KEY.clone()
+}
+
 /// Default ports.
 pub fn default_ports(mesh: &Mesh) -> Ports {
     let claims = Claims { mesh, remembered: &Ports::default(), held: &BTreeMap::new() };
@@ -113,6 +120,6 @@ pub fn wanted(mesh: &Mesh) -> Desired {
         .collect();
     let state = StateFolder::of(Path::new("/project"));
     let secrets = passwords(mesh);
-    let machine = Machine { state: &state, ports: &ports, programs: &programs, secrets: &secrets };
+    let machine = Machine { state: &state, ports: &ports, programs: &programs, secrets: &secrets, key: &key() };
     desired::desired(mesh, &machine, rendered(mesh)).expect("a mesh that can run")
 }

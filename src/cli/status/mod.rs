@@ -7,10 +7,10 @@ use std::path::Path;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 
-use super::Context;
 use super::failure::Failure;
 use super::own_clone;
 use super::running::Running;
+use super::{Context, colleagues};
 use crate::mesh::compile::compile;
 use crate::plan::paths::StateFolder;
 use crate::plan::profile;
@@ -22,7 +22,7 @@ use crate::runtime::{Runtime, State};
 pub mod numbers;
 mod report;
 
-use report::{Report, Row};
+use report::{Report, Row, Tenants};
 
 /// Show what runs, and how it is doing
 #[derive(Debug, Args)]
@@ -66,7 +66,8 @@ pub fn run(cx: &Context, args: StatusArgs) -> Result<(), Failure> {
     }));
     let state = StateFolder::of(&project);
     let profile = profile::up(&state).map_err(|error| Trouble::io(&state.profile(), &error))?;
-    let report = Report::new(mesh, profile, supervision, rows.into_values().collect());
+    let mut report = Report::new(mesh, profile, supervision, rows.into_values().collect());
+    report.tenants = tenants(cx, &project);
     show(cx, &report);
     own_clone::note(cx);
     match report.services.iter().find(|row| row.state != State::Ready) {
@@ -80,14 +81,19 @@ pub fn run(cx: &Context, args: StatusArgs) -> Result<(), Failure> {
 fn show(cx: &Context, report: &Report) {
     if cx.ui.json {
         cx.ui.document(report);
-    } else if report.services.is_empty() {
-        cx.ui.progress("the mesh has no services");
     } else {
-        let now = std::io::stdout().is_terminal().then(Utc::now);
-        let rows: Vec<Vec<String>> = report.services.iter().map(|row| row.cells(now)).collect();
-        cx.ui.table(&report::TITLES, &rows);
+        if report.services.is_empty() {
+            cx.ui.progress("the mesh has no services");
+        } else {
+            let now = std::io::stdout().is_terminal().then(Utc::now);
+            let rows: Vec<Vec<String>> = report.services.iter().map(|row| row.cells(now)).collect();
+            cx.ui.table(&report::TITLES, &rows);
+        }
         if let Some(profile) = &report.profile {
             cx.ui.progress(format!("profile `{profile}` is up"));
+        }
+        for line in report.set_up().into_iter().chain(report.tenants.iter().filter_map(at_work)) {
+            cx.ui.progress(line);
         }
         for (instance, because) in report.reasons() {
             cx.ui.progress(format!("{instance}: {because}"));
@@ -96,6 +102,25 @@ fn show(cx: &Context, report: &Report) {
     if report.supervisor == Supervision::Gone {
         cx.ui.warning("the supervisor has ended: services that end are not started again; `resilmesh up` takes them over, `resilmesh down` stops them");
     }
+}
+
+/// The plugs between tenants that somebody has set up, as far as that is known here.
+fn tenants(cx: &Context, project: &Path) -> Vec<Tenants> {
+    let journal = cx.journal(project);
+    // What cannot be read was told of already.
+    let known = colleagues::known(project, cx.profile_in(project).as_deref()).ok().flatten();
+    let entries = known.map(|(_, view)| view.entries).unwrap_or_default();
+    let tenants = journal.tenants().into_iter().map(|plug| {
+        let entry = entries.get(&plug);
+        let at_work = entry.is_some_and(|entry| entry.claim.is_some());
+        Tenants { state: journal.plug_state(&plug), by: entry.map(|entry| entry.by.clone()), at_work, plug }
+    });
+    tenants.collect()
+}
+
+fn at_work(tenants: &Tenants) -> Option<String> {
+    let by = tenants.by.as_ref().filter(|_| tenants.at_work)?;
+    Some(format!("plug `{}`: {by} began to change it and has not finished", tenants.plug))
 }
 
 /// A service of the mesh as it is written down.

@@ -7,6 +7,10 @@ use serde::Serialize;
 
 use super::ago;
 use super::numbers::Numbers;
+use crate::mesh::model::PlugId;
+use crate::plan::journal::PlugState;
+use crate::plan::shared::entry::Author;
+use crate::project::names;
 use crate::runtime::embedded::Supervision;
 use crate::runtime::{ServiceStatus, State};
 
@@ -26,17 +30,42 @@ pub(super) struct Report {
     pub(super) profile: Option<String>,
     pub(super) supervisor: Supervision,
     pub(super) services: Vec<Row>,
+    /// Plugs between tenants that somebody has set up.
+    pub(super) tenants: Vec<Tenants>,
 }
 
 impl Report {
     pub(super) fn new(mesh: String, profile: Option<String>, supervisor: Supervision, services: Vec<Row>) -> Self {
-        Self { schema: SCHEMA, mesh, profile, supervisor, services }
+        Self { schema: SCHEMA, mesh, profile, supervisor, services, tenants: Vec::new() }
+    }
+
+    /// How many plugs between tenants are up and half up; none if there is none.
+    pub(super) fn set_up(&self) -> Option<String> {
+        let count = |state: PlugState| self.tenants.iter().filter(|own| own.state == state).count();
+        let of = |state: PlugState, word: &str| match count(state) {
+            0 => None,
+            number => Some(format!("{} {word}", names::counted(number, "plug"))),
+        };
+        let counted = [of(PlugState::Up, "up"), of(PlugState::Partial, "half up")];
+        let counted: Vec<String> = counted.into_iter().flatten().collect();
+        (!counted.is_empty()).then(|| format!("between tenants: {}", counted.join(", ")))
     }
 
     /// Why services are not ready, by instance.
     pub(super) fn reasons(&self) -> impl Iterator<Item = (&str, &str)> {
         self.services.iter().filter_map(|row| Some((row.instance.as_str(), row.because.as_deref()?)))
     }
+}
+
+/// A plug between tenants.
+#[derive(Debug, Serialize)]
+pub(super) struct Tenants {
+    pub(super) plug: PlugId,
+    pub(super) state: PlugState,
+    /// Who has set it up, where and when, as far as that is known.
+    pub(super) by: Option<Author>,
+    /// They are still at work on it.
+    pub(super) at_work: bool,
 }
 
 /// One service.
@@ -185,7 +214,7 @@ mod tests {
             "ports": {}, "because": null
         }));
         let expected = json!({
-            "schema": 1, "mesh": "soapa", "profile": "prod", "supervisor": "present", "services": [bus, store],
+            "schema": 1, "mesh": "soapa", "profile": "prod", "supervisor": "present", "services": [bus, store], "tenants": [],
         });
         assert_eq!(seen, expected);
     }

@@ -5,14 +5,14 @@ mod actions;
 mod notes;
 mod queue;
 
-use std::fmt;
 use std::time::{Duration, Instant};
+use std::{fmt, iter};
 
-use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use tokio_util::sync::CancellationToken;
 
-pub(in crate::plan) use self::notes::UNFINISHED;
+pub(in crate::plan) use self::notes::{UNFINISHED, before};
 use self::queue::Queue;
 pub use self::queue::{Parallel, Turns};
 use super::journal::{Appender, Change, DoneSetup, Journal, JournalError, Undo};
@@ -172,22 +172,21 @@ impl Executor<'_> {
         let mut round = Round::new(plan, self.parallel, journal, appender);
         let mut running = FuturesUnordered::new();
         loop {
-            while let Some(index) = round.next(self.stop.is_cancelled()) {
-                let step = &plan.steps[index];
-                if round.note(notes::before(&round.journal, &step.action)) {
-                    self.events.step(plan, index, &Progress::Begun);
-                    let since = Instant::now();
-                    running.push(async move { (index, self.run(step).await, since.elapsed()) });
-                }
+            for index in round.begin(self.stop.is_cancelled()) {
+                self.events.step(plan, index, &Progress::Begun);
+                let since = Instant::now();
+                running.push(async move { (index, self.run(&plan.steps[index]).await, since.elapsed()) });
             }
-            let Some((index, ended, took)) = running.next().await else { break };
-            if matches!(ended, Ended::Done(_)) {
-                round.note(notes::after(&round.journal, &plan.steps[index].action));
-            }
-            self.events.step(plan, index, &Progress::Ended(&ended, took));
-            for skipped in round.end(index, ended) {
-                if let Some(ended) = &round.ended[skipped] {
-                    self.events.step(plan, skipped, &Progress::Ended(ended, Duration::ZERO));
+            let Some(first) = running.next().await else { break };
+            // What has ended by now too makes room for steps that are then noted together.
+            let others = iter::from_fn(|| running.next().now_or_never().flatten());
+            for (index, ended, took) in iter::once(first).chain(others) {
+                round.note_end(index, &ended);
+                self.events.step(plan, index, &Progress::Ended(&ended, took));
+                for skipped in round.end(index, ended) {
+                    if let Some(ended) = &round.ended[skipped] {
+                        self.events.step(plan, skipped, &Progress::Ended(ended, Duration::ZERO));
+                    }
                 }
             }
         }
@@ -211,6 +210,7 @@ fn ended(result: Result<Option<String>, StepError>) -> Ended {
 
 /// Where a plan stands. Each step is looked at once for each that it waits for.
 struct Round<'a> {
+    plan: &'a Plan,
     ended: Vec<Option<Ended>>,
     /// How many steps each still waits for.
     waits: Vec<usize>,
@@ -231,15 +231,45 @@ impl<'a> Round<'a> {
         let waits: Vec<usize> = plan.steps.iter().map(|step| step.after.len()).collect();
         let mut queue = Queue::new(&plan.steps, parallel);
         (0..waits.len()).filter(|index| waits[*index] == 0).for_each(|index| queue.add(index));
-        Self { ended: vec![None; plan.steps.len()], waits, followers, queue, journal, appender, journal_error: None }
+        Self {
+            plan,
+            ended: vec![None; plan.steps.len()],
+            waits,
+            followers,
+            queue,
+            journal,
+            appender,
+            journal_error: None,
+        }
     }
 
-    /// Takes a step that can be begun now.
-    fn next(&mut self, stopped: bool) -> Option<usize> {
-        if stopped || self.journal_error.is_some() { None } else { self.queue.take() }
+    /// Takes the steps that can be begun now. What they may leave behind is noted where it survives a
+    /// power failure: once for all of them, since a disk takes its time.
+    fn begin(&mut self, stopped: bool) -> Vec<usize> {
+        let (mut taken, mut leaves_something) = (Vec::new(), false);
+        while !stopped
+            && self.journal_error.is_none()
+            && let Some(index) = self.queue.take()
+        {
+            let before = notes::before(&self.journal, &self.plan.steps[index].action);
+            leaves_something |= !before.is_empty();
+            self.note(before);
+            taken.push(index);
+        }
+        if leaves_something && self.journal_error.is_none() {
+            self.journal_error = self.appender.sync().err();
+        }
+        if self.journal_error.is_none() { taken } else { Vec::new() }
     }
 
-    /// Notes how a step ended; the steps that can no longer be begun.
+    /// Notes in the journal what a step has done.
+    fn note_end(&mut self, index: usize, ended: &Ended) {
+        if matches!(ended, Ended::Done(_)) {
+            self.note(notes::after(&self.journal, &self.plan.steps[index].action));
+        }
+    }
+
+    /// A step has ended; the steps that can no longer be begun.
     fn end(&mut self, index: usize, ended: Ended) -> Vec<usize> {
         self.queue.end(index);
         let (done, failed) = (matches!(ended, Ended::Done(_)), matches!(ended, Ended::Failed(_)));
@@ -271,20 +301,15 @@ impl<'a> Round<'a> {
         skipped
     }
 
-    /// Changes the journal and appends that to it; whether that went well.
-    fn note(&mut self, changes: Vec<Change>) -> bool {
+    /// Changes the journal and appends that to it.
+    fn note(&mut self, changes: Vec<Change>) {
         if changes.is_empty() {
-            return true;
+            return;
         }
-        let appended = self.appender.append(&changes);
+        if let Err(error) = self.appender.append(&changes) {
+            self.journal_error.get_or_insert(error);
+        }
         changes.into_iter().for_each(|change| self.journal.apply(change));
-        match appended {
-            Ok(()) => true,
-            Err(error) => {
-                self.journal_error.get_or_insert(error);
-                false
-            }
-        }
     }
 
     /// Writes the journal whole; what became of it all.

@@ -11,7 +11,7 @@ use crate::plan::step::{Action, Launch, Setup};
 pub(in crate::plan) const UNFINISHED: &str = "unfinished";
 
 /// Before the step.
-pub(super) fn before(journal: &Journal, action: &Action) -> Vec<Change> {
+pub(in crate::plan) fn before(journal: &Journal, action: &Action) -> Vec<Change> {
     match action {
         Action::Start(launch) | Action::Restart(launch) => {
             let instance = launch.spec.instance.clone();

@@ -67,7 +67,7 @@ impl<'a> Around<'a> {
 }
 
 fn files(graph: &mut Graph, instance: &str, service: &DesiredService, seen: &Observed) {
-    let digest = service.files.digest();
+    let digest = service.digest.clone();
     let cause = match seen.on_disk.get(instance) {
         Some(there) if *there == digest => None,
         Some(there) if seen.journal.rendered.get(instance) == Some(there) => Some("changed"),

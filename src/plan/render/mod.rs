@@ -8,11 +8,10 @@ pub mod limits;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
 use self::context::Contexts;
 use self::environment::{Stop, Templates};
 use self::limits::{Doing, Limits};
+use super::keyed::Key;
 use super::ports::Ports;
 use super::secrets::Secrets;
 use crate::mesh::model::{Instance, Into, Mesh, Plug, PlugId, Render};
@@ -29,22 +28,10 @@ pub struct Files {
 }
 
 impl Files {
-    /// Digest of paths and contents.
-    pub fn digest(&self) -> String {
-        digest(self.files.iter().map(|(path, content)| (path.as_str(), content.as_bytes())))
+    /// Digest of paths and contents, of which secrets are a part.
+    pub fn digest(&self, key: &Key) -> String {
+        key.files(self.files.iter().map(|(path, content)| (path.as_str(), content.as_bytes())))
     }
-}
-
-/// Digest of files by path.
-pub fn digest<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
-    let mut hash = Sha256::new();
-    for (path, content) in files {
-        for part in [path.as_bytes(), content] {
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part);
-        }
-    }
-    hex(&hash.finalize())
 }
 
 /// Bytes as hexadecimal digits.
