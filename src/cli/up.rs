@@ -185,6 +185,7 @@ pub(super) async fn bring_up(
         }
     };
     hosts.end().await;
+    recording.settle();
     note_status(cx, project, mesh, &journal);
     result?;
     ways_in(cx, mesh, &session, part, since.elapsed());
