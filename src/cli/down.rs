@@ -150,6 +150,7 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
     let mut report = executor.apply(&plan, seen.journal.clone()).await;
     recording.count(&report);
     hosts.end().await;
+    recording.settle();
     if let Some(mesh) = &mesh {
         note_status(cx, project, mesh, &report.journal);
     }

@@ -9,7 +9,7 @@ use super::Context;
 use super::failure::{Failure, Kind};
 use crate::git::provenance;
 use crate::git::snapshots::Snapshots;
-use crate::git::snapshots::documents::Documents;
+use crate::git::snapshots::documents::Seen;
 use crate::plan::apply::Report;
 use crate::plan::history::{Command, History, HistoryError, Outcome, Record, Steps};
 use crate::plan::paths::{self, StateFolder};
@@ -21,8 +21,10 @@ pub(super) struct Recording {
     project: PathBuf,
     since: Instant,
     record: Record,
-    /// The documents as it began, and what they are found by.
-    before: Option<(Documents, String)>,
+    /// The documents as they were kept last, and what they are found by.
+    kept: Option<(Seen, String)>,
+    /// The documents have been kept as its hooks left them.
+    settled: bool,
     /// Where it is written, once it has begun.
     history: Option<History>,
 }
@@ -43,7 +45,15 @@ impl Recording {
             rolled_back: false,
             seconds: None,
         };
-        Self { cx: cx.clone(), project: project.to_owned(), since: Instant::now(), record, before: None, history: None }
+        Self {
+            cx: cx.clone(),
+            project: project.to_owned(),
+            since: Instant::now(),
+            record,
+            kept: None,
+            settled: false,
+            history: None,
+        }
     }
 
     /// Notes that it begins, with the documents as they are now. That it cannot be noted is no reason not
@@ -80,6 +90,17 @@ impl Recording {
         self.record.rolled_back = all;
     }
 
+    /// Keeps the documents as its hooks have left them: they may have written some.
+    pub(super) fn settle(&mut self) {
+        if self.history.is_none() || std::mem::replace(&mut self.settled, true) {
+            return;
+        }
+        match self.keep() {
+            Ok(snapshot) => self.record.snapshot = Some(snapshot),
+            Err(failure) => self.warn(&failure),
+        }
+    }
+
     /// Notes what became of it, if it has begun.
     ///
     /// # Errors
@@ -88,6 +109,7 @@ impl Recording {
         if self.history.is_none() {
             return result;
         }
+        self.settle();
         let record = &mut self.record;
         record.seconds = Some((self.since.elapsed().as_secs_f64() * 1000.0).round() / 1000.0);
         (record.outcome, record.error) = match &result {
@@ -98,11 +120,6 @@ impl Recording {
                 (outcome, failure.message.lines().next().map(str::to_owned))
             }
         };
-        // Hooks may have written into documents meanwhile.
-        match self.keep() {
-            Ok(snapshot) => self.record.snapshot = Some(snapshot),
-            Err(failure) => self.warn(&failure),
-        }
         if let Some(history) = &mut self.history
             && let Err(error) = history.end(&self.record)
         {
@@ -111,15 +128,19 @@ impl Recording {
         result
     }
 
-    /// Keeps the documents as they are now, unless they are as they were when it began.
+    /// Keeps the documents as they are now, unless they are as they were kept last.
     fn keep(&mut self) -> Result<String, Failure> {
-        let snapshots = snapshots(&self.project)?;
-        let documents = snapshots.present()?;
-        if let Some((_, snapshot)) = self.before.as_ref().filter(|(before, _)| *before == documents) {
+        if let Some((_, snapshot)) = self.kept.as_ref().filter(|(seen, _)| seen.is_current(&self.project)) {
             return Ok(snapshot.clone());
         }
-        let snapshot = snapshots.keep(&documents)?;
-        self.before.get_or_insert_with(|| (documents, snapshot.clone()));
+        let snapshots = snapshots(&self.project)?;
+        let now = snapshots.present()?;
+        let same = self.kept.as_ref().filter(|(seen, _)| seen.documents == now.documents);
+        let snapshot = match same {
+            Some((_, snapshot)) => snapshot.clone(),
+            None => snapshots.keep(&now.documents)?,
+        };
+        self.kept = Some((now, snapshot.clone()));
         Ok(snapshot)
     }
 

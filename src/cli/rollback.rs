@@ -100,7 +100,7 @@ impl<'a> Target<'a> {
                 .hint("`resilmesh history` shows what else there is"));
         };
         let snapshots = recording::snapshots(project)?;
-        let present = snapshots.present()?;
+        let present = snapshots.present()?.documents;
         let documents = documents::target(&present, snapshots.get(snapshot)?, &|path| snapshots.ignores(path))?;
         let different = documents::different(&present, &documents);
         if different.is_empty() {
@@ -123,9 +123,13 @@ impl<'a> Target<'a> {
     fn preview(&self, cx: &Context) -> Result<(), Failure> {
         let files = load_from(self.project, &self.snapshots.source(self.snapshot)?);
         let files = ProjectFiles { profile: cx.profile_in(self.project), ..files };
-        let mesh = compile_used(&files)
+        let mut mesh = compile_used(&files)
             .map(|(mesh, _)| mesh)
             .map_err(|found| Failure::new(format!("the documents of {} have mistakes", self.number)).found(found))?;
+        if let Some(journal) = known_to_be_up(self.project, &StateFolder::of(self.project))? {
+            // Snapshots do not say what is up.
+            mesh.plugs.iter_mut().for_each(|plug| plug.up = journal.plugs.contains_key(&plug.id.to_string()));
+        }
         let session = plan::session(cx, self.project, &mesh, None)?;
         if cx.ui.json {
             let (changes, plan) = (self.changes(), session.plan.to_json(&session.file_changes()));

@@ -195,6 +195,7 @@ pub(super) async fn bring_up(
         }
     };
     hosts.end().await;
+    recording.settle();
     note_status(cx, project, mesh, &journal);
     colleagues.tell(cx, &mut journal);
     result?;

@@ -6,13 +6,15 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::git::trouble::Trouble;
 use crate::mesh::difference::FileChange;
 use crate::mesh::subject::Subject;
 use crate::project::content::{Content, Entry};
+use crate::project::edit::set_key;
 use crate::project::load::{INSTANCES, PRODUCTS};
 use crate::project::profile_file::PROFILES;
 use crate::project::test_file::TESTS;
@@ -26,6 +28,8 @@ const FOLDERS: [&str; 4] = [PRODUCTS, INSTANCES, PROFILES, TESTS];
 const LEFT_BY_PROGRAMS: [&str; 2] = [".git", "__pycache__"];
 /// Names that begin like this are our own: state, and files that are being written.
 const OWN: &str = ".resilmesh";
+/// The key in the file of a plug by which Meshroom knows whether it is up.
+const STATUS: &str = "status";
 /// The mode of a symbolic link in a tree.
 const LINK: i32 = 0o120_000;
 
@@ -75,13 +79,59 @@ pub(super) struct Ignored<'a> {
     pub(super) elsewhere: Ignores<'a>,
 }
 
-/// The documents of the project in this folder, but for what is ignored.
-pub(super) fn on_disk(project: &Path, ignored: &Ignored<'_>) -> Result<Documents, Trouble> {
-    let mut found = Documents::new();
-    for name in places() {
-        collect(project, Path::new(name), ignored, false, &mut found)?;
+/// What changes of a file or folder whenever something in it does.
+type Stamp = (u64, u64, SystemTime);
+
+/// How long ago something was changed at least: another change at once could leave its stamp as it is.
+const SETTLED: Duration = Duration::from_millis(100);
+
+/// The documents of a project as they were seen on disk.
+#[derive(Debug)]
+pub struct Seen {
+    /// They.
+    pub documents: Documents,
+    stamps: Vec<(PathBuf, Option<Stamp>)>,
+    since: SystemTime,
+}
+
+impl Seen {
+    /// Whether nothing was changed in a project since. What was changed right before may have been
+    /// changed again.
+    pub fn is_current(&self, project: &Path) -> bool {
+        self.stamps.iter().all(|(path, then)| {
+            let now = project.join(path).symlink_metadata().ok().and_then(|there| stamp(&there));
+            let settled = |(_, _, changed): &Stamp| *changed + SETTLED < self.since;
+            now == *then && then.as_ref().is_none_or(settled)
+        })
     }
-    Ok(found)
+}
+
+fn stamp(there: &fs::Metadata) -> Option<Stamp> {
+    let (seconds, nanos) = (u64::try_from(there.ctime()).ok()?, u32::try_from(there.ctime_nsec()).ok()?);
+    Some((there.ino(), there.len(), UNIX_EPOCH + Duration::new(seconds, nanos)))
+}
+
+/// The documents of the project in this folder, but for what is ignored.
+pub(super) fn on_disk(project: &Path, ignored: &Ignored<'_>) -> Result<Seen, Trouble> {
+    let mut seen = Seen { documents: Documents::new(), stamps: Vec::new(), since: SystemTime::now() };
+    for name in places() {
+        collect(project, Path::new(name), ignored, false, &mut seen)?;
+    }
+    if !seen.documents.contains_key(Path::new(project_file::FILE_NAME)) {
+        forget_status(&mut seen.documents);
+    }
+    Ok(seen)
+}
+
+/// In a project of Meshroom, files of plugs say whether these are up: that is state, and no document.
+pub(super) fn forget_status(documents: &mut Documents) {
+    for (path, document) in documents {
+        if let (Subject::Plug { .. }, Ok(text)) = (Subject::of(path), str::from_utf8(&document.bytes))
+            && text.contains(STATUS)
+        {
+            document.bytes = set_key(text, None, STATUS, None).into_bytes();
+        }
+    }
 }
 
 fn collect(
@@ -89,15 +139,19 @@ fn collect(
     path: &Path,
     ignored: &Ignored<'_>,
     elsewhere: bool,
-    found: &mut Documents,
+    seen: &mut Seen,
 ) -> Result<(), Trouble> {
     let place = project.join(path);
     let failed = |error: io::Error| Trouble::io(&place, &error);
     let there = match place.symlink_metadata() {
         Ok(there) => there,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            seen.stamps.push((path.to_owned(), None));
+            return Ok(());
+        }
         Err(error) => return Err(failed(error)),
     };
+    seen.stamps.push((path.to_owned(), stamp(&there)));
     if ignored.found.contains(path) || (elsewhere && (ignored.elsewhere)(path)?) {
         return Ok(());
     }
@@ -112,14 +166,16 @@ fn collect(
                 && !LEFT_BY_PROGRAMS.iter().any(|left| name.as_bytes() == left.as_bytes())
         };
         for name in names.iter().filter(is_document) {
-            collect(project, &path.join(name), ignored, elsewhere, found)?;
+            collect(project, &path.join(name), ignored, elsewhere, seen)?;
         }
     } else if there.is_symlink() {
         let target = fs::read_link(&place).map_err(failed)?;
-        found.insert(path.to_owned(), Document { kind: Kind::Link, bytes: target.into_os_string().into_vec() });
+        let document = Document { kind: Kind::Link, bytes: target.into_os_string().into_vec() };
+        seen.documents.insert(path.to_owned(), document);
     } else if there.is_file() {
         let kind = if there.permissions().mode() & 0o111 == 0 { Kind::Text } else { Kind::Program };
-        found.insert(path.to_owned(), Document { kind, bytes: fs::read(&place).map_err(failed)? });
+        let document = Document { kind, bytes: fs::read(&place).map_err(failed)? };
+        seen.documents.insert(path.to_owned(), document);
     }
     Ok(())
 }
@@ -273,7 +329,7 @@ mod tests {
 
     fn there(project: &Path) -> Documents {
         let ignored = Ignored { found: HashSet::new(), elsewhere: NONE_IGNORED };
-        on_disk(project, &ignored).expect("read")
+        on_disk(project, &ignored).expect("read").documents
     }
 
     fn documents(files: &[(&str, Kind, &str)]) -> Documents {

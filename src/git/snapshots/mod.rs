@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 
 use git2::{Index, IndexEntry, IndexTime, ObjectType, Oid, RepositoryInitOptions, TreeWalkMode, TreeWalkResult};
 
-use self::documents::{Document, Documents, Ignored, Kind};
+use self::documents::{Document, Documents, Ignored, Kind, Seen};
 use super::repository::{self, Repository};
 use super::tree::Revision;
 use super::trouble::Trouble;
+use crate::project::project_file;
 
 /// The snapshots of one project.
 pub struct Snapshots {
@@ -48,7 +49,7 @@ impl Snapshots {
     ///
     /// # Errors
     /// When one cannot be read.
-    pub fn present(&self) -> Result<Documents, Trouble> {
+    pub fn present(&self) -> Result<Seen, Trouble> {
         let found = match &self.shared {
             Some(shared) => shared.ignored(documents::places())?,
             None => repository::ignored(&self.kept, documents::places().map(PathBuf::from))?,
@@ -116,6 +117,9 @@ impl Snapshots {
             TreeWalkResult::Ok
         })
         .or_else(|error| if wrong.is_some() { Ok(()) } else { Err(error) })?;
+        if !documents.contains_key(Path::new(project_file::FILE_NAME)) {
+            documents::forget_status(&mut documents);
+        }
         wrong.map_or(Ok(documents), Err)
     }
 
@@ -196,7 +200,7 @@ mod tests {
             (".resilmesh/journal.json", "{}"),
         ]);
         let snapshots = Snapshots::open(&place.path().join(".resilmesh/history.git"), place.path()).expect("open");
-        let now = snapshots.present().expect("read");
+        let now = snapshots.present().expect("read").documents;
         let kept = [
             "instances/edr/e1/config.yaml",
             "products/edr/definition.yaml",
@@ -224,7 +228,7 @@ mod tests {
         std::fs::write(repository.path().join("info/exclude"), "soc/instances/edr/e2\n").expect("write");
         let soc = place.path().join("soc");
         let snapshots = Snapshots::open(&soc.join(".resilmesh/history.git"), &soc).expect("open");
-        let now = snapshots.present().expect("read");
+        let now = snapshots.present().expect("read").documents;
         assert_eq!(paths(&now), ["instances/edr/e1/config.yaml", "resilmesh.yaml"]);
     }
 
