@@ -166,14 +166,16 @@ fn in_conflict() -> (Person, Person) {
     bob.commit("bob");
     let mut pull = bob.command("git", &bob.project());
     let pulled = bob.finish(pull.args(["pull", "--quiet", "--no-edit", "origin", "main"]), b"");
-    assert!(pulled.code != 0, "git cannot merge encrypted files");
+    assert!(pulled.code != 0 && pulled.out.contains("CONFLICT"), "git cannot merge encrypted files: {pulled:?}");
     (ann, bob)
 }
 
 #[test]
 fn a_conflict_is_told_and_settled_by_a_new_value_too() {
     let (_ann, bob) = in_conflict();
-    assert!(bob.run(&["secret", "get", "a"], b"").err.contains("`a` is in conflict, and this is one side"));
+    let got = bob.run(&["secret", "get", "a"], b"");
+    // git either leaves one side, or takes what happens to look like text for it and writes both.
+    assert!(got.err.contains("`a` is in conflict"), "{got:?}");
     let checked = bob.run(&["secret", "check"], b"");
     assert!(checked.code == 1 && checked.out.contains("`a`: in conflict"), "{}{}", checked.out, checked.err);
     let set = bob.run(&["secret", "set", "a"], b"from both");

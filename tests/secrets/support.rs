@@ -17,6 +17,7 @@ pub(crate) struct Person {
 }
 
 /// What a command did.
+#[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) code: i32,
     pub(crate) out: String,

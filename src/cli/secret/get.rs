@@ -23,8 +23,15 @@ pub struct GetArgs {
 /// When there is none, or no key here opens it.
 pub(super) fn run(cx: &Context, args: &GetArgs) -> Result<(), Failure> {
     let opened = cx.secrets()?;
-    let value = opened.get(&args.name)?;
-    if Open::of(&opened.project, &args.name)?.is_some() {
+    let is_open = Open::of(&opened.project, &args.name)?.is_some();
+    let value = opened.get(&args.name).map_err(|error| {
+        let failure = Failure::from(error);
+        // Where it takes the file for text, git writes both sides into it.
+        let hint =
+            || format!("`{0}` is in conflict: `resilmesh secret edit {0}` shows both sides, and settles it", args.name);
+        if is_open { failure.hint(hint()) } else { failure }
+    })?;
+    if is_open {
         cx.ui.warning(&format!(
             "`{0}` is in conflict, and this is one side: `resilmesh secret edit {0}` settles it",
             args.name
