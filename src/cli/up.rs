@@ -144,6 +144,7 @@ pub(super) async fn bring_up(
     }
     validate(&session).await?;
     let before = rollback_on_failure.then(|| Before::read(&session)).transpose()?;
+    recording.in_profile(mesh.profile.clone());
     recording.begin();
     session.save()?;
     ports.note(session.ports.numbers());
