@@ -72,8 +72,8 @@ pub fn run(cx: &Context, args: UpArgs) -> Result<(), Failure> {
         let of_all = args.part.is_all() && !failure.diagnostics.is_empty();
         if of_all { failure.hint("`resilmesh up INSTANCE` brings up a part that has no mistakes") } else { failure }
     })?;
-    let trusted = trust::permit_of(&files, trust::used_by(&mesh))?;
     let project = &files.root;
+    let trusted = trust::permit_of(&files, trust::used_by_or_up(project, &mesh)?)?;
     let runtime = runtime(cx, project)?;
     let way = Way {
         trusted: &trusted,
