@@ -23,6 +23,7 @@ bench: ## Measure what docs/benchmarks.md states; SIZES=small leaves out what ta
 	$(CARGO) build --release --locked $(PROGRAMS)
 	@scripts/bench
 	@scripts/bench-large
+	@scripts/bench-hooks
 	@scripts/bench-meshroom
 
 reference: ## Renew docs/reference, which is made of the program itself

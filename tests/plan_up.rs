@@ -127,12 +127,13 @@ fn a_port_that_is_asked_for_and_taken_is_named_with_its_holder() {
     let place = Place::new();
     let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let port = taken.local_addr().expect("address").port();
-    place.write("instances/nats/bus/config.yaml", &format!("{BUS}settings: {{port: {port}}}\n"));
+    place.write("instances/nats/bus/config.yaml", &format!("{BUS}settings:\n  port: {port}\n"));
     let (code, _, err) = place.run(&["up"]);
     assert_eq!(code, 1);
     let expected =
         format!("port {port}, which setting `port` of `bus` asks for, is taken by process {}", std::process::id());
-    assert!(err.contains(&expected) && err.contains("instances/nats/bus/config.yaml"), "{err}");
+    assert!(err.contains(&expected) && err.contains("instances/nats/bus/config.yaml:4:3: error: "), "{err}");
+    assert!(err.contains(&format!("  port: {port}\n")), "the line is shown: {err}");
     assert!(!place.root().join(".resilmesh/journal.json").exists(), "nothing was begun");
 }
 

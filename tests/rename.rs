@@ -98,6 +98,26 @@ fn the_name_changes_everywhere() {
 }
 
 #[test]
+fn test_cases_follow() {
+    let project = project();
+    let cases = "at: c -> a/alerts\ncases:\n  - {name: a to d, at: a -> d, line: a}\n  - {name: one, line: x}\n";
+    project.write("tests/mesh.yaml", format!("# ours\n{cases}"));
+    project.write("tests/other.yaml", "at: c -> a_b\ncases: []\n");
+    project.write("tests/notes.txt", "a\n");
+    let said = project.says(&["rename", "a", "first"]);
+    assert!(said.contains("changed `tests/mesh.yaml`\n") && !said.contains("other.yaml"), "{said}");
+    assert_snapshot!(project.read("tests/mesh.yaml"), @"
+    # ours
+    at: c -> first/alerts
+    cases:
+      - {name: a to d, at: first -> d, line: a}
+      - {name: one, line: x}
+    ");
+    assert_eq!(project.read("tests/other.yaml"), "at: c -> a_b\ncases: []\n");
+    assert_eq!(project.read("tests/notes.txt"), "a\n");
+}
+
+#[test]
 fn a_name_that_cannot_be_changes_nothing() {
     let project = project();
     assert_snapshot!(project.refused(&["rename", "a", "c"]), @"

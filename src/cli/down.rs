@@ -119,7 +119,8 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
         forget_profile(&state, &seen.journal)?;
         return Ok(runtime.finish().await?);
     }
-    if let Ok(Some(name)) = profile::up(&state) {
+    let profile = profile::up(&state).ok().flatten();
+    if let Some(name) = &profile {
         cx.ui.progress(format!("profile `{name}`"));
     }
     if args.volumes {
@@ -146,6 +147,7 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
         stop: steps::stop_on_signals(),
     };
     let mut recording = Recording::new(cx, project, Command::Down, args.words());
+    recording.in_profile(profile);
     recording.begin();
     let mut report = executor.apply(&plan, seen.journal.clone()).await;
     recording.count(&report);

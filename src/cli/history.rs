@@ -64,25 +64,30 @@ fn all(cx: &Context, history: &History) {
         cx.ui.document(&json!({"schema": 1, "history": records}));
         return;
     }
-    let rows: Vec<Vec<String>> = history.newest_first().map(row).collect();
+    let profiles = history.newest_first().any(|record| record.profile.is_some());
+    let rows: Vec<Vec<String>> = history.newest_first().map(|record| row(record, profiles)).collect();
     if rows.is_empty() {
         cx.ui.progress("nothing was done yet: the history begins with the first `resilmesh up`");
         return;
     }
-    cx.ui.table(&["Number", "When", "What", "Outcome", "Steps", "Took", "Revision", "Who"], &rows);
+    let profile = profiles.then_some("Profile");
+    let titles = ["Number", "When", "What"].into_iter().chain(profile);
+    let titles: Vec<&str> = titles.chain(["Outcome", "Steps", "Took", "Revision", "Who"]).collect();
+    cx.ui.table(&titles, &rows);
 }
 
-fn row(record: &Record) -> Vec<String> {
-    vec![
-        record.number.to_string(),
-        when(record),
-        record.line(),
+/// With its profile, if any has one.
+fn row(record: &Record, profiles: bool) -> Vec<String> {
+    let profile = profiles.then(|| record.profile.clone().unwrap_or_else(|| "-".to_owned()));
+    let first = [record.number.to_string(), when(record), record.line()];
+    let others = [
         outcome(record),
         record.steps.to_string(),
         took(record).unwrap_or_default(),
         revision(record).unwrap_or_default(),
         record.who.clone(),
-    ]
+    ];
+    first.into_iter().chain(profile).chain(others).collect()
 }
 
 fn when(record: &Record) -> String {
@@ -143,6 +148,7 @@ fn details(cx: &Context, record: &Record) {
     let arguments = [
         ("number", Some(record.number.to_string())),
         ("what", Some(record.line())),
+        ("profile", record.profile.clone()),
         ("when", Some(when(record))),
         ("who", Some(record.who.clone())),
         (

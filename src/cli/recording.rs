@@ -36,6 +36,7 @@ impl Recording {
             command,
             arguments,
             when: Utc::now().trunc_subsecs(0),
+            profile: None,
             who: String::new(),
             revision: None,
             snapshot: None,
@@ -78,6 +79,11 @@ impl Recording {
         history.begin(&mut self.record)?;
         self.history = Some(history);
         Ok(self.record.number)
+    }
+
+    /// Of a mesh in this profile.
+    pub(super) fn in_profile(&mut self, profile: Option<String>) {
+        self.record.profile = profile;
     }
 
     /// Counts steps.

@@ -1,5 +1,7 @@
 //! `resilmesh rename`: give an instance another name, everywhere.
 
+use std::path::{Path, PathBuf};
+
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -20,6 +22,8 @@ use crate::project::names;
 use crate::project::position::Diagnostic;
 use crate::project::replace::{self, Step};
 use crate::project::scaffold::draft::Draft;
+use crate::project::test_file::rename::in_tests;
+use crate::project::test_file::{TESTS, is_test_file};
 use crate::vault::{MESHROOM_FILE, Secret, SecretName};
 
 /// What to do about secrets that cannot be renamed.
@@ -27,7 +31,7 @@ const KEEP_HINT: &str = "`--keep-secrets` renames the instance alone, without it
 
 /// Give an instance another name
 ///
-/// Its folder, its plugs and those of others that name it, and its secrets are renamed with it. It must
+/// Its folder, its plugs and those of others that name it, its test cases and its secrets are renamed with it. It must
 /// be down: what runs has the old name.
 #[derive(Debug, Args)]
 pub struct RenameArgs {
@@ -157,7 +161,26 @@ impl Renaming<'_> {
             // One that is too odd to be edited is told as a mistake before anything is changed.
             draft.build_on(profile.path.clone(), replace::key(&text, &place, self.new).unwrap_or(text));
         }
+        for (path, text) in self.tests(there)? {
+            draft.build_on(path, text);
+        }
         Ok(draft)
+    }
+
+    /// The files of test cases that name it, as they will be.
+    fn tests(&self, there: &dyn Source) -> Result<Vec<(PathBuf, String)>, Failure> {
+        let folder = Path::new(TESTS);
+        let wrong = |wrong| Failure::new(format!("`{TESTS}` cannot be read")).found(vec![wrong]);
+        let names = there.entries(folder).map_err(wrong)?.files;
+        let mut changed = Vec::new();
+        for path in names.iter().filter(|name| is_test_file(name)).map(|name| folder.join(name)) {
+            let text = read(there, &path)?;
+            let renamed = in_tests(&text, self.old, self.new);
+            if renamed != text {
+                changed.push((path, renamed));
+            }
+        }
+        Ok(changed)
     }
 
     /// Tries it, then makes it; the files that say the name, relative to the project.
@@ -225,7 +248,7 @@ impl Renaming<'_> {
     }
 }
 
-fn read(there: &dyn Source, path: &std::path::Path) -> Result<String, Failure> {
+fn read(there: &dyn Source, path: &Path) -> Result<String, Failure> {
     let text = there.text(path);
     text.map(Option::unwrap_or_default)
         .map_err(|wrong| Failure::new(format!("`{}` cannot be read", path.display())).found(vec![wrong]))
@@ -233,7 +256,7 @@ fn read(there: &dyn Source, path: &std::path::Path) -> Result<String, Failure> {
 
 /// The text with the new name where `key` says the old one.
 fn with_key(text: &str, key: &str, old: &str, new: &str) -> String {
-    let node = crate::project::yaml::parse(text, std::path::Path::new(""));
+    let node = crate::project::yaml::parse(text, Path::new(""));
     let says_it = node.is_ok_and(|node| node.to_json().get(key).and_then(Value::as_str) == Some(old));
     if says_it { set_key(text, None, key, Some(&new.into())) } else { text.to_owned() }
 }

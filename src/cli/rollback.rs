@@ -199,7 +199,7 @@ fn known_to_be_up(project: &Path, state: &StateFolder) -> Result<Option<Journal>
 /// Brings up what the documents say now.
 fn bring_up(cx: &Context, steps: &StepArgs, recording: &mut Recording) -> Result<(), Failure> {
     let (project, mesh) = cx.mesh()?;
-    let trusted = trust::permit(cx, trust::used_by(&mesh))?;
+    let trusted = trust::permit(cx, trust::used_by_or_up(&project, &mesh)?)?;
     let runtime = up::runtime(cx, &project)?;
     let way = Way { trusted: &trusted, runtime: &runtime, steps, part: None, rollback_on_failure: false, verify: true };
     super::block_on(up::bring_up(cx, &project, &mesh, &way, recording))

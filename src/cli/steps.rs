@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
@@ -72,7 +72,7 @@ impl StepArgs {
 }
 
 /// Shows each step as it ends: a line on standard error, or with `--json` an object on standard
-/// output. On a terminal, what is being done has a line too.
+/// output, and one as it begins. On a terminal, what is being done has a line too.
 #[derive(Debug)]
 pub(super) struct Reporter {
     ui: Ui,
@@ -99,25 +99,18 @@ impl Events for Reporter {
         // A map half changed cannot be: each change is one step.
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.remove(&index);
+        if self.ui.json {
+            self.ui.line(self.event(plan, index, progress).to_string());
+            return;
+        }
         let Progress::Ended(ended, took) = progress else {
             running.extend(self.ui.running(&step.to_string()).map(|shown| (index, shown)));
-            if self.verbose && !self.ui.json {
+            if self.verbose {
                 self.ui.progress(format!("  ...       {step}"));
             }
             return;
         };
         let (word, why) = words(ended);
-        if self.ui.json {
-            let mut event = json!({
-                "schema": 1, "step": index + 1, "of": plan.steps.len(), "action": step.action.verb(),
-                "object": step.action.object(), "ended": word, "because": why, "seconds": took.as_secs_f64(),
-            });
-            if self.back {
-                event["rollback"] = true.into();
-            }
-            self.ui.line(event.to_string());
-            return;
-        }
         // The rest of a long reason comes with the error in the end.
         let why = why.and_then(|why| why.lines().next().map(|first| format!(": {first}"))).unwrap_or_default();
         let line = match ended {
@@ -125,6 +118,29 @@ impl Events for Reporter {
             _ => format!("  {word:<8}  {step}{why}"),
         };
         self.ui.progress(line);
+    }
+}
+
+impl Reporter {
+    /// What programs are told of a step. That it has ended is told in fields that its beginning lacks, so
+    /// that who only counts these needs to know nothing of beginnings.
+    fn event(&self, plan: &Plan, index: usize, progress: &Progress<'_>) -> Value {
+        let action = &plan.steps[index].action;
+        let mut event = json!({
+            "schema": 1, "event": "step", "state": "begun", "step": index + 1, "of": plan.steps.len(),
+            "action": action.verb(), "object": action.object(),
+        });
+        if let Progress::Ended(ended, took) = progress {
+            let (word, why) = words(ended);
+            event["state"] = word.into();
+            event["ended"] = word.into();
+            event["because"] = why.into();
+            event["seconds"] = took.as_secs_f64().into();
+        }
+        if self.back {
+            event["rollback"] = true.into();
+        }
+        event
     }
 }
 

@@ -1,6 +1,7 @@
 //! `resilmesh trust`: see what others wrote, and let it run.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use clap::Args;
 use serde::Serialize;
@@ -10,6 +11,9 @@ use super::Context;
 use super::completion;
 use super::failure::Failure;
 use crate::mesh::model::Mesh;
+use crate::plan::journal::Journal;
+use crate::plan::paths::StateFolder;
+use crate::plan::trouble::Trouble;
 use crate::project::content::Entry;
 use crate::project::load::ProjectFiles;
 use crate::project::names;
@@ -110,6 +114,19 @@ pub(super) fn chosen<'a>(gate: &'a Gate, wanted: &[String]) -> Result<Vec<&'a Su
 /// The products that a mesh puts to use.
 pub(super) fn used_by(mesh: &Mesh) -> BTreeSet<String> {
     mesh.instances.values().map(|instance| instance.product.clone()).collect()
+}
+
+/// The products whose code a mesh uses, or that of what is up is taken down with: a product may be there
+/// whose last instance was removed since.
+///
+/// # Errors
+/// When it cannot be read what is up.
+pub(super) fn used_by_or_up(project: &Path, mesh: &Mesh) -> Result<BTreeSet<String>, Failure> {
+    let journal = Journal::load(&StateFolder::of(project).journal()).map_err(Trouble::from)?;
+    let undoing = journal.undo.values().flat_map(|undoing| &undoing.hooks);
+    let mut products = used_by(mesh);
+    products.extend(undoing.map(|undo| undo.call.own.product.clone()));
+    Ok(products)
 }
 
 /// The proof that the code of these products may run.

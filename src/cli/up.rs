@@ -72,8 +72,8 @@ pub fn run(cx: &Context, args: UpArgs) -> Result<(), Failure> {
         let of_all = args.part.is_all() && !failure.diagnostics.is_empty();
         if of_all { failure.hint("`resilmesh up INSTANCE` brings up a part that has no mistakes") } else { failure }
     })?;
-    let trusted = trust::permit_of(&files, trust::used_by(&mesh))?;
     let project = &files.root;
+    let trusted = trust::permit_of(&files, trust::used_by_or_up(project, &mesh)?)?;
     let runtime = runtime(cx, project)?;
     let way = Way {
         trusted: &trusted,
@@ -154,6 +154,7 @@ pub(super) async fn bring_up(
         return Ok(());
     }
     let before = rollback_on_failure.then(|| Before::read(&session)).transpose()?;
+    recording.in_profile(mesh.profile.clone());
     recording.begin();
     session.save()?;
     ports.note(session.ports.numbers());

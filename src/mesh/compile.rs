@@ -165,6 +165,7 @@ impl<'a> Compiler<'a> {
         let declared: Vec<&Setting> = product.settings.iter().collect();
         let declared = declared_by(product, &declared);
         let over = over.map(|(profile, over)| (&over.settings, profile.path.as_path()));
+        let places = settings::places(&written.settings, &at.file, over);
         let settings = settings::resolve_over(&declared, &written.settings, &at.file, over, &mut self.found);
         let instance = Instance {
             name: written.name.clone(),
@@ -173,6 +174,7 @@ impl<'a> Compiler<'a> {
             runtime,
             zone: written.zone.as_ref().map(|zone| zone.value.clone()),
             at: at.clone(),
+            written: places,
         };
         self.instances.insert(written.name.clone(), instance);
     }

@@ -38,7 +38,8 @@ pub struct FileChange {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct KeyChange {
     /// The key; `settings.` before that of a setting, `zones.` before that of a zone; that of a conduit is
-    /// `zones.ZONE.conduits.ZONE`.
+    /// `zones.ZONE.conduits.ZONE`, of what a profile sets `instances.INSTANCE.settings.KEY`, of a test case
+    /// `cases.NAME`.
     pub key: String,
     /// Its value before; none = it had none.
     pub before: Option<Value>,
@@ -203,9 +204,19 @@ impl fmt::Display for KeyChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = one_line(&entries::words(&self.key));
         match (&self.before, &self.after) {
-            (None, Some(_)) if entries::is_zone(&self.key) => write!(f, "{name} added"),
-            (Some(_), None) if entries::is_zone(&self.key) => write!(f, "{name} removed"),
-            (Some(before), Some(after)) => write!(f, "{name} {} -> {}", show(before), show(after)),
+            (None, Some(_)) if entries::is_thing(&self.key) => write!(f, "{name} added"),
+            (Some(_), None) if entries::is_thing(&self.key) => write!(f, "{name} removed"),
+            (Some(_), Some(_)) if entries::is_case(&self.key) => write!(f, "{name} changed"),
+            (Some(before), Some(after)) => {
+                let (before, after) = (show(before), show(after));
+                // Where values have arrows of their own.
+                let arrows = format!("{before}{after}").contains("->");
+                if arrows {
+                    write!(f, "{name} from {before} to {after}")
+                } else {
+                    write!(f, "{name} {before} -> {after}")
+                }
+            }
             (None, Some(after)) => write!(f, "{name} set to {}", show(after)),
             (before, None) => write!(f, "{name} taken out (was {})", before.as_ref().map(show).unwrap_or_default()),
         }
@@ -237,6 +248,30 @@ mod tests {
         let after = "version: 1\nzones:\n  a: {conduits: {c: [logs], b: '*'}}\n  c:\n";
         let told = words(&[change("resilmesh.yaml", Some(before), Some(after))]);
         insta::assert_snapshot!(told, @r#"the mesh: zone a Plant -> -, conduit from a to b set to *, conduit from a to c set to ["logs"], zone b removed, zone c added"#);
+    }
+
+    #[test]
+    fn profiles_and_test_cases_are_told_one_by_one() {
+        let before = "version: 1\nruntime: embedded\ninstances:\n  bus: {settings: {a: 1, b: 2}}\n";
+        let after = "version: 1\ninstances:\n  bus: {settings: {a: 2}, runtime: docker}\n  s.1: {settings: {c: x}}\n";
+        let cases = "at: a -> b\ncases:\n- {name: one, line: x}\n- {name: two, line: x}\n- {name: two, line: y}\n";
+        let edited = "at: a -> c\ncases:\n- {name: one, line: y}\n- {name: two, line: x}\n- {name: three}\n";
+        let told = words(&[
+            change("profiles/prod.yaml", Some(before), Some(after)),
+            change("profiles/test.yaml", None, Some("")),
+            change("profiles/old.yaml", Some("# x\n"), Some("# y\n")),
+            change("tests/mesh.yaml", Some(cases), Some(edited)),
+            change("tests/other.yml", Some(""), None),
+            change("tests/lines.txt", Some(""), None),
+        ]);
+        insta::assert_snapshot!(told, @"
+        profile old changed (comments or layout only)
+        profile prod: runtime of bus set to docker, setting a of bus 1 -> 2, setting b of bus taken out (was 2), setting c of s.1 set to x, runtime taken out (was embedded)
+        profile test added
+        tests in mesh.yaml: at from a -> b to a -> c, case one changed, case three added, case two (2) removed
+        tests in other.yml removed
+        file tests/lines.txt removed
+        ");
     }
 
     #[test]

@@ -276,6 +276,15 @@ pub struct Instance {
     pub zone: Option<String>,
     /// Where it is declared.
     pub at: Position,
+    /// Where the values of settings are written that count; what is not in it has its default.
+    pub written: BTreeMap<String, Position>,
+}
+
+impl Instance {
+    /// Where the value of a setting is written, else where the instance is declared.
+    pub fn place_of(&self, setting: &str) -> &Position {
+        self.written.get(setting).unwrap_or(&self.at)
+    }
 }
 
 /// What names a plug: one topic, in one mode, from one instance to another.

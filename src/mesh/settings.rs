@@ -77,6 +77,25 @@ pub(super) fn resolve_over(
     resolved
 }
 
+/// Where the values stand that count in the end; what has its default stands nowhere.
+pub(super) fn places(
+    written: &BTreeMap<String, Located<Node>>,
+    file: &Path,
+    over: Option<Written<'_>>,
+) -> BTreeMap<String, Position> {
+    let mut places = BTreeMap::new();
+    for (values, file) in std::iter::once((written, file)).chain(over) {
+        for (name, value) in values {
+            if has_value(values, name) {
+                places.insert(name.clone(), Position::new(file, value.at));
+            } else {
+                places.remove(name);
+            }
+        }
+    }
+    places
+}
+
 /// The settings that are written, without defaults.
 pub(super) fn written(
     declared: &Declared<'_>,

@@ -10,7 +10,9 @@ use crate::project::load::{CONFIG, INSTANCES, PRODUCTS};
 use crate::project::names;
 use crate::project::plug_file::topic_and_mode;
 use crate::project::position::one_line;
+use crate::project::profile_file::PROFILES;
 use crate::project::project_file;
+use crate::project::test_file::{TESTS, is_test_file};
 
 /// The folder of the vault.
 const SECRETS: &str = "secrets";
@@ -25,6 +27,11 @@ const RECIPIENTS: &str = ".gpg-id";
 pub enum Subject {
     /// `resilmesh.yaml`.
     Mesh,
+    /// What is different in one environment.
+    Profile {
+        /// Its name.
+        profile: String,
+    },
     /// A product of the project.
     Product {
         /// Its name.
@@ -42,6 +49,11 @@ pub enum Subject {
         /// What it connects.
         #[serde(flatten)]
         plug: PlugId,
+    },
+    /// Test cases of the mesh.
+    Tests {
+        /// The name of their file.
+        tests: String,
     },
     /// A secret of the vault.
     Secret {
@@ -88,6 +100,10 @@ impl Subject {
         let file = || Self::File { path: path.to_owned() };
         match parts.as_deref() {
             Some([project_file::FILE_NAME]) => Self::Mesh,
+            Some([PROFILES, file_name]) if file_name.ends_with(".yaml") => {
+                Self::Profile { profile: file_name.trim_end_matches(".yaml").to_owned() }
+            }
+            Some([TESTS, file_name]) if is_test_file(file_name) => Self::Tests { tests: (*file_name).to_owned() },
             Some([PRODUCTS, product, _, ..]) => Self::Product { product: (*product).to_owned() },
             Some([INSTANCES, product, instance, CONFIG]) => {
                 Self::Instance { instance: (*instance).to_owned(), product: (*product).to_owned() }
@@ -110,7 +126,8 @@ impl Subject {
 
     /// Whether what stands in its file matters, or only that it changed.
     pub fn has_content(&self) -> bool {
-        matches!(self, Self::Mesh | Self::Instance { .. } | Self::Plug { .. } | Self::Recipients { .. })
+        let is_document = matches!(self, Self::Mesh | Self::Instance { .. } | Self::Plug { .. });
+        is_document || matches!(self, Self::Profile { .. } | Self::Tests { .. } | Self::Recipients { .. })
     }
 
     /// Whether its file is a document of ours whose keys can be merged one by one.
@@ -124,6 +141,8 @@ impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
             Self::Mesh => "the mesh".to_owned(),
+            Self::Profile { profile } => format!("profile {profile}"),
+            Self::Tests { tests } => format!("tests in {tests}"),
             Self::Product { product } => format!("product {product}"),
             Self::Instance { instance, .. } => format!("instance {instance}"),
             Self::Plug { plug } => {

@@ -43,6 +43,14 @@ pub fn value(text: &str, steps: &[Step], new: &Json) -> Option<String> {
     [block(), Some(here), behind()].into_iter().flatten().find(|edited| read(edited).as_ref() == Some(&wanted))
 }
 
+/// The text with another text at a place, written as it is where one stands that has no quotes either; none
+/// if it does not mean the same then.
+pub fn plain(text: &str, steps: &[Step], new: &str) -> Option<String> {
+    let wanted = changed(read(text)?, steps, &|old| *old = new.into())?;
+    let edited = splice(text, find(text, steps)?.value, new);
+    (read(&edited).as_ref() == Some(&wanted)).then_some(edited)
+}
+
 /// The text with another name for a key; none if it is not there, or the new one is there already.
 pub fn key(text: &str, steps: &[Step], new: &str) -> Option<String> {
     let (Step::Key(old), above) = steps.split_last()? else { return None };

@@ -118,5 +118,7 @@ fn steps_of_the_way_back_say_so_in_json() {
     let back: Vec<&Value> = events.iter().filter(|event| event["rollback"] == true).collect();
     assert_eq!(code, 1);
     assert!(!back.is_empty() && back.len() < events.len(), "{out}");
-    assert!(back.iter().all(|event| event["ended"] == "done"), "{out}");
+    let (begun, ended): (Vec<_>, Vec<_>) = back.into_iter().partition(|event| event["state"] == "begun");
+    assert_eq!(begun.len(), ended.len(), "{out}");
+    assert!(ended.iter().all(|event| event["ended"] == "done"), "{out}");
 }

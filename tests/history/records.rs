@@ -54,6 +54,30 @@ fn what_has_something_to_do_gets_a_number() {
 }
 
 #[test]
+fn the_profile_in_force_is_told() {
+    let project = working_pair();
+    project.must(&["plug", "events", "s1", "l1"]);
+    project.must(&["up"]);
+    let table = project.prints(&["history"]);
+    assert!(!table.contains("Profile"), "nobody uses profiles: {table}");
+    project.must(&["down"]);
+    project.write("profiles/prod.yaml", "version: 1\n");
+    project.must(&["up", "--profile", "prod"]);
+    project.must(&["down"]);
+    let profiles: Vec<Value> = history(&project).into_iter().map(|record| record["profile"].clone()).collect();
+    assert_eq!(profiles, [Value::from("prod"), "prod".into(), Value::Null, Value::Null]);
+    let table = project.prints(&["history"]);
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let lines: Vec<Vec<String>> = table.lines().map(words).collect();
+    assert_eq!((lines[0][3].as_str(), lines[1][3].as_str(), lines[3][3].as_str()), ("Profile", "prod", "-"), "{table}");
+    assert!(project.prints(&["history", "3"]).contains("\nprofile    prod\n"));
+    assert!(!project.prints(&["history", "1"]).contains("\nprofile"));
+    let told = project.prints(&["history", "3", "--json"]);
+    let told: Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(told["record"]["profile"], "prod");
+}
+
+#[test]
 fn what_failed_says_why() {
     let failing = "@setup_producer()\ndef forward(plug):\n    raise OSError('the tenant is closed')\n";
     let project = sensor_and_lake(failing, &setup("consumer"));

@@ -107,6 +107,19 @@ fn a_removed_instance_takes_its_plugs_along_or_stays() {
 }
 
 #[test]
+fn the_next_up_takes_down_what_the_last_instance_of_a_product_had() {
+    let lake = format!("{}@teardown_consumer()\ndef close(plug):\n    note('closed')\n", setup("consumer"));
+    let project = sensor_and_lake(&setup("producer"), &lake);
+    project.must(&["plug", "events", "s1", "l1"]);
+    project.must(&["up"]);
+    project.forget_trace();
+    project.must(&["remove", "l1", "--cascade"]);
+    project.must(&["up"]);
+    assert_eq!(project.trace(), ["closed"]);
+    assert!(project.says(&["up"]).ends_with("nothing to do\n"));
+}
+
+#[test]
 fn what_is_up_can_be_torn_down_while_it_is_unplugged() {
     let lake = format!("{}@teardown_consumer()\ndef close(plug):\n    note('closed')\n", setup("consumer"));
     let make = || {

@@ -206,6 +206,7 @@ mod tests {
             command,
             arguments: Vec::new(),
             when: DateTime::<Utc>::UNIX_EPOCH,
+            profile: None,
             who: "Ann <ann@example.org>".to_owned(),
             revision: None,
             snapshot: Some(snapshot.to_owned()),

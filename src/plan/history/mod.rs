@@ -110,6 +110,9 @@ pub struct Record {
     pub arguments: Vec<String>,
     /// When it began.
     pub when: DateTime<Utc>,
+    /// The profile in force; none = the documents as they are written, or nothing is known.
+    #[serde(default)]
+    pub profile: Option<String>,
     /// Who did it.
     pub who: String,
     /// Where the project stood in its repository, if it is in one.

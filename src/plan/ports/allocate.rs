@@ -194,7 +194,7 @@ impl Allocation<'_> {
 
     fn exactly(&mut self, claim: &Claim, setting: &str, number: u64, listen: &str) -> Option<u16> {
         let instance = self.instance(claim);
-        let at = instance.at.clone();
+        let at = instance.place_of(setting).clone();
         let name = instance.name.clone();
         let Some(port) = u16::try_from(number).ok().filter(|port| *port > 0) else {
             let message = format!("setting `{setting}` of `{name}` is {number}, which is no port number");
@@ -233,7 +233,7 @@ impl Allocation<'_> {
             let message =
                 format!("`{}` gets no port for `{}`: it cannot listen on `{listen}`", instance.name, claim.shown);
             let hint = "setting `listen` must be an address of this machine, such as 127.0.0.1 or 0.0.0.0";
-            let wrong = Diagnostic::error(instance.at.clone(), message).coded(Code::Configuration);
+            let wrong = Diagnostic::error(instance.place_of("listen").clone(), message).coded(Code::Configuration);
             self.found.push(wrong.with_hint(hint));
         }
         other

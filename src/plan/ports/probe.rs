@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
-use std::net::{TcpListener, UdpSocket};
+use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use fs4::{FileExt, TryLockError};
 use parking_lot::Mutex;
+use tokio::net::TcpSocket;
 
 use super::Ports;
 use crate::plan::paths::StateFolder;
@@ -132,7 +133,7 @@ pub fn noted(folder: &Path) -> BTreeMap<PathBuf, Vec<u16>> {
 
 impl Machine for ThisMachine {
     fn can_listen(&self, listen: &str, number: u16, protocols: Protocols) -> io::Result<()> {
-        TcpListener::bind((listen, number))?;
+        bind(listen, number)?;
         if protocols == Protocols::TcpAndUdp {
             UdpSocket::bind((listen, number))?;
         }
@@ -144,8 +145,7 @@ impl Machine for ThisMachine {
 
     fn any_free(&self, listen: &str, protocols: Protocols) -> Option<u16> {
         (0..100).find_map(|_| {
-            let listener = TcpListener::bind((listen, 0)).ok()?;
-            let number = listener.local_addr().ok()?.port();
+            let number = bind(listen, 0).ok()?;
             let ours = self.reserved.as_ref().is_none_or(|reserved| reserved.keep(number));
             let free = protocols == Protocols::Tcp || UdpSocket::bind((listen, number)).is_ok();
             (ours && free).then_some(number)
@@ -164,6 +164,25 @@ impl Machine for ThisMachine {
         let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
         Some(format!("process {pid} ({})", name.trim()))
     }
+}
+
+/// Binds a TCP socket there, lets go of it, and gives its number. It never listens: nobody can connect to
+/// it, and whoever begins to listen there at the same moment can.
+fn bind(listen: &str, number: u16) -> io::Result<u16> {
+    let try_one = |address: SocketAddr| {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(number > 0)?;
+        socket.bind(address)?;
+        Ok(socket.local_addr()?.port())
+    };
+    let mut wrong = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in (listen, number).to_socket_addrs()? {
+        match try_one(address) {
+            Ok(number) => return Ok(number),
+            Err(error) => wrong = error,
+        }
+    }
+    Err(wrong)
 }
 
 /// The sockets that a table of /proc/net shows as open on a port, named as in /proc/<pid>/fd.
@@ -190,6 +209,8 @@ fn has_open(pid: u32, sockets: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::super::PortId;
     use super::*;
 

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 mod decode;
 pub mod load;
+pub mod rename;
 
 use super::decode::Located;
 use super::position::{Mark, Position};

@@ -202,8 +202,8 @@ impl Keeper {
         let ready = self.record.as_ref().filter(|record| self.main.is_some() && record.state == State::Ready);
         if let Some(record) = ready {
             match probe::look(&record.spec, &record.family(&self.shared.layout)).await {
-                Health::Ready => self.enter(State::Ready, None),
-                Health::Silent => self.enter(State::Ready, Some("does not answer at the moment".to_owned())),
+                Health::Ready => self.still_ready(None),
+                Health::Silent => self.still_ready(Some("does not answer at the moment".to_owned())),
                 Health::Waiting(why) => {
                     self.poll = Poll::new();
                     self.enter(State::Starting, Some(why));
@@ -349,6 +349,13 @@ impl Keeper {
                 }
             }
             Err(error) => self.enter(State::Failed, Some(format!("its process cannot be watched: {error}"))),
+        }
+    }
+
+    /// Who only looks changes nothing on disk, unless there is something new.
+    fn still_ready(&mut self, because: Option<String>) {
+        if self.record.as_ref().is_some_and(|record| record.because != because) {
+            self.enter(State::Ready, because);
         }
     }
 
