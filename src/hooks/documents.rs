@@ -31,8 +31,11 @@ pub fn read(path: &Path) -> Option<Map<String, Value>> {
 /// some of the same ones.
 #[derive(Debug, Default)]
 pub struct Reader {
-    known: Mutex<HashMap<PathBuf, (Stamp, Option<Map<String, Value>>)>>,
+    known: Mutex<HashMap<PathBuf, Known>>,
 }
+
+/// What was read, and of what file.
+type Known = (Stamp, Option<Map<String, Value>>);
 
 /// What of a file changes whenever its content does.
 type Stamp = (u64, u64, i64, i64);
