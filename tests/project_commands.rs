@@ -30,6 +30,8 @@ fn mesh(project: &TestProject) -> Mesh {
     for at in mesh.instances.values_mut().map(|own| &mut own.at).chain(mesh.plugs.iter_mut().map(|own| &mut own.at)) {
         *at = Position::new(&at.file, Mark::START);
     }
+    // A value may be written that is the default.
+    mesh.instances.values_mut().for_each(|own| own.written.clear());
     mesh
 }
 

@@ -43,11 +43,15 @@ pub fn value(text: &str, steps: &[Step], new: &Json) -> Option<String> {
     [block(), Some(here), behind()].into_iter().flatten().find(|edited| read(edited).as_ref() == Some(&wanted))
 }
 
-/// The text with another text at a place, written as it is where one stands that has no quotes either; none
-/// if it does not mean the same then.
+/// The text with another text at a place, without quotes, as that which stands there; none if that has quotes,
+/// or the new one needs some.
 pub fn plain(text: &str, steps: &[Step], new: &str) -> Option<String> {
     let wanted = changed(read(text)?, steps, &|old| *old = new.into())?;
-    let edited = splice(text, find(text, steps)?.value, new);
+    let place = find(text, steps)?.value;
+    if text[place.clone()].starts_with(['"', '\'']) {
+        return None;
+    }
+    let edited = splice(text, place, new);
     (read(&edited).as_ref() == Some(&wanted)).then_some(edited)
 }
 

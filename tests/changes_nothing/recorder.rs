@@ -77,7 +77,7 @@ pub(crate) fn record(place: &Place, args: &[&str]) -> (Effects, String) {
     let text = std::fs::read(trace.path()).expect("what strace wrote");
     String::from_utf8_lossy(&text).lines().for_each(|line| effects.note(line));
     let first = effects.processes.first().cloned().unwrap_or_default();
-    assert!(first.contains("resilmesh"), "strace has recorded nothing: {first}");
+    assert!(first.contains("resilmesh"), "strace has recorded nothing; may it follow its own children here? {said}");
     effects.processes.remove(0);
     (effects, said)
 }

@@ -116,7 +116,7 @@ fn answer(port: u64) -> String {
     stream.write_all(b"GET / HTTP/1.0\r\n\r\n").expect("it reads");
     let mut text = String::new();
     stream.read_to_string(&mut text).expect("it answers");
-    text
+    text.split_once("\r\n\r\n").expect("a head and a body").1.to_owned()
 }
 
 /// Every file below a folder, by its path there.
