@@ -87,8 +87,18 @@ pub fn instance_of(
     api::Instance { name: name.into(), product: product.into(), path: folder.to_string_lossy().into_owned(), settings }
 }
 
-/// The plug that a call is about.
-pub fn plug(reader: &Reader, project: &Path, call: &Call, up: bool) -> Option<api::Plug> {
+/// The settings of the plug that a call is about, as they are in its file; none if it has none.
+pub fn settings_of_plug(project: &Path, call: &Call) -> Option<BTreeMap<String, Value>> {
+    let (id, peer) = (call.plug.as_ref()?, call.peer.as_ref()?);
+    let source = if id.source == call.own.name { &call.own } else { peer };
+    match read(&project.join(plug_path(&source.product, id)))?.remove("settings") {
+        Some(Value::Object(settings)) => Some(settings.into_iter().collect()),
+        _ => Some(BTreeMap::new()),
+    }
+}
+
+/// The plug that a call is about; with `told`, with the settings of the call over those of its file.
+pub fn plug(reader: &Reader, project: &Path, call: &Call, up: bool, told: bool) -> Option<api::Plug> {
     let (id, peer) = (call.plug.as_ref()?, call.peer.as_ref()?);
     let (source, destination) = if id.source == call.own.name { (&call.own, peer) } else { (peer, &call.own) };
     let path = project.join(plug_path(&source.product, id));
@@ -96,6 +106,11 @@ pub fn plug(reader: &Reader, project: &Path, call: &Call, up: bool) -> Option<ap
         let settings: Map<String, Value> = call.settings.clone().into_iter().collect();
         if settings.is_empty() { Map::new() } else { Map::from_iter([("settings".to_owned(), settings.into())]) }
     });
+    if told && !call.settings.is_empty() {
+        if let Value::Object(settings) = document.entry("settings").or_insert_with(|| Map::new().into()) {
+            settings.extend(call.settings.clone());
+        }
+    }
     configure(&mut document, "src_config", source, &call.settings);
     configure(&mut document, "dst_config", destination, &call.settings);
     Some(api::Plug {

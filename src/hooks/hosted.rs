@@ -39,6 +39,8 @@ pub struct Given {
     pub path: Option<PathBuf>,
     /// The plug is up.
     pub up: bool,
+    /// Somebody else has set the plug up: its settings are those of the call.
+    pub told: bool,
 }
 
 impl HostedHook {
@@ -75,7 +77,7 @@ impl HostedHook {
             },
             kind: self.kind,
             instance: (!call.own.name.is_empty()).then(|| documents::instance(reader, project, &call.own)),
-            plug: documents::plug(reader, project, call, given.up),
+            plug: documents::plug(reader, project, call, given.up, given.told),
             integration,
             topic: call.topic.clone(),
             mode: call.mode.map(word),

@@ -216,8 +216,9 @@ fn undo(mesh: &Mesh, plug: &Plug, call: impl Fn(&End) -> Call) -> Arc<[Undo]> {
     let of_end = |end: &'_ End| -> Vec<Undo> {
         let product = mesh.product_of(&mesh.instances[&end.instance]);
         let hooks = mesh.hooks_at(plug, end, HookKind::Teardown).into_iter();
-        let undo = |hook: &DeclaredHook| {
-            Some(Undo { title: hook.title.clone(), call: call(end), hook: HostedHook::of(product, hook)? })
+        let undo = |declared: &DeclaredHook| {
+            let hook = HostedHook::of(product, declared)?;
+            Some(Undo { title: declared.title.clone(), call: call(end), hook, of_others: false })
         };
         hooks.filter_map(undo).collect()
     };

@@ -37,8 +37,8 @@ impl HookRunner<'_> {
         HookContext { call: call.clone(), secrets: self.state.secrets(), control: None }
     }
 
-    async fn hosted(&self, hook: &HostedHook, call: &Call, up: bool) -> Said {
-        let call = hook.call_with(&self.documents, self.project, call, Given { up, ..Given::default() });
+    async fn hosted(&self, hook: &HostedHook, call: &Call, given: Given) -> Said {
+        let call = hook.call_with(&self.documents, self.project, call, given);
         Ok(match self.hosts.call(call).await? {
             Value::String(what) if !what.trim().is_empty() => Some(what),
             _ => None,
@@ -55,7 +55,7 @@ impl HookRunner<'_> {
 impl Hooks for HookRunner<'_> {
     async fn setup(&self, setup: &Setup) -> Said {
         let said = match &setup.hosted {
-            Some(hook) => self.hosted(hook, &setup.call, false).await,
+            Some(hook) => self.hosted(hook, &setup.call, Given::default()).await,
             None => match hooks::find(Kind::Setup, &setup.call).map(|hook| hook.run) {
                 Some(Run::Setup(run)) => run(&self.context(&setup.call)).await.map(words),
                 _ => Err(missing(&setup.call, "setup")),
@@ -72,7 +72,9 @@ impl Hooks for HookRunner<'_> {
     }
 
     async fn undo(&self, undo: &Undo) -> Said {
-        self.said(self.hosted(&undo.hook, &undo.call, true).await)
+        self.said(
+            self.hosted(&undo.hook, &undo.call, Given { up: true, told: undo.of_others, ..Given::default() }).await,
+        )
     }
 }
 

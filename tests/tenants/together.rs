@@ -24,6 +24,25 @@ fn a_colleague_sees_what_is_up_leaves_it_and_takes_it_down() {
 }
 
 #[test]
+fn what_a_setup_has_noted_takes_it_down_from_everywhere() {
+    let team = Team::new();
+    // The hook keeps in the plug's settings what it was given by the tenant.
+    let hooks = team.ann.read("mesh/products/edr/hooks.py");
+    let keeps = hooks.replace("    note('up', plug.src_instance)\n", "    note('up', plug.src_instance)\n    plug.settings['stream'] = 's-of-' + str(len(open(PLACE / 'tenant.log').readlines()))\n");
+    assert_ne!(hooks, keeps);
+    for person in [&team.ann, &team.bob] {
+        person.write("mesh/products/edr/hooks.py", &keeps);
+        person.must("mesh", &["trust", "--yes"]);
+    }
+    team.ann.must("mesh", &["up"]);
+    team.bob.must("mesh", &["down"]);
+    assert_eq!(team.log()[2..], ["down edr-1 s-of-2 eu1"], "his own file still says s-17");
+    team.bob.must("mesh", &["up"]);
+    team.ann.must("mesh", &["down"]);
+    assert_eq!(team.log()[5..], ["down edr-1 s-of-5 eu1"]);
+}
+
+#[test]
 fn of_two_at_the_same_moment_one_sets_up_and_the_other_waits_or_is_told() {
     let team = Team::new();
     team.hold();

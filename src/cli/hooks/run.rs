@@ -54,7 +54,7 @@ pub(super) fn run(cx: &Context, args: &RunArgs) -> Result<(), Failure> {
         std::fs::create_dir_all(folder)
             .map_err(|error| Failure::new(format!("folder `{}` cannot be made: {error}", folder.display())))?;
     }
-    let call = hook.call(&running.root, &call, Given { data, path, up: declared.kind != HookKind::Setup });
+    let call = hook.call(&running.root, &call, Given { data, path, up: declared.kind != HookKind::Setup, told: false });
     if declared.kind == HookKind::Check {
         return check(cx, &running, call, &declared.title);
     }

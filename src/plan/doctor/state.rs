@@ -195,7 +195,7 @@ pub fn dead_sockets() -> Option<Finding> {
     let dead: Vec<String> = embedded::dead_sockets().iter().map(|path| path.display().to_string()).collect();
     let hint =
         format!("`up` and `down` of their projects clear them away; if these are gone: `rm -r {}`", dead.join(" "));
-    let message = format!("{} left by supervisors that have ended", names::counted(dead.len(), "folder with sockets"));
+    let message = format!("{} left by supervisors that have ended", names::counted(dead.len(), "socket folder"));
     (!dead.is_empty()).then(|| Finding::warn(Area::Locks, message, hint))
 }
 

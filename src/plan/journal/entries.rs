@@ -43,6 +43,10 @@ pub struct Undo {
     pub call: Call,
     /// The hook.
     pub hook: HostedHook,
+    /// Somebody else has set the plug up: the settings by which it is taken down stand in the call, not in
+    /// the plug's file here.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub of_others: bool,
 }
 
 /// What takes a plug down again: hooks, in the order in which they are called.

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::entry::{Author, Entry, State, Teardown};
 use super::{Shared, View, plug_of};
 use crate::hooks::{Call, HostedHook};
@@ -11,8 +13,12 @@ use crate::plan::desired::Desired;
 use crate::plan::journal::{DoneSetup, Journal, Undo, Undoing, UpPlug};
 use crate::plan::step::Plan;
 
+/// What the file of a plug says its settings are, after the hooks that have set it up; none if it cannot be
+/// read.
+pub(super) type SettingsOf<'a> = &'a dyn Fn(&Call) -> Option<BTreeMap<String, Value>>;
+
 /// What others are told of a plug.
-pub(super) fn entry(journal: &Journal, plug: &PlugId, by: &Author) -> Option<Entry> {
+pub(super) fn entry(journal: &Journal, plug: &PlugId, by: &Author, settings: SettingsOf<'_>) -> Option<Entry> {
     let undoing = journal.undo.get(&plug.to_string());
     let setups: Vec<(&String, &DoneSetup)> = journal.setups_of(plug).collect();
     let hooks = undoing.map_or(&[][..], |undoing| &undoing.hooks);
@@ -24,7 +30,17 @@ pub(super) fn entry(journal: &Journal, plug: &PlugId, by: &Author) -> Option<Ent
         undo: hooks.iter().map(named).collect(),
         begun: undoing.is_some_and(|undoing| undoing.begun),
     };
-    Entry::new(plug, &calls, state, by)
+    let mut told = Entry::new(plug, &calls, state, by)?;
+    // What somebody else has set up is taken down by what they have told.
+    let now = if is_of_others(journal, plug) { None } else { calls.first().and_then(|call| settings(call)) };
+    if let Some(now) = now {
+        told.settings = now;
+    }
+    Some(told)
+}
+
+fn is_of_others(journal: &Journal, plug: &PlugId) -> bool {
+    journal.undo.get(&plug.to_string()).is_some_and(|undoing| undoing.hooks.iter().any(|undo| undo.of_others))
 }
 
 fn named(undo: &Undo) -> Teardown {
@@ -36,7 +52,7 @@ fn named(undo: &Undo) -> Teardown {
 }
 
 /// What others are told of the plugs that a plan changes, before it does: all that may be left behind.
-pub(super) fn before(plan: &Plan, journal: &Journal, by: &Author) -> BTreeMap<PlugId, Entry> {
+pub(super) fn before(plan: &Plan, journal: &Journal, by: &Author, settings: SettingsOf<'_>) -> BTreeMap<PlugId, Entry> {
     let mut noted = journal.clone();
     let mut changed = BTreeSet::new();
     for step in &plan.steps {
@@ -49,7 +65,7 @@ pub(super) fn before(plan: &Plan, journal: &Journal, by: &Author) -> BTreeMap<Pl
         return BTreeMap::new();
     }
     let tenants = noted.tenants();
-    let of = |plug: &&PlugId| Some(((*plug).clone(), entry(&noted, plug, by)?));
+    let of = |plug: &&PlugId| Some(((*plug).clone(), entry(&noted, plug, by, settings)?));
     changed.iter().filter(|plug| tenants.contains(**plug)).filter_map(of).collect()
 }
 
@@ -67,8 +83,9 @@ pub fn adopt(shared: &Shared, view: &View, mesh: &Mesh, desired: &Desired, journ
     }
     let mut left = Vec::new();
     for (plug, entry) in &view.entries {
-        let own = super::known::entry(journal, plug, &entry.by);
-        let is_known = own.as_ref().is_some_and(|own| own.agrees(entry));
+        let own = self::entry(journal, plug, &entry.by, &|_| None);
+        let same_settings = |own: &Entry| !is_of_others(journal, plug) || own.settings == entry.settings;
+        let is_known = own.as_ref().is_some_and(|own| own.agrees(entry) && same_settings(own));
         if is_known || (own.is_some() && shared.is_mine(entry)) {
             continue;
         }
@@ -102,14 +119,18 @@ fn forget(journal: &mut Journal, plug: &PlugId) {
 
 fn take(entry: &Entry, hooks: Vec<Undo>, desired: &Desired, journal: &mut Journal) {
     let (plug, name) = (&entry.plug, entry.plug.to_string());
+    let as_told = |call: Call| Call { settings: entry.settings.clone(), ..call };
     for (key, setup) in desired.setups_of(plug) {
         if let Some(digest) = entry.setups.get(key) {
-            journal.setups.insert(key.clone(), DoneSetup { digest: digest.clone(), ..setup.setup.done() });
+            let done = setup.setup.done();
+            let call = as_told(done.call);
+            journal.setups.insert(key.clone(), DoneSetup { digest: digest.clone(), call, ..done });
         }
     }
     // Code that was renamed since is called by its new name, but not twice.
     let of_now = desired.undo.get(plug).filter(|_| !entry.begun && hooks.len() < entry.undo.len());
-    let hooks = of_now.map_or(hooks, |hooks| hooks.to_vec());
+    let told = |undo: &Undo| Undo { call: as_told(undo.call.clone()), of_others: true, ..undo.clone() };
+    let hooks = of_now.map_or(hooks, |hooks| hooks.iter().map(told).collect());
     journal.undo.insert(name.clone(), Undoing { plug: plug.clone(), hooks, begun: entry.begun });
     if let Some(digest) = &entry.up {
         journal.plugs.insert(name, UpPlug { plug: plug.clone(), digest: digest.clone() });
@@ -122,7 +143,8 @@ fn resolve(entry: &Entry, mesh: &Mesh) -> Vec<Undo> {
         let product = mesh.products.get(entry.product_of(&hook.instance))?;
         let declared = hooks_of(product).find(|declared| is(declared, hook))?;
         let hosted = HostedHook::of(product, declared)?;
-        Some(Undo { title: declared.title.clone(), call: entry.call(&hook.instance), hook: hosted })
+        let (title, call) = (declared.title.clone(), entry.call(&hook.instance));
+        Some(Undo { title, call, hook: hosted, of_others: true })
     };
     entry.undo.iter().filter_map(find).collect()
 }

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
 
 use self::entry::{Author, Claim, Entry};
 pub use self::known::{adopt, show_in};
@@ -22,6 +23,7 @@ use crate::git::journal::{Files, Pushed, SharedJournal, Tip};
 use crate::git::provenance;
 use crate::git::push::Remote;
 use crate::git::trouble::Trouble;
+use crate::hooks::Call;
 use crate::mesh::model::{Mesh, PlugId, Product};
 
 /// A claim older than this is of somebody whose command was killed: hooks have ended by then.
@@ -170,7 +172,7 @@ impl Shared {
         journal: &mut Journal,
         terms: &Terms<'_>,
     ) -> Result<Claimed, Trouble> {
-        let wanted = known::before(plan, journal, &self.author);
+        let wanted = known::before(plan, journal, &self.author, &*terms.settings);
         if wanted.is_empty() {
             return Ok(Claimed::Yes { taken_over: Vec::new(), untold: None });
         }
@@ -237,7 +239,7 @@ impl Shared {
         let is_new = |plug: &PlugId| !view.entries.contains_key(plug) && (!journal.shared || view.tip.is_unborn());
         let is_mine = |plug: &PlugId| view.entries.get(plug).is_some_and(|entry| self.is_mine(entry));
         for plug in known.iter().filter(|plug| is_mine(plug) || (terms.unshared && is_new(plug))) {
-            let entry = known::entry(journal, plug, &self.author);
+            let entry = known::entry(journal, plug, &self.author, &*terms.settings);
             self.put(&mut files, plug, entry.map(|entry| terms.open(entry)));
         }
         for (plug, entry) in &view.entries {
@@ -287,6 +289,8 @@ pub struct Terms<'a> {
     pub unshared: bool,
     /// Whether a text has a secret in it.
     pub tells_secret: Box<dyn Fn(&str) -> bool + 'a>,
+    /// The settings of the plug that a call is about, as they are in its file now.
+    pub settings: Box<dyn Fn(&Call) -> Option<BTreeMap<String, Value>> + 'a>,
 }
 
 impl std::fmt::Debug for Terms<'_> {

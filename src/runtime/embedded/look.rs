@@ -79,11 +79,17 @@ fn dead_in(folder: &Path) -> Vec<PathBuf> {
     let projects = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let is_dead = |project: &PathBuf| {
         let refused = UnixStream::connect(project.join("supervisor.sock")).err();
-        refused.is_some_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+        refused.is_some_and(|error| error.kind() == ErrorKind::ConnectionRefused) && !has_listener(project)
     };
     let mut dead: Vec<PathBuf> = projects.filter(is_dead).collect();
     dead.sort();
     dead
+}
+
+/// Whether somebody listens at a socket in a folder: services live on when their supervisor has ended.
+fn has_listener(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).any(|path| UnixStream::connect(path).is_ok())
 }
 
 #[cfg(test)]
@@ -95,12 +101,14 @@ mod tests {
     #[test]
     fn a_socket_that_nobody_listens_at_is_dead() {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let [alive, dead, empty] = ["alive", "dead", "empty"].map(|name| folder.path().join(name));
-        for place in [&alive, &dead, &empty] {
+        let [alive, dead, empty, serving] = ["alive", "dead", "empty", "serving"].map(|name| folder.path().join(name));
+        for place in [&alive, &dead, &empty, &serving] {
             std::fs::create_dir(place).expect("folder");
         }
         let _listening = UnixListener::bind(alive.join("supervisor.sock")).expect("a socket");
         drop(UnixListener::bind(dead.join("supervisor.sock")).expect("a socket"));
+        drop(UnixListener::bind(serving.join("supervisor.sock")).expect("a socket"));
+        let _service = UnixListener::bind(serving.join("store.sock")).expect("a socket");
         assert_eq!(dead_in(folder.path()), [dead]);
     }
 }
