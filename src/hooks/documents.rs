@@ -106,10 +106,11 @@ pub fn plug(reader: &Reader, project: &Path, call: &Call, up: bool, told: bool) 
         let settings: Map<String, Value> = call.settings.clone().into_iter().collect();
         if settings.is_empty() { Map::new() } else { Map::from_iter([("settings".to_owned(), settings.into())]) }
     });
-    if told && !call.settings.is_empty() {
-        if let Value::Object(settings) = document.entry("settings").or_insert_with(|| Map::new().into()) {
-            settings.extend(call.settings.clone());
-        }
+    if told
+        && !call.settings.is_empty()
+        && let Value::Object(settings) = document.entry("settings").or_insert_with(|| Map::new().into())
+    {
+        settings.extend(call.settings.clone());
     }
     configure(&mut document, "src_config", source, &call.settings);
     configure(&mut document, "dst_config", destination, &call.settings);

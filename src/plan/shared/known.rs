@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use super::entry::{Author, Entry, State, Teardown};
-use super::{Shared, View, plug_of};
+use super::{SettingsOf, Shared, View, plug_of};
 use crate::hooks::{Call, HostedHook};
 use crate::mesh::model::{DeclaredHook, HookCode, HookKind, Mesh, PlugId, Product};
 use crate::plan::apply;
@@ -13,12 +11,8 @@ use crate::plan::desired::Desired;
 use crate::plan::journal::{DoneSetup, Journal, Undo, Undoing, UpPlug};
 use crate::plan::step::Plan;
 
-/// What the file of a plug says its settings are, after the hooks that have set it up; none if it cannot be
-/// read.
-pub(super) type SettingsOf<'a> = &'a dyn Fn(&Call) -> Option<BTreeMap<String, Value>>;
-
 /// What others are told of a plug.
-pub(super) fn entry(journal: &Journal, plug: &PlugId, by: &Author, settings: SettingsOf<'_>) -> Option<Entry> {
+pub(super) fn entry(journal: &Journal, plug: &PlugId, by: &Author, settings: &SettingsOf<'_>) -> Option<Entry> {
     let undoing = journal.undo.get(&plug.to_string());
     let setups: Vec<(&String, &DoneSetup)> = journal.setups_of(plug).collect();
     let hooks = undoing.map_or(&[][..], |undoing| &undoing.hooks);
@@ -52,7 +46,12 @@ fn named(undo: &Undo) -> Teardown {
 }
 
 /// What others are told of the plugs that a plan changes, before it does: all that may be left behind.
-pub(super) fn before(plan: &Plan, journal: &Journal, by: &Author, settings: SettingsOf<'_>) -> BTreeMap<PlugId, Entry> {
+pub(super) fn before(
+    plan: &Plan,
+    journal: &Journal,
+    by: &Author,
+    settings: &SettingsOf<'_>,
+) -> BTreeMap<PlugId, Entry> {
     let mut noted = journal.clone();
     let mut changed = BTreeSet::new();
     for step in &plan.steps {

@@ -281,6 +281,12 @@ impl Shared {
 /// The environment of those who use no profiles: no profile can be called so.
 const NO_PROFILE: &str = crate::project::profile_file::NONE;
 
+/// Settings of a plug, by name.
+pub type Settings = BTreeMap<String, Value>;
+/// What the file of the plug that a call is about says its settings are, after the hooks that have set it up;
+/// none if it cannot be read.
+pub type SettingsOf<'a> = dyn Fn(&Call) -> Option<Settings> + 'a;
+
 /// On what terms plugs are claimed and told of.
 pub struct Terms<'a> {
     /// Claims of others do not count.
@@ -290,7 +296,7 @@ pub struct Terms<'a> {
     /// Whether a text has a secret in it.
     pub tells_secret: Box<dyn Fn(&str) -> bool + 'a>,
     /// The settings of the plug that a call is about, as they are in its file now.
-    pub settings: Box<dyn Fn(&Call) -> Option<BTreeMap<String, Value>> + 'a>,
+    pub settings: Box<SettingsOf<'a>>,
 }
 
 impl std::fmt::Debug for Terms<'_> {
