@@ -83,7 +83,10 @@ pub fn adopt(shared: &Shared, view: &View, mesh: &Mesh, desired: &Desired, journ
     let mut left = Vec::new();
     for (plug, entry) in &view.entries {
         let own = self::entry(journal, plug, &entry.by, &|_| None);
-        let same_settings = |own: &Entry| !is_of_others(journal, plug) || own.settings == entry.settings;
+        // What setup hooks of others have noted in its settings is known from them only.
+        let is_theirs = (&entry.by.who, &entry.by.host) != (&shared.author.who, &shared.author.host);
+        let is_of_others = is_theirs || is_of_others(journal, plug);
+        let same_settings = |own: &Entry| !is_of_others || own.settings == entry.settings;
         let is_known = own.as_ref().is_some_and(|own| own.agrees(entry) && same_settings(own));
         if is_known || (own.is_some() && shared.is_mine(entry)) {
             continue;
