@@ -91,7 +91,7 @@ impl Bus {
         let plug = self.plug(plug);
         let end = [&plug.source, &plug.destination].into_iter().find(|end| end.instance == "bus").expect("an end");
         HookContext {
-            call: calls::of_plug(&self.mesh, &self.ports, &calls::Topics::of(&self.mesh), plug, end),
+            call: calls::of_plug(&calls::Surroundings::of(&self.mesh, &self.ports), plug, end),
             secrets: self.state.secrets(),
             control: None,
         }

@@ -6,7 +6,7 @@ use super::Context;
 use super::failure::Failure;
 use crate::hooks::{Call, HookContext, HookError};
 use crate::mesh::model::{Instance, Mesh, Mode, Plug, Role};
-use crate::plan::calls::{self, Topics};
+use crate::plan::calls::{self, Surroundings};
 use crate::plan::journal::Journal;
 use crate::plan::paths::StateFolder;
 use crate::plan::ports::Ports;
@@ -102,7 +102,7 @@ impl Running {
     /// When the runtime cannot be reached.
     pub(super) fn at_plug(&self, plug: &Plug, source: bool) -> Result<HookContext, Failure> {
         let end = if source { &plug.source } else { &plug.destination };
-        self.context(calls::of_plug(&self.mesh, &self.ports, &Topics::of(&self.mesh), plug, end))
+        self.context(calls::of_plug(&Surroundings::of(&self.mesh, &self.ports), plug, end))
     }
 
     /// What a hook about an instance is given: about a topic that it takes or gives, or about all.

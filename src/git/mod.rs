@@ -6,6 +6,7 @@
 pub mod catalogue;
 pub mod changes;
 pub mod clone;
+mod entry;
 pub mod history;
 pub mod journal;
 pub mod lines;

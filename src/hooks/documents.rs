@@ -2,9 +2,8 @@
 //! says. A file that is gone or cannot be read counts as empty, or as what was known of it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use parking_lot::Mutex;
 use resilmesh_hook_api as api;
@@ -15,6 +14,7 @@ use crate::mesh::model::{Mode, Role};
 use crate::project::change::{instance_folder, plug_path};
 use crate::project::integration_file;
 use crate::project::load::CONFIG;
+use crate::project::stamp::Stamp;
 use crate::project::yaml;
 
 /// The map in a YAML file; none if there is no such file, or no map in it.
@@ -37,25 +37,16 @@ pub struct Reader {
 /// What was read, and of what file.
 type Known = (Stamp, Option<Map<String, Value>>);
 
-/// What of a file changes whenever its content does.
-type Stamp = (u64, u64, i64, i64);
-
-/// How long ago a file was changed at least: another change at once could leave its stamp as it is.
-const SETTLED: Duration = Duration::from_millis(100);
-
 impl Reader {
     /// As [`read`].
     pub fn read(&self, path: &Path) -> Option<Map<String, Value>> {
-        let about = std::fs::metadata(path).ok()?;
-        let stamp = (about.ino(), about.len(), about.ctime(), about.ctime_nsec());
+        let Some(stamp) = Stamp::of(&std::fs::metadata(path).ok()?) else { return read(path) };
         if let Some((_, document)) = self.known.lock().get(path).filter(|(known, _)| *known == stamp) {
             return document.clone();
         }
+        let since = SystemTime::now();
         let document = read(path);
-        let (seconds, nanos) = (u64::try_from(about.ctime()).ok(), u32::try_from(about.ctime_nsec()).ok());
-        let changed = seconds.zip(nanos).map(|(seconds, nanos)| UNIX_EPOCH + Duration::new(seconds, nanos));
-        let ago = changed.and_then(|changed| SystemTime::now().duration_since(changed).ok());
-        if ago.is_some_and(|ago| ago > SETTLED) {
+        if stamp.is_settled(since) {
             self.known.lock().insert(path.to_owned(), (stamp, document.clone()));
         }
         document

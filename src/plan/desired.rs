@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use minijinja::{Environment, UndefinedBehavior};
 
-use super::calls::{self, Topics};
+use super::calls::{self, Surroundings};
 use super::digest_of;
 use super::journal::{Undo, numbered_setup_key, setup_key};
 use super::keyed::Key;
@@ -87,9 +87,9 @@ pub struct Desired {
 impl Desired {
     /// Adds plugs with their setups.
     fn plugs<'a>(&mut self, mesh: &Mesh, ports: &Ports, plugs: impl IntoIterator<Item = &'a Plug>) {
-        let topics = Topics::of(mesh);
+        let around = Surroundings::of(mesh, ports);
         for plug in plugs {
-            let call = |end: &End| calls::of_plug(mesh, ports, &topics, plug, end);
+            let call = |end: &End| calls::of_plug(&around, plug, end);
             let undo = undo(mesh, plug, call);
             let mut by_files = false;
             for end in [plug.passive(), plug.active()] {

@@ -42,6 +42,7 @@ pub mod scaffold;
 pub mod schema;
 mod service;
 pub mod setting;
+pub mod stamp;
 pub mod test_file;
 pub mod user_folders;
 pub mod write;

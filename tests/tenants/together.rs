@@ -73,14 +73,20 @@ fn who_pushes_first_sets_up() {
     assert_eq!(team.log(), ["begins edr-1", "up edr-1"]);
 }
 
-#[test]
-fn what_a_killed_up_began_is_known_and_taken_over_when_asked_for() {
+/// A team of which Ann's `up` was killed in the middle of a setup.
+fn killed_at_work() -> Team {
     let team = Team::new();
     team.hold();
     let ann = AtWork::start(&team.ann, &["up"]);
     team.wait_for("begins edr-1");
     ann.kill();
     team.let_go();
+    team
+}
+
+#[test]
+fn what_a_killed_up_began_is_known_and_taken_over_when_asked_for() {
+    let team = killed_at_work();
     assert!(team.bob.refused("mesh", &["up"]).contains("ann <ann@example.org> on "));
     assert_eq!(state(&team.bob), "partial");
     let said = says(&team.bob, &["status"]);
@@ -95,12 +101,7 @@ fn what_a_killed_up_began_is_known_and_taken_over_when_asked_for() {
 
 #[test]
 fn who_was_killed_goes_on_without_being_asked() {
-    let team = Team::new();
-    team.hold();
-    let ann = AtWork::start(&team.ann, &["up"]);
-    team.wait_for("begins edr-1");
-    ann.kill();
-    team.let_go();
+    let team = killed_at_work();
     team.ann.must("mesh", &["up"]);
     assert_eq!(team.count("begins edr-1"), 2);
     assert!(says(&team.bob, &["up"]).contains("nothing to do"));

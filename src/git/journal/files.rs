@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use git2::{IndexEntry, IndexTime, Oid};
-
 /// Contents by path. `/` stands between a folder and a file; deeper ones are none of ours.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
@@ -14,23 +12,6 @@ pub(super) fn name(text: &str) -> String {
     let coded = |c: char| c.encode_utf8(&mut bytes).bytes().map(|byte| format!("={byte:02x}")).collect::<String>();
     let mut coded = coded;
     text.chars().map(|c| if plain(c) { c.to_string() } else { coded(c) }).collect()
-}
-
-pub(super) fn entry(path: &str, id: Oid) -> IndexEntry {
-    IndexEntry {
-        ctime: IndexTime::new(0, 0),
-        mtime: IndexTime::new(0, 0),
-        dev: 0,
-        ino: 0,
-        mode: 0o100_644,
-        uid: 0,
-        gid: 0,
-        file_size: 0,
-        id,
-        flags: 0,
-        flags_extended: 0,
-        path: path.as_bytes().to_vec(),
-    }
 }
 
 /// What came of `base` on both sides. A change counts for more than its removal: what may be set up must be

@@ -12,7 +12,8 @@ use std::path::Path;
 use git2::{ErrorCode, Index, ObjectType, Oid};
 
 pub use self::files::Files;
-use self::files::{entry, joined, name};
+use self::files::{joined, name};
+use super::entry;
 use super::program::Git;
 use super::push::{self, Remote};
 use super::repository::Repository;
@@ -269,7 +270,7 @@ impl SharedJournal {
             if !store.exists(id) {
                 inner.blob(content)?;
             }
-            index.add(&entry(path, id))?;
+            index.add(&entry::entry(Path::new(path), entry::FILE, id))?;
         }
         let tree = inner.find_tree(index.write_tree_to(inner)?)?;
         let parents = parents.iter().map(|id| inner.find_commit(*id)).collect::<Result<Vec<_>, _>>()?;

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use git2::{Commit, ErrorCode, FileMode, Index, IndexEntry, MergeOptions, Oid, Tree};
+use git2::{Commit, ErrorCode, FileMode, Index, MergeOptions, Oid, Tree};
 
 use super::super::changes::changed_paths;
+use super::super::entry::entry;
 use super::super::repository::Repository;
 use super::super::trouble::Trouble;
 use super::{Clash, Conflict, driver};
@@ -130,21 +131,7 @@ impl Merge {
         if self.index.conflict_get(path).is_ok() {
             self.index.conflict_remove(path)?;
         }
-        let time = git2::IndexTime::new(0, 0);
-        self.index.add(&IndexEntry {
-            ctime: time,
-            mtime: time,
-            dev: 0,
-            ino: 0,
-            mode: mode.cast_unsigned(),
-            uid: 0,
-            gid: 0,
-            file_size: 0,
-            id,
-            flags: 0,
-            flags_extended: 0,
-            path: path.as_os_str().as_bytes().to_owned(),
-        })?;
+        self.index.add(&entry(path, mode.cast_unsigned(), id))?;
         Ok(())
     }
 }

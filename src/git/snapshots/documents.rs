@@ -6,9 +6,9 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use crate::git::trouble::Trouble;
 use crate::mesh::difference::FileChange;
@@ -17,6 +17,7 @@ use crate::project::content::{Content, Entry};
 use crate::project::edit::set_key;
 use crate::project::load::{INSTANCES, PRODUCTS};
 use crate::project::profile_file::PROFILES;
+use crate::project::stamp::Stamp;
 use crate::project::test_file::TESTS;
 use crate::project::{lock_file, project_file, write};
 
@@ -79,12 +80,6 @@ pub(super) struct Ignored<'a> {
     pub(super) elsewhere: Ignores<'a>,
 }
 
-/// What changes of a file or folder whenever something in it does.
-type Stamp = (u64, u64, SystemTime);
-
-/// How long ago something was changed at least: another change at once could leave its stamp as it is.
-const SETTLED: Duration = Duration::from_millis(100);
-
 /// The documents of a project as they were seen on disk.
 #[derive(Debug)]
 pub struct Seen {
@@ -99,16 +94,10 @@ impl Seen {
     /// changed again.
     pub fn is_current(&self, project: &Path) -> bool {
         self.stamps.iter().all(|(path, then)| {
-            let now = project.join(path).symlink_metadata().ok().and_then(|there| stamp(&there));
-            let settled = |(_, _, changed): &Stamp| *changed + SETTLED < self.since;
-            now == *then && then.as_ref().is_none_or(settled)
+            let now = project.join(path).symlink_metadata().ok().and_then(|there| Stamp::of(&there));
+            now == *then && then.as_ref().is_none_or(|then| then.is_settled(self.since))
         })
     }
-}
-
-fn stamp(there: &fs::Metadata) -> Option<Stamp> {
-    let (seconds, nanos) = (u64::try_from(there.ctime()).ok()?, u32::try_from(there.ctime_nsec()).ok()?);
-    Some((there.ino(), there.len(), UNIX_EPOCH + Duration::new(seconds, nanos)))
 }
 
 /// The documents of the project in this folder, but for what is ignored.
@@ -151,7 +140,7 @@ fn collect(
         }
         Err(error) => return Err(failed(error)),
     };
-    seen.stamps.push((path.to_owned(), stamp(&there)));
+    seen.stamps.push((path.to_owned(), Stamp::of(&there)));
     if ignored.found.contains(path) || (elsewhere && (ignored.elsewhere)(path)?) {
         return Ok(());
     }

@@ -8,9 +8,10 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use git2::{Index, IndexEntry, IndexTime, ObjectType, Oid, RepositoryInitOptions, TreeWalkMode, TreeWalkResult};
+use git2::{Index, ObjectType, Oid, RepositoryInitOptions, TreeWalkMode, TreeWalkResult};
 
 use self::documents::{Document, Documents, Ignored, Kind, Seen};
+use super::entry;
 use super::repository::{self, Repository};
 use super::tree::Revision;
 use super::trouble::Trouble;
@@ -76,7 +77,7 @@ impl Snapshots {
         let tree = carry::carry(&self.kept, |memory| {
             let mut index = Index::new()?;
             for (path, document) in documents {
-                index.add(&entry(path, document, memory.blob(&document.bytes)?))?;
+                index.add(&entry::entry(path, mode(document), memory.blob(&document.bytes)?))?;
             }
             index.write_tree_to(memory)
         })?;
@@ -140,25 +141,11 @@ impl Snapshots {
     }
 }
 
-fn entry(path: &Path, document: &Document, id: Oid) -> IndexEntry {
-    let mode = match document.kind {
-        Kind::Text => 0o100_644,
-        Kind::Program => 0o100_755,
-        Kind::Link => 0o120_000,
-    };
-    IndexEntry {
-        ctime: IndexTime::new(0, 0),
-        mtime: IndexTime::new(0, 0),
-        dev: 0,
-        ino: 0,
-        mode,
-        uid: 0,
-        gid: 0,
-        file_size: 0,
-        id,
-        flags: 0,
-        flags_extended: 0,
-        path: path.as_os_str().as_bytes().to_vec(),
+fn mode(document: &Document) -> u32 {
+    match document.kind {
+        Kind::Text => entry::FILE,
+        Kind::Program => entry::PROGRAM,
+        Kind::Link => entry::LINK,
     }
 }
 

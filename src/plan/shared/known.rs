@@ -27,9 +27,8 @@ pub(super) fn entry(journal: &Journal, plug: &PlugId, by: &Author, settings: &Se
     let mut told = Entry::new(plug, &calls, state, by)?;
     // What somebody else has set up is taken down by what they have told.
     let now = if is_of_others(journal, plug) { None } else { calls.first().and_then(|call| settings(call)) };
-    if let Some(now) = now {
-        told.settings = now;
-    }
+    // Those that the file does not name have their defaults.
+    told.settings.extend(now.unwrap_or_default());
     Some(told)
 }
 
