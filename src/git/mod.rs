@@ -3,6 +3,7 @@
 //! Everything local is done by libgit2 in this process; commits are carried to and from other
 //! machines by the user's own `git` program ([`program`]). Nothing of a repository is ever run.
 
+mod carry;
 pub mod catalogue;
 pub mod changes;
 pub mod clone;

@@ -1,18 +1,15 @@
 //! Digests of what secrets are a part of. An open digest of a short password could be guessed by trying;
 //! these need a key, which only this project on this machine has: `.resilmesh/key`.
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::{fmt, fs};
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::paths;
-use super::render::hex;
-
-/// How long a key is: as long as a digest, so that the digest is no easier to guess.
-const LENGTH: usize = 32;
+use crate::runtime::keyed::{self, LENGTH};
 
 /// What digests are made with.
 #[derive(Clone, PartialEq, Eq)]
@@ -61,14 +58,10 @@ impl Key {
         self.of_parts(files.into_iter().flat_map(|(path, content)| [path.as_bytes(), content]))
     }
 
-    /// Hashed twice, so that the digest of more cannot be made from that of less.
+    /// Each part with its length, so that what ends one cannot begin the next.
     fn of_parts<'a>(&self, parts: impl IntoIterator<Item = &'a [u8]>) -> String {
-        let mut inner = Sha256::new().chain_update(self.0);
-        for part in parts {
-            inner.update((part.len() as u64).to_le_bytes());
-            inner.update(part);
-        }
-        hex(&Sha256::new().chain_update(self.0).chain_update(inner.finalize()).finalize())
+        let measured = |part: &'a [u8]| [Cow::Owned((part.len() as u64).to_le_bytes().to_vec()), Cow::Borrowed(part)];
+        keyed::digest(&self.0, parts.into_iter().flat_map(measured))
     }
 }
 

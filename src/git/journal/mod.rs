@@ -6,18 +6,17 @@
 
 mod files;
 
-use std::io::Write;
 use std::path::Path;
 
 use git2::{ErrorCode, Index, ObjectType, Oid};
 
 pub use self::files::Files;
 use self::files::{joined, name};
-use super::entry;
 use super::program::Git;
 use super::push::{self, Remote};
 use super::repository::Repository;
 use super::trouble::Trouble;
+use super::{carry, entry};
 
 /// Where the journals of all environments are.
 const HERE: &str = "refs/resilmesh/journal";
@@ -27,9 +26,6 @@ const THERE: &str = "refs/resilmesh/fetched";
 const LONGEST: usize = 1 << 20;
 /// More plugs than any mesh has.
 const MOST: usize = 100_000;
-
-/// Before all other places that keep objects.
-const FIRST: i32 = 1_000;
 
 /// The journal of one environment.
 pub struct SharedJournal {
@@ -260,19 +256,15 @@ impl SharedJournal {
     }
 
     fn write(&self, files: &Files, message: &str, parents: &[Oid]) -> Result<Oid, Trouble> {
-        // All that is new goes into one file, not into one for each plug.
-        let repository = git2::Repository::open(self.repository.inner.path())?;
-        let (inner, store) = (&repository, repository.odb()?);
-        let memory = store.add_new_mempack_backend(FIRST)?;
-        let mut index = Index::new()?;
-        for (path, content) in files {
-            let id = Oid::hash_object(ObjectType::Blob, content)?;
-            if !store.exists(id) {
-                inner.blob(content)?;
+        let inner = &self.repository.inner;
+        let tree = carry::carry(inner, |memory| {
+            let mut index = Index::new()?;
+            for (path, content) in files {
+                index.add(&entry::entry(Path::new(path), entry::FILE, memory.blob(content)?))?;
             }
-            index.add(&entry::entry(Path::new(path), entry::FILE, id))?;
-        }
-        let tree = inner.find_tree(index.write_tree_to(inner)?)?;
+            index.write_tree_to(memory)
+        })?;
+        let tree = inner.find_tree(tree)?;
         let parents = parents.iter().map(|id| inner.find_commit(*id)).collect::<Result<Vec<_>, _>>()?;
         let parents: Vec<_> = parents.iter().collect();
         let (author, committer) = match self.repository.who() {
@@ -283,13 +275,7 @@ impl SharedJournal {
                 (nobody.clone(), nobody)
             }
         };
-        let id = inner.commit(None, &author, &committer, message, &tree, &parents)?;
-        let mut pack = git2::Buf::new();
-        memory.dump(inner, &mut pack)?;
-        let mut writer = store.packwriter()?;
-        writer.write_all(&pack).map_err(|error| Trouble::io(inner.path(), &error))?;
-        writer.commit()?;
-        Ok(id)
+        Ok(inner.commit(None, &author, &committer, message, &tree, &parents)?)
     }
 
     fn set(&self, new: &Tip, old: &Tip) -> Result<(), Trouble> {

@@ -1,7 +1,6 @@
 //! What the documents of a project were at different times: trees in a bare repository of our own, also
 //! for projects that lie in none. Equal content is kept once.
 
-mod carry;
 pub mod documents;
 
 use std::ffi::OsStr;
@@ -11,10 +10,10 @@ use std::path::{Path, PathBuf};
 use git2::{Index, ObjectType, Oid, RepositoryInitOptions, TreeWalkMode, TreeWalkResult};
 
 use self::documents::{Document, Documents, Ignored, Kind, Seen};
-use super::entry;
 use super::repository::{self, Repository};
 use super::tree::Revision;
 use super::trouble::Trouble;
+use super::{carry, entry};
 use crate::project::project_file;
 
 /// The snapshots of one project.

@@ -8,19 +8,16 @@ use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use super::layout::{check_private, make_private, shared_base};
+use crate::runtime::keyed;
 
 /// The secret that proofs are made with.
-pub(crate) struct Key([u8; 32]);
+pub(crate) struct Key([u8; keyed::LENGTH]);
 
 impl Key {
-    /// The proof for some content. Hashed twice, so that no proof can be made from another one.
+    /// The proof for some content. No proof can be made from another one.
     pub(crate) fn proof(&self, content: &[u8]) -> String {
-        let inner = Sha256::new().chain_update(self.0).chain_update(content).finalize();
-        let outer = Sha256::new().chain_update(self.0).chain_update(inner).finalize();
-        outer.iter().map(|byte| format!("{byte:02x}")).collect()
+        keyed::digest(&self.0, [content])
     }
 }
 
