@@ -5,6 +5,7 @@ mod actions;
 mod notes;
 mod queue;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use std::{fmt, iter};
 
@@ -17,7 +18,7 @@ use self::queue::Queue;
 pub use self::queue::{Parallel, Turns};
 use super::journal::{Appender, Change, DoneSetup, Journal, JournalError, Undo};
 use super::paths::StateFolder;
-use super::step::{Plan, Setup, Step};
+use super::step::{Action, Plan, Setup, Step};
 use crate::hooks::{HookError, Trace};
 use crate::runtime::{Runtime, RuntimeError};
 use crate::trust::Trusted;
@@ -220,7 +221,15 @@ struct Round<'a> {
     journal: Journal,
     appender: Appender,
     journal_error: Option<JournalError>,
+    /// The steps that are noted as begun and are not, with what takes the note back.
+    ahead: BTreeMap<usize, Vec<Change>>,
+    /// Which setups were noted as begun.
+    noted: Vec<bool>,
 }
+
+/// How many steps that take turns are noted along with the one whose turn it is: no more than would be under
+/// way, and noted as such, if they did not.
+const AHEAD: usize = 16;
 
 impl<'a> Round<'a> {
     fn new(plan: &'a Plan, parallel: Parallel, journal: Journal, appender: Appender) -> Self {
@@ -240,26 +249,59 @@ impl<'a> Round<'a> {
             journal,
             appender,
             journal_error: None,
+            ahead: BTreeMap::new(),
+            noted: vec![false; plan.steps.len()],
         }
     }
 
     /// Takes the steps that can be begun now. What they may leave behind is noted where it survives a
-    /// power failure: once for all of them, since a disk takes its time.
+    /// power failure: once for all of them, since a disk takes its time. Where one step after the other is
+    /// begun, those that come next are noted along.
     fn begin(&mut self, stopped: bool) -> Vec<usize> {
         let (mut taken, mut leaves_something) = (Vec::new(), false);
         while !stopped
             && self.journal_error.is_none()
             && let Some(index) = self.queue.take()
         {
-            let before = notes::before(&self.journal, &self.plan.steps[index].action);
-            leaves_something |= !before.is_empty();
-            self.note(before);
+            leaves_something |= self.ahead.remove(&index).is_none() && self.note_begin(index);
             taken.push(index);
         }
         if leaves_something && self.journal_error.is_none() {
+            self.note_what_comes_next();
             self.journal_error = self.appender.sync().err();
         }
         if self.journal_error.is_none() { taken } else { Vec::new() }
+    }
+
+    /// Notes in the journal what a step may leave behind; whether that is anything.
+    fn note_begin(&mut self, index: usize) -> bool {
+        let before = notes::before(&self.journal, &self.plan.steps[index].action);
+        let leaves_something = !before.is_empty();
+        self.note(before);
+        self.noted[index] = matches!(self.plan.steps[index].action, Action::Setup(_));
+        leaves_something
+    }
+
+    /// Notes setups as begun whose turn comes next. They wait for nothing but what has ended, or setups that
+    /// are noted themselves: what else happens before them could take the note out again.
+    fn note_what_comes_next(&mut self) {
+        for index in self.queue.soon(AHEAD) {
+            let waits_for = &self.plan.steps[index].after;
+            let is_free = waits_for.iter().all(|before| self.noted[*before] || self.ended[*before].is_some());
+            if self.noted[index] || self.ended[index].is_some() || !is_free {
+                continue;
+            }
+            let changes = notes::before(&self.journal, &self.plan.steps[index].action);
+            self.ahead.insert(index, changes.iter().map(|change| self.journal.before(change)).collect());
+            self.note(changes);
+            self.noted[index] = true;
+        }
+    }
+
+    /// Takes the note back that a step was begun: it will not be.
+    fn note_not_begun(&mut self, index: usize) {
+        let back = self.ahead.remove(&index).unwrap_or_default();
+        self.note(back);
     }
 
     /// Notes in the journal what a step has done.
@@ -292,6 +334,7 @@ impl<'a> Round<'a> {
             for follower in self.followers[before].clone() {
                 if self.ended[follower].is_none() {
                     self.ended[follower] = Some(Ended::Skipped(before));
+                    self.note_not_begun(follower);
                     skipped.push(follower);
                     next.push(follower);
                 }
@@ -314,6 +357,8 @@ impl<'a> Round<'a> {
 
     /// Writes the journal whole; what became of it all.
     fn finish(mut self) -> Report {
+        let not_begun: Vec<usize> = self.ahead.keys().rev().copied().collect();
+        not_begun.into_iter().for_each(|index| self.note_not_begun(index));
         if self.journal_error.is_none() {
             self.journal_error = self.appender.finish(&self.journal).err();
         }
