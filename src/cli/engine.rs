@@ -7,7 +7,7 @@ use resilmesh_service::rehearsal::{self, Answer, Request};
 use resilmesh_service::{RunOptions, log};
 
 use super::failure::{Failure, Kind};
-use super::{Context, block_on};
+use super::{Context, block_on, block_on_two};
 
 /// The services of the embedded runtime
 #[derive(Debug, Subcommand)]
@@ -86,7 +86,7 @@ pub fn run(cx: &Context, engine: Engine) -> Result<(), Failure> {
 
 fn serve(service: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     log::init();
-    block_on(service)
+    block_on_two(service)
 }
 
 fn validate(cx: &Context, args: &PipelineArgs) -> Result<(), Failure> {

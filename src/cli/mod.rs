@@ -301,17 +301,31 @@ fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Runs `work` to its end on an asynchronous runtime of two threads.
+/// Runs the work of a command to its end, in this thread: it mostly waits, and to hand each of many answers
+/// from thread to thread would take longer than what is done with them.
 ///
 /// # Errors
-/// Those of `work`, or that the runtime cannot be made.
+/// Those of `work`, or that the asynchronous runtime cannot be made.
 pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(format!("cannot start the asynchronous runtime: {error}")))?
-        .block_on(work)
+    run_on(tokio::runtime::Builder::new_current_thread(), work)
+}
+
+/// Runs a service to its end, on two threads.
+///
+/// # Errors
+/// Those of `work`, or that the asynchronous runtime cannot be made.
+fn block_on_two<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let mut threads = tokio::runtime::Builder::new_multi_thread();
+    threads.worker_threads(2);
+    run_on(threads, work)
+}
+
+fn run_on<T>(
+    mut threads: tokio::runtime::Builder,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let runtime = threads.enable_all().build();
+    runtime.map_err(|error| Failure::new(format!("cannot start the asynchronous runtime: {error}")))?.block_on(work)
 }
 
 #[cfg(test)]

@@ -155,7 +155,15 @@ pub(super) async fn bring_up(
     }
     let before = rollback_on_failure.then(|| Before::read(&session)).transpose()?;
     recording.in_profile(mesh.profile.clone());
-    recording.begin();
+    let hooks = HookRunner {
+        project,
+        state: &session.state,
+        hosts: &hosts,
+        documents: Reader::default(),
+        redactor: redactor(cx, &session.secrets),
+    };
+    // What runs the hooks starts while the documents are kept.
+    tokio::join!(hooks.prepare(&session.plan), async { recording.begin() });
     session.save()?;
     ports.note(session.ports.numbers());
     let reporter = Reporter::new(cx);
@@ -163,13 +171,7 @@ pub(super) async fn bring_up(
         trusted: Some(trusted),
         state: &session.state,
         runtime,
-        hooks: &HookRunner {
-            project,
-            state: &session.state,
-            hosts: &hosts,
-            documents: Reader::default(),
-            redactor: redactor(cx, &session.secrets),
-        },
+        hooks: &hooks,
         patience: steps.wait_timeout,
         parallel: steps.parallel(mesh.is_meshrooms),
         events: &reporter,

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::apply::Hooks;
 use super::journal::{DoneSetup, Undo};
 use super::paths::StateFolder;
-use super::step::Setup;
+use super::step::{Action, Plan, Setup};
 use crate::hooks::documents::Reader;
 use crate::hooks::host::Hosts;
 use crate::hooks::{self, Call, Given, HookContext, HookError, HostedHook, Kind, Outcome, Run};
@@ -33,6 +33,17 @@ pub struct HookRunner<'a> {
 }
 
 impl HookRunner<'_> {
+    /// Starts what runs the first hook of a plan that is in a file.
+    pub async fn prepare(&self, plan: &Plan) {
+        let first = plan.steps.iter().find_map(|step| match &step.action {
+            Action::Setup(setup) => Some((&setup.call.own.product, setup.hosted.as_ref()?)),
+            _ => None,
+        });
+        if let Some((product, hook)) = first {
+            self.hosts.prepare(product, &self.project.join(&hook.folder)).await;
+        }
+    }
+
     fn context(&self, call: &Call) -> HookContext {
         HookContext { call: call.clone(), secrets: self.state.secrets(), control: None }
     }

@@ -17,6 +17,11 @@ impl Texts {
         self.0.insert(file.to_owned(), text.into());
     }
 
+    /// Takes over the texts of other files.
+    pub fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
     /// Gives every finding that has none its line.
     pub fn put_into(&self, found: &mut [Diagnostic]) {
         for found in found.iter_mut().filter(|found| found.excerpt.is_none()) {

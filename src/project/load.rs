@@ -1,7 +1,10 @@
 //! From a folder to documents: everything that can be read is, everything else is told.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::take;
 use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
 
 use super::catalogue;
 use super::code::Code;
@@ -23,6 +26,8 @@ pub const PRODUCTS: &str = "products";
 pub const INSTANCES: &str = "instances";
 /// The file of an instance.
 pub const CONFIG: &str = "config.yaml";
+/// From how many products or instances on several are read at once.
+const MANY: usize = 32;
 /// How deep templates may lie; a loop of links must end somewhere.
 const DEEPEST_TEMPLATE: usize = 16;
 
@@ -103,16 +108,20 @@ impl ProjectFiles {
 /// # Errors
 /// When the folder itself cannot be opened.
 pub fn load(root: &Path) -> std::io::Result<ProjectFiles> {
-    Ok(load_from(root, &Folder::open(root)?))
+    let folder = Folder::open(root)?;
+    Ok(read(root, &mut Loader { several: Some(&folder), ..Loader::of(&folder) }))
 }
 
 /// Reads the project in `source`, which stands for the folder `root`.
 pub fn load_from(root: &Path, source: &dyn Source) -> ProjectFiles {
-    let mut loader = Loader { found: Vec::new(), texts: Texts::default(), source };
+    read(root, &mut Loader::of(source))
+}
+
+fn read(root: &Path, loader: &mut Loader<'_>) -> ProjectFiles {
     let (project, is_meshrooms) = loader.project();
     let mut files = ProjectFiles {
         root: root.to_owned(),
-        folder_name: source.name(),
+        folder_name: loader.source.name(),
         project,
         is_meshrooms,
         profiles: loader.profiles(),
@@ -127,7 +136,7 @@ pub fn load_from(root: &Path, source: &dyn Source) -> ProjectFiles {
         texts: Texts::default(),
     };
     loader.instances(&mut files);
-    (files.found, files.texts) = (loader.found, loader.texts);
+    (files.found, files.texts) = (take(&mut loader.found), take(&mut loader.texts));
     files.texts.put_into(&mut files.found);
     let used: Vec<String> = files.instances.iter().map(|instance| instance.product.clone()).collect();
     for product in used {
@@ -139,7 +148,7 @@ pub fn load_from(root: &Path, source: &dyn Source) -> ProjectFiles {
 
 /// Reads one product of a catalogue; `shown` is its folder in messages.
 pub fn load_product(source: &dyn Source, name: &str, shown: &Path, from: ProductSource) -> (Product, Vec<Diagnostic>) {
-    let mut loader = Loader { found: Vec::new(), texts: Texts::default(), source };
+    let mut loader = Loader::of(source);
     let base = Path::new(PRODUCTS).join(name);
     let mut folder = ProductFolder::default();
     loader.product_files(&base, "", 0, &mut folder);
@@ -164,11 +173,45 @@ fn forget_templates(product: &Product, base: &Path, found: &mut Vec<Diagnostic>)
 
 struct Loader<'a> {
     source: &'a dyn Source,
+    /// The same source, if several can read from it at once.
+    several: Option<&'a (dyn Source + Sync)>,
     found: Vec<Diagnostic>,
     texts: Texts,
 }
 
-impl Loader<'_> {
+/// What the folder of an instance says.
+#[derive(Default)]
+struct InstanceFolder {
+    instance: Option<InstanceFile>,
+    is_unreadable: bool,
+    plugs: Vec<PlugFile>,
+}
+
+impl<'a> Loader<'a> {
+    fn of(source: &'a dyn Source) -> Self {
+        Self { source, several: None, found: Vec::new(), texts: Texts::default() }
+    }
+
+    /// Reads what is many in a project, on as many processors as there are; in the same order.
+    fn each<U: Sync, T: Send>(&mut self, units: &[U], read: impl Fn(&mut Loader<'_>, &U) -> T + Sync) -> Vec<T> {
+        let Some(source) = self.several.filter(|_| units.len() >= MANY) else {
+            return units.iter().map(|unit| read(self, unit)).collect();
+        };
+        let own = |unit| {
+            let mut loader = Loader::of(source);
+            let done = read(&mut loader, unit);
+            (done, loader.found, loader.texts)
+        };
+        let parts: Vec<_> = units.par_iter().map(own).collect();
+        let mut all = Vec::with_capacity(parts.len());
+        for (done, found, texts) in parts {
+            all.push(done);
+            self.found.extend(found);
+            self.texts.extend(texts);
+        }
+        all
+    }
+
     /// The project's own document, and whether there is none.
     fn project(&mut self) -> (ProjectFile, bool) {
         let mut project = ProjectFile::default();
@@ -216,17 +259,18 @@ impl Loader<'_> {
     }
 
     fn products(&mut self) -> BTreeMap<String, Product> {
-        let mut products = BTreeMap::new();
         let base = Path::new(PRODUCTS);
-        for name in self.list(base).folders {
-            let base = base.join(&name);
-            let mut folder = ProductFolder::default();
-            self.product_files(&base, "", 0, &mut folder);
-            let product = folder.decode(&name, &base, ProductSource::Project, &mut self.found);
-            forget_templates(&product, &base, &mut self.found);
-            products.insert(name, product);
-        }
-        products
+        let names = self.list(base).folders;
+        let products = self.each(&names, |loader, name| loader.product(&base.join(name), name));
+        names.into_iter().zip(products).collect()
+    }
+
+    fn product(&mut self, base: &Path, name: &str) -> Product {
+        let mut folder = ProductFolder::default();
+        self.product_files(base, "", 0, &mut folder);
+        let product = folder.decode(name, base, ProductSource::Project, &mut self.found);
+        forget_templates(&product, base, &mut self.found);
+        product
     }
 
     fn product_files(&mut self, base: &Path, below: &str, depth: usize, folder: &mut ProductFolder) {
@@ -255,38 +299,39 @@ impl Loader<'_> {
 
     fn instances(&mut self, files: &mut ProjectFiles) {
         let base = Path::new(INSTANCES);
+        let mut folders: Vec<(String, String)> = Vec::new();
         for product in self.list(base).folders {
-            let base = base.join(&product);
-            for name in self.list(&base).folders {
-                self.instance(&base.join(&name), &product, &name, files);
+            folders.extend(self.list(&base.join(&product)).folders.into_iter().map(|name| (product.clone(), name)));
+        }
+        let read = self.each(&folders, |loader, (product, name)| loader.instance(base, product, name));
+        for ((_, name), folder) in folders.into_iter().zip(read) {
+            files.instances.extend(folder.instance);
+            files.plugs.extend(folder.plugs);
+            if folder.is_unreadable {
+                files.unreadable.insert(name);
             }
         }
     }
 
-    fn instance(&mut self, base: &Path, product: &str, name: &str, files: &mut ProjectFiles) {
+    fn instance(&mut self, instances: &Path, product: &str, name: &str) -> InstanceFolder {
+        let base = instances.join(product).join(name);
         let path = base.join(CONFIG);
-        for other in self.list(base).files.iter().filter(|other| *other != CONFIG) {
+        for other in self.list(&base).files.iter().filter(|other| *other != CONFIG) {
             self.misnamed(&base.join(other), "an instance", CONFIG);
         }
         let mistakes = self.found.len();
         let text = self.text(&path);
-        if self.found.len() > mistakes {
-            files.unreadable.insert(name.to_owned());
-        }
-        let before = files.plugs.len();
-        self.plugs(&base.join("plugs"), product, name, files);
+        let mut folder = InstanceFolder { is_unreadable: self.found.len() > mistakes, ..InstanceFolder::default() };
+        folder.plugs = self.plugs(&base.join("plugs"), product, name);
         match text {
             Some(text) => {
-                let known = files.instances.len();
                 product_folder::read(&path, &text, &mut self.found, |node, report| {
-                    files.instances.push(InstanceFile::decode(node, product, name, report));
+                    folder.instance = Some(InstanceFile::decode(node, product, name, report));
                 });
-                if files.instances.len() == known {
-                    files.unreadable.insert(name.to_owned());
-                }
+                folder.is_unreadable |= folder.instance.is_none();
             }
-            None if files.plugs.len() > before && !files.unreadable.contains(name) => {
-                files.unreadable.insert(name.to_owned());
+            None if !folder.plugs.is_empty() && !folder.is_unreadable => {
+                folder.is_unreadable = true;
                 self.found.push(
                     Diagnostic::error(
                         Position::new(&path, Mark::START),
@@ -298,9 +343,11 @@ impl Loader<'_> {
             }
             None => {}
         }
+        folder
     }
 
-    fn plugs(&mut self, base: &Path, product: &str, source: &str, files: &mut ProjectFiles) {
+    fn plugs(&mut self, base: &Path, product: &str, source: &str) -> Vec<PlugFile> {
+        let mut plugs = Vec::new();
         for destination in self.list(base).folders {
             let base = base.join(&destination);
             for name in self.list(&base).files {
@@ -318,11 +365,12 @@ impl Loader<'_> {
                 };
                 if let Some(text) = self.text(&path) {
                     product_folder::read(&path, &text, &mut self.found, |node, report| {
-                        files.plugs.push(PlugFile::decode(node, product, id, report));
+                        plugs.push(PlugFile::decode(node, product, id, report));
                     });
                 }
             }
         }
+        plugs
     }
 
     /// Warns of a file that was meant as a document, but is not read because of its name.

@@ -95,6 +95,12 @@ impl Interpreter {
         Python::attach(|py| self.part.bind(py).call_method1("welcome", (project, packages)).map(drop))
     }
 
+    /// Does work in this thread for which Python keeps what it knows of the thread: to make that anew for each
+    /// call takes as long as a short hook.
+    pub(crate) fn keep_thread(&self, work: impl FnOnce() + Send) {
+        Python::attach(|py| py.detach(work));
+    }
+
     /// Runs a hook, in this thread, to its end. What it returned, or why it failed.
     pub(crate) fn run(&self, id: CallId, call: &Call) -> Result<Value, Failure> {
         Python::attach(|py| {

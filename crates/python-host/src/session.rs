@@ -122,7 +122,8 @@ fn begin(host: &Arc<Host>, python: &Arc<Interpreter>, id: CallId, call: Box<Call
     }
     let (caller, interpreter) = (Arc::clone(host), Arc::clone(python));
     let thread = thread::Builder::new().name("hook".to_owned()).stack_size(STACK);
-    if let Err(error) = thread.spawn(move || make_calls(&caller, &interpreter, work)) {
+    let make = move || interpreter.keep_thread(|| make_calls(&caller, &interpreter, work));
+    if let Err(error) = thread.spawn(make) {
         let message = format!("no thread could be started for the hook: {error}");
         finish(host, id, Err(Failure { message, ..Failure::default() }));
     }

@@ -84,7 +84,7 @@ impl Hosts {
     /// # Errors
     /// The hook's, or why it could not be called.
     pub async fn call(&self, call: Call) -> Result<Value, HookError> {
-        self.host(&call.hook).await?.call(call, None).await
+        self.host_of(&call.hook).await?.call(call, None).await
     }
 
     /// Calls a hook that gives items as it goes.
@@ -92,7 +92,7 @@ impl Hosts {
     /// # Errors
     /// As [`Hosts::call`].
     pub async fn call_with_items(&self, call: Call, items: mpsc::Sender<Value>) -> Result<Value, HookError> {
-        self.host(&call.hook).await?.call(call, Some(items)).await
+        self.host_of(&call.hook).await?.call(call, Some(items)).await
     }
 
     /// A text of a hook as people may read it: without the secrets that hooks were given.
@@ -100,8 +100,18 @@ impl Hosts {
         self.voice.clean(text)
     }
 
-    async fn host(&self, hook: &HookRef) -> Result<Arc<Host>, HookError> {
-        let packages = self.packages.of(&hook.product, Path::new(&hook.folder)).await?;
+    /// Starts what runs the hooks of a product before the first of them is called. If that fails, the first
+    /// call says why.
+    pub async fn prepare(&self, product: &str, folder: &Path) {
+        let _ = self.host(product, folder).await;
+    }
+
+    async fn host_of(&self, hook: &HookRef) -> Result<Arc<Host>, HookError> {
+        self.host(&hook.product, Path::new(&hook.folder)).await
+    }
+
+    async fn host(&self, product: &str, folder: &Path) -> Result<Arc<Host>, HookError> {
+        let packages = self.packages.of(product, folder).await?;
         let mut running = self.running.lock().await;
         if let Some(host) = running.get(&packages)
             && host.is_free().await

@@ -4,6 +4,7 @@
 mod actions;
 mod notes;
 mod queue;
+mod round;
 
 use std::time::{Duration, Instant};
 use std::{fmt, iter};
@@ -13,9 +14,9 @@ use futures::{FutureExt, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 pub(in crate::plan) use self::notes::{UNFINISHED, before};
-use self::queue::Queue;
 pub use self::queue::{Parallel, Turns};
-use super::journal::{Appender, Change, DoneSetup, Journal, JournalError, Undo};
+use self::round::Round;
+use super::journal::{Appender, DoneSetup, Journal, JournalError, Undo};
 use super::paths::StateFolder;
 use super::step::{Plan, Setup, Step};
 use crate::hooks::{HookError, Trace};
@@ -183,10 +184,9 @@ impl Executor<'_> {
             for (index, ended, took) in iter::once(first).chain(others) {
                 round.note_end(index, &ended);
                 self.events.step(plan, index, &Progress::Ended(&ended, took));
-                for skipped in round.end(index, ended) {
-                    if let Some(ended) = &round.ended[skipped] {
-                        self.events.step(plan, skipped, &Progress::Ended(ended, Duration::ZERO));
-                    }
+                for (skipped, because) in round.end(index, ended) {
+                    let ended = Ended::Skipped(because);
+                    self.events.step(plan, skipped, &Progress::Ended(&ended, Duration::ZERO));
                 }
             }
         }
@@ -206,118 +206,4 @@ impl Executor<'_> {
 
 fn ended(result: Result<Option<String>, StepError>) -> Ended {
     result.map_or_else(Ended::Failed, Ended::Done)
-}
-
-/// Where a plan stands. Each step is looked at once for each that it waits for.
-struct Round<'a> {
-    plan: &'a Plan,
-    ended: Vec<Option<Ended>>,
-    /// How many steps each still waits for.
-    waits: Vec<usize>,
-    /// The steps that wait for each.
-    followers: Vec<Vec<usize>>,
-    queue: Queue<'a>,
-    journal: Journal,
-    appender: Appender,
-    journal_error: Option<JournalError>,
-}
-
-impl<'a> Round<'a> {
-    fn new(plan: &'a Plan, parallel: Parallel, journal: Journal, appender: Appender) -> Self {
-        let mut followers = vec![Vec::new(); plan.steps.len()];
-        for (index, step) in plan.steps.iter().enumerate() {
-            step.after.iter().for_each(|before| followers[*before].push(index));
-        }
-        let waits: Vec<usize> = plan.steps.iter().map(|step| step.after.len()).collect();
-        let mut queue = Queue::new(&plan.steps, parallel);
-        (0..waits.len()).filter(|index| waits[*index] == 0).for_each(|index| queue.add(index));
-        Self {
-            plan,
-            ended: vec![None; plan.steps.len()],
-            waits,
-            followers,
-            queue,
-            journal,
-            appender,
-            journal_error: None,
-        }
-    }
-
-    /// Takes the steps that can be begun now. What they may leave behind is noted where it survives a
-    /// power failure: once for all of them, since a disk takes its time.
-    fn begin(&mut self, stopped: bool) -> Vec<usize> {
-        let (mut taken, mut leaves_something) = (Vec::new(), false);
-        while !stopped
-            && self.journal_error.is_none()
-            && let Some(index) = self.queue.take()
-        {
-            let before = notes::before(&self.journal, &self.plan.steps[index].action);
-            leaves_something |= !before.is_empty();
-            self.note(before);
-            taken.push(index);
-        }
-        if leaves_something && self.journal_error.is_none() {
-            self.journal_error = self.appender.sync().err();
-        }
-        if self.journal_error.is_none() { taken } else { Vec::new() }
-    }
-
-    /// Notes in the journal what a step has done.
-    fn note_end(&mut self, index: usize, ended: &Ended) {
-        if matches!(ended, Ended::Done(_)) {
-            self.note(notes::after(&self.journal, &self.plan.steps[index].action));
-        }
-    }
-
-    /// A step has ended; the steps that can no longer be begun.
-    fn end(&mut self, index: usize, ended: Ended) -> Vec<usize> {
-        self.queue.end(index);
-        let (done, failed) = (matches!(ended, Ended::Done(_)), matches!(ended, Ended::Failed(_)));
-        self.ended[index] = Some(ended);
-        if done {
-            for follower in self.followers[index].clone() {
-                self.waits[follower] -= 1;
-                if self.waits[follower] == 0 {
-                    self.queue.add(follower);
-                }
-            }
-        }
-        if failed { self.skip(index) } else { Vec::new() }
-    }
-
-    /// Ends all that waits for a step, directly or not.
-    fn skip(&mut self, because: usize) -> Vec<usize> {
-        let (mut skipped, mut next) = (Vec::new(), vec![because]);
-        while let Some(before) = next.pop() {
-            for follower in self.followers[before].clone() {
-                if self.ended[follower].is_none() {
-                    self.ended[follower] = Some(Ended::Skipped(before));
-                    skipped.push(follower);
-                    next.push(follower);
-                }
-            }
-        }
-        skipped.sort_unstable();
-        skipped
-    }
-
-    /// Changes the journal and appends that to it.
-    fn note(&mut self, changes: Vec<Change>) {
-        if changes.is_empty() {
-            return;
-        }
-        if let Err(error) = self.appender.append(&changes) {
-            self.journal_error.get_or_insert(error);
-        }
-        changes.into_iter().for_each(|change| self.journal.apply(change));
-    }
-
-    /// Writes the journal whole; what became of it all.
-    fn finish(mut self) -> Report {
-        if self.journal_error.is_none() {
-            self.journal_error = self.appender.finish(&self.journal).err();
-        }
-        let ended = self.ended.into_iter().map(|ended| ended.unwrap_or(Ended::Interrupted)).collect();
-        Report { ended, journal: self.journal, journal_error: self.journal_error }
-    }
 }

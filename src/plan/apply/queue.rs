@@ -56,11 +56,27 @@ pub(super) struct Queue<'a> {
     lanes: BTreeMap<&'a str, Lane<'a>>,
     /// The first that waits in each lane where nobody is at work.
     first: BTreeSet<(&'a PlugId, usize, &'a str)>,
+    /// The setups that take turns and were not begun, plug by plug.
+    turns: BTreeSet<(&'a PlugId, usize)>,
 }
 
 impl<'a> Queue<'a> {
     pub(super) fn new(steps: &'a [Step], parallel: Parallel) -> Self {
-        Self { steps, parallel, running: 0, free: BTreeSet::new(), lanes: BTreeMap::new(), first: BTreeSet::new() }
+        let setups = steps.iter().enumerate().filter(|(_, step)| matches!(step.action, Action::Setup(_)));
+        Self {
+            steps,
+            parallel,
+            running: 0,
+            free: BTreeSet::new(),
+            lanes: BTreeMap::new(),
+            first: BTreeSet::new(),
+            turns: setups.filter_map(|(index, step)| Some((parallel.hooks.of(step)?.1, index))).collect(),
+        }
+    }
+
+    /// The setups that take turns and will be begun next, whether they still wait for others or not.
+    pub(super) fn soon(&self, count: usize) -> Vec<usize> {
+        self.turns.iter().take(count).map(|(_, index)| *index).collect()
     }
 
     /// Adds a step that waits for nothing any more.
@@ -91,6 +107,7 @@ impl<'a> Queue<'a> {
         let (plug, index, name) = self.first.pop_first()?;
         let lane = self.lanes.get_mut(name)?;
         lane.waiting.remove(&(plug, index));
+        self.turns.remove(&(plug, index));
         lane.busy = true;
         Some(index)
     }

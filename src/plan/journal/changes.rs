@@ -29,6 +29,20 @@ pub enum Change {
     Data(String, bool),
 }
 
+impl Journal {
+    /// The change that brings back what stands now where another change is about to be made.
+    pub fn before(&self, change: &Change) -> Change {
+        match change {
+            Change::Service(name, _) => Change::Service(name.clone(), self.services.get(name).cloned()),
+            Change::Rendered(name, _) => Change::Rendered(name.clone(), self.rendered.get(name).cloned()),
+            Change::Setup(key, _) => Change::Setup(key.clone(), self.setups.get(key).cloned().map(Box::new)),
+            Change::Plug(plug, _) => Change::Plug(plug.clone(), self.plugs.get(plug).cloned()),
+            Change::Undo(plug, _) => Change::Undo(plug.clone(), self.undo.get(plug).cloned()),
+            Change::Data(name, _) => Change::Data(name.clone(), self.data.contains(name)),
+        }
+    }
+}
+
 /// By how much the file grows at a time.
 const ROOM: usize = 1 << 18;
 
