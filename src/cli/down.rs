@@ -34,6 +34,7 @@ use crate::project::project_file::FILE_NAME;
 use crate::redact::Redactor;
 use crate::runtime::Runtime;
 use crate::runtime::embedded::Embedded;
+use crate::runtime::place;
 
 /// Take the mesh down; its data stays
 #[derive(Debug, Args)]
@@ -44,6 +45,9 @@ pub struct DownArgs {
     /// Show what would be done, and change nothing
     #[arg(long)]
     pub plan: bool,
+    /// Of a project's folder that is a copy: forget what the original has up, and leave it alone
+    #[arg(long, conflicts_with_all = ["volumes", "plan"])]
+    pub forget: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "a comment here would become the help of the command")]
     pub steps: StepArgs,
@@ -67,8 +71,34 @@ impl DownArgs {
 /// When there is no project folder, or which steps failed.
 pub fn run(cx: &Context, args: DownArgs) -> Result<(), Failure> {
     let project = cx.project_folder().or_else(|failure| state_without_project(cx).ok_or(failure))?;
+    if args.forget {
+        return forget(cx, &project);
+    }
     let runtime = Embedded::new(&project)?;
     super::block_on(down(cx, &project, &runtime, &args))
+}
+
+/// Takes out of a copied state what is about the original.
+fn forget(cx: &Context, project: &Path) -> Result<(), Failure> {
+    let state = StateFolder::of(project);
+    let Some(copied) = state.copied() else {
+        return Err(Failure::new("there is nothing to forget: what `.resilmesh` tells of is this project's own")
+            .hint("`resilmesh down` takes it down"));
+    };
+    // Where data lies is as true here as there.
+    let mut left = Journal::default();
+    left.data = Journal::load(&state.journal()).map(|journal| journal.data).unwrap_or_default();
+    place::forget(state.root()).map_err(|error| Trouble::io(state.root(), &error))?;
+    state.make().map_err(|error| Trouble::io(state.root(), &error))?;
+    if !left.data.is_empty() {
+        left.save(&state.journal()).map_err(Trouble::from)?;
+        cx.ui.progress("the data that was copied stays; `resilmesh down --volumes` deletes it");
+    }
+    cx.ui.progress(format!(
+        "forgot what `{}` has up, where nothing was changed; `resilmesh up` brings this mesh up",
+        copied.from.display()
+    ));
+    Ok(())
 }
 
 /// The folder given, if `up` has left its state there.

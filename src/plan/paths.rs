@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::project::names;
+use crate::runtime::place::{self, Copied};
 
 /// The name of the state folder.
 const STATE: &str = ".resilmesh";
@@ -90,14 +91,22 @@ impl StateFolder {
         self.0.join("logs").join(format!("{}.log", names::id(instance)))
     }
 
-    /// Makes the folder, with a file that keeps it out of git.
+    /// Whose state this is, if it was copied from another project that is still there.
+    pub fn copied(&self) -> Option<Copied> {
+        place::copied(&self.0)
+    }
+
+    /// Makes the folder, with a file that keeps it out of git, and notes that it belongs here.
     ///
     /// # Errors
     /// When it cannot be made.
     pub fn make(&self) -> io::Result<()> {
         make_folder(&self.0)?;
         let ignore = self.0.join(".gitignore");
-        if ignore.exists() { Ok(()) } else { write_file(&ignore, b"*\n") }
+        if !ignore.exists() {
+            write_file(&ignore, b"*\n")?;
+        }
+        place::settle(&self.0)
     }
 }
 

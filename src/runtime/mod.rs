@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub mod embedded;
 pub mod keyed;
+pub mod place;
 
 /// How to see that a service is ready.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -41,7 +41,7 @@ const LINES: usize = 8;
 /// When it cannot begin. Another supervisor that is there already is no error.
 pub fn supervise(project: &Path) -> Result<(), RuntimeError> {
     let failed = |what: &str, error: io::Error| RuntimeError::new(format!("the supervisor cannot {what}: {error}"));
-    let layout = Layout::of(project, super::runtime_dir().as_deref())?;
+    let layout = Layout::own(project, super::runtime_dir().as_deref())?;
     launch::detach().map_err(|error| failed("detach", error))?;
     resilmesh_service::log::init();
     tokio::runtime::Builder::new_current_thread()
@@ -60,6 +60,7 @@ async fn run(mut layout: Layout) -> Result<(), RuntimeError> {
         tracing::info!("the project has a supervisor already");
         return Ok(());
     };
+    layout = layout.at_home(super::runtime_dir().as_deref());
     layout.make_sockets()?;
     let mut signals = Signals::listen().map_err(|error| failed("listen to signals", error))?;
     let reaper = Reaper::start().map_err(|error| failed("collect its children", error))?;
@@ -201,6 +202,7 @@ impl Verbs {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             build: build_of(Path::new("/proc/self/exe"))?,
             pid: std::process::id(),
+            project: Some(shared.layout.project().to_owned()),
         };
         Ok(Self { shared, hello, keepers: Mutex::default(), end: Mutex::default(), ending: Notify::new() })
     }
