@@ -72,6 +72,7 @@ fn services(seen: &Observed) -> Vec<Found> {
         Some(_) if !ours => Some("it runs, and `up` has not started it".to_owned()),
         Some(status) => match status.state {
             State::Ready | State::Starting => None,
+            State::Silent => Some(because("it hangs", status.because.as_deref())),
             State::Backoff => Some(because("it ends again and again", status.because.as_deref())),
             State::Stopped | State::Failed => Some(because("it has stopped", status.because.as_deref())),
         },

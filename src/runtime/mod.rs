@@ -60,6 +60,8 @@ pub enum State {
     Starting,
     /// Does its work.
     Ready,
+    /// Did its work, and runs, but does not answer any more.
+    Silent,
     /// Ended by itself; started again after a pause.
     Backoff,
     /// Not running, as asked.

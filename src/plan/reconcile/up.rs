@@ -106,6 +106,10 @@ fn change(status: &ServiceStatus, launch: Launch, same_identity: bool) -> Option
     if !same_identity {
         return Some((Action::Restart(Box::new(launch)), "settings or program changed".to_owned()));
     }
+    if status.state == State::Silent {
+        let because = status.because.as_deref().map_or("it does not answer", first_line).to_owned();
+        return Some((Action::Restart(Box::new(launch)), because));
+    }
     if is == shall {
         return None;
     }

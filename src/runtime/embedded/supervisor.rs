@@ -25,7 +25,7 @@ use super::protocol::{self, Finished, Hello, Named, PROTOCOL, Spec, Wait};
 use super::reaper::Reaper;
 use super::record::Record;
 use super::seat::{Lock, Seat};
-use super::{launch, rotate, tail};
+use super::{launch, probe, rotate, tail};
 use crate::runtime::{RuntimeError, ServiceStatus, State};
 
 /// How long to wait for an earlier supervisor to end.
@@ -251,7 +251,7 @@ impl Verbs {
         let keepers = self.all();
         // Busy ones are shown as last seen.
         let looks = keepers.iter().map(|keeper| keeper.tell(Order::Look));
-        let _ = tokio::time::timeout(Duration::from_secs(3), join_all(looks)).await;
+        let _ = tokio::time::timeout(probe::WHILE_READY + Duration::from_secs(1), join_all(looks)).await;
         keepers.iter().filter_map(Handle::seen).map(|seen| seen.status).collect()
     }
 
