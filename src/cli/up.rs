@@ -145,6 +145,7 @@ pub(super) async fn bring_up(
         }
     };
     plan::profile(cx, &session);
+    plan::moved(cx, &session);
     plan::left_out(cx, mesh, &session);
     if session.plan.is_empty() {
         session.save()?;

@@ -93,6 +93,8 @@ fn start(graph: &mut Graph, instance: &str, service: &DesiredService, around: &A
             change(status, launch, same_identity)
         }
     };
+    let moved = around.wanted.moved.iter().filter(|moved| moved.instance == instance);
+    let needed = needed.map(|(action, cause)| (action, moved.fold(cause, |cause, moved| format!("{cause}; {moved}"))));
     graph.add(Node::Start(instance.to_owned()), needed, after);
 }
 
