@@ -6,13 +6,17 @@ use serde::Serialize;
 
 use super::changes::FileChange;
 use super::desired::Desired;
+use super::history::{Command, Outcome, Record};
 use super::reconcile::Observed;
+use super::step::Plan;
 use crate::runtime::State;
 
 /// What kind of thing is not as it was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Subject {
+    /// An `up` that did not come to its end.
+    Up,
     /// The process of an instance.
     Service,
     /// The rendered files of an instance.
@@ -25,6 +29,7 @@ impl Subject {
     /// As people read it.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Up => "up",
             Self::Service => "service",
             Self::Configuration => "configuration",
             Self::Setup => "setup",
@@ -62,6 +67,24 @@ pub fn found(wanted: &Desired, seen: &Observed, differs: impl Fn(&str) -> Vec<Fi
     }
     found.extend(seen.drift.iter().map(|(key, what)| one(Subject::Setup, key, what.clone())));
     found
+}
+
+/// What the newest record says, if it is of an `up` that has left something undone. `left` are the steps that the
+/// next one would take.
+pub fn unfinished(newest: Option<&Record>, left: &Plan) -> Option<Found> {
+    const SHOWN: usize = 5;
+    let newest = newest.filter(|record| record.command != Command::Down && !left.is_empty())?;
+    let how = match newest.outcome {
+        Outcome::Killed => "was killed",
+        Outcome::Failed if !newest.rolled_back => "failed",
+        Outcome::Interrupted => "was stopped",
+        Outcome::Running | Outcome::Done | Outcome::Failed => return None,
+    };
+    let steps: Vec<String> = left.steps.iter().take(SHOWN).map(ToString::to_string).collect();
+    let more = left.steps.len() - steps.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let what = format!("it {how}; what is left to do: {}{more}; `resilmesh up` goes on", steps.join(", "));
+    Some(one(Subject::Up, &newest.number.to_string(), what))
 }
 
 fn services(seen: &Observed) -> Vec<Found> {
