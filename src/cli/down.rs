@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use clap::Args;
 
@@ -16,7 +17,7 @@ use super::{Context, colleagues, plan, trust};
 use crate::hooks::documents::Reader;
 use crate::mesh::model::{Mesh, PlugId};
 use crate::plan::apply::Executor;
-use crate::plan::history::Command;
+use crate::plan::history::{Command, Steps};
 use crate::plan::hook_runner::HookRunner;
 use crate::plan::journal::Journal;
 use crate::plan::meshroom;
@@ -108,6 +109,8 @@ pub(super) fn state_without_project(cx: &Context) -> Option<std::path::PathBuf> 
 }
 
 async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs) -> Result<(), Failure> {
+    let since = Instant::now();
+    let stop = steps::stop_on_signals();
     let state = StateFolder::of(project);
     let is_meshrooms = !project.join(FILE_NAME).is_file();
     known(cx, &cx.journal(project), &args.part)?;
@@ -117,6 +120,9 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
     let of_others = colleagues::may_matter(project, mesh.as_ref(), environment.as_deref());
     if !is_meshrooms && !of_others && !state.root().is_dir() && runtime.observe().await?.is_empty() {
         cx.ui.progress("nothing to do");
+        if !args.plan {
+            steps::closing(cx, Steps::default(), &Ok(()), since.elapsed());
+        }
         return Ok(());
     }
     if !args.plan {
@@ -147,7 +153,9 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
         cx.ui.progress("nothing to do");
         colleagues.tell(cx, &mut seen.journal);
         forget_profile(&state, &seen.journal)?;
-        return Ok(runtime.finish().await?);
+        runtime.finish().await?;
+        steps::closing(cx, Steps::default(), &Ok(()), since.elapsed());
+        return Ok(());
     }
     let profile = profile::up(&state).ok().flatten();
     if let Some(name) = &profile {
@@ -174,7 +182,7 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
         patience: args.steps.wait_timeout,
         parallel: args.steps.parallel(is_meshrooms),
         events: &reporter,
-        stop: steps::stop_on_signals(),
+        stop,
     };
     let mut recording = Recording::new(cx, project, Command::Down, args.words());
     recording.in_profile(profile);
@@ -187,7 +195,9 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
         note_status(cx, project, mesh, &report.journal);
     }
     colleagues.tell(cx, &mut report.journal);
-    recording.end(steps::verdict(&plan, &report, "down"))?;
+    let result = recording.end(steps::verdict(&plan, &report, "down"));
+    steps::closing(cx, Steps::of(&report), &result, since.elapsed());
+    result?;
     forget_profile(&state, &report.journal)?;
     let data = &report.journal.data;
     if !data.is_empty() && !cx.ui.json {

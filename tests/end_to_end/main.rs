@@ -8,6 +8,7 @@ mod copies;
 mod delivery;
 mod faults;
 mod going_back;
+mod interrupted;
 mod lifecycle;
 mod mesh;
 mod secrecy;
