@@ -96,16 +96,22 @@ impl StateFolder {
         place::copied(&self.0)
     }
 
-    /// Makes the folder, with a file that keeps it out of git, and notes that it belongs here.
+    /// Makes the folder, with a file that keeps it out of git.
     ///
     /// # Errors
     /// When it cannot be made.
     pub fn make(&self) -> io::Result<()> {
         make_folder(&self.0)?;
         let ignore = self.0.join(".gitignore");
-        if !ignore.exists() {
-            write_file(&ignore, b"*\n")?;
-        }
+        if ignore.exists() { Ok(()) } else { write_file(&ignore, b"*\n") }
+    }
+
+    /// Notes that the folder belongs where it is, unless it was copied: what is about to be written into it is
+    /// about this place.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn settle(&self) -> io::Result<()> {
         place::settle(&self.0)
     }
 }

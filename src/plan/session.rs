@@ -190,7 +190,7 @@ impl Session {
     /// When it cannot be written.
     pub fn save(&self) -> Result<(), Trouble> {
         let root = self.state.root();
-        self.state.make().map_err(|error| Trouble::io(root, &error))?;
+        self.state.make().and_then(|()| self.state.settle()).map_err(|error| Trouble::io(root, &error))?;
         let saved = (self.secrets.save(&self.state.secrets()))
             .and_then(|()| self.taken.save(&self.state.typed()))
             .and_then(|()| self.key.save(&self.state.key()))
