@@ -100,6 +100,9 @@ fn show(cx: &Context, found: &[Found], unsupervised: bool) {
         one.files.iter().for_each(|file| print_file(cx, file));
     }
     match found.is_empty() {
+        _ if found.iter().any(|one| !one.files.is_empty()) => cx.ui.progress(
+            "in files, `-` is what is there now and `+` what `resilmesh up` writes; `resilmesh plan` shows all that it would do",
+        ),
         true => cx.ui.progress("everything is as `up` left it"),
         false => cx.ui.progress("`resilmesh plan` shows how `resilmesh up` would repair it"),
     }
