@@ -178,7 +178,7 @@ fn a_mistake_in_another_profile_is_named_as_its_own_and_hides_no_instance() {
     ]);
     assert_snapshot!(project.run(&["check"]), @"
     -- stdout
-    profiles/prod.yaml:2:41: error: setting `max_store` must be a text such as `4GB`, but is `much` (concerns only profile `prod`, which is not in force) [setting-value]
+    profiles/prod.yaml:2:41: error: setting `max_store` must be a text such as `4GB`, but is `much` (in profile `prod`, which is not in force) [setting-value]
       2 | instances: {bus: {settings: {max_store: much}}}
         |                                         ^
     -- stderr

@@ -103,8 +103,9 @@ fn spare_other_profiles(files: &ProjectFiles, found: &mut [Diagnostic]) {
 /// Says of mistakes in profiles that are not in force that they concern only these.
 fn name_other_profiles(files: &ProjectFiles, found: &mut [Diagnostic]) {
     for one in found {
-        if let Some(name) = other_profile(files, one) {
-            one.message.push_str(&format!(" (concerns only profile `{name}`, which is not in force)"));
+        // What is no file of a profile concerns none.
+        if let Some(name) = other_profile(files, one).filter(|name| files.profiles.contains_key(name)) {
+            one.message.push_str(&format!(" (in profile `{name}`, which is not in force)"));
         }
     }
 }

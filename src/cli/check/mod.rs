@@ -53,10 +53,11 @@ pub struct CheckArgs {
 /// When there is no project, or something is wrong with it.
 pub fn run(cx: &Context, args: &CheckArgs) -> Result<(), Failure> {
     if let Some(code) = &args.explain {
-        return match code {
-            Some(code) => explain(cx, code),
-            None => Ok(explain_all(cx)),
+        let Some(code) = code else {
+            explain_all(cx);
+            return Ok(());
         };
+        return explain(cx, code);
     }
     let (root, only) = scope(cx, &args.paths)?;
     let mut files = load::load(&root)
