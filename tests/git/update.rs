@@ -331,7 +331,7 @@ fn what_hooks_noted_in_a_plug_goes_along_with_what_others_changed_there() {
     let with = |person: &Person, settings: &str| {
         let text = person.read(plug);
         let text = text.split("settings:").next().unwrap_or_default().to_owned();
-        person.write(plug, &format!("{text}settings:\n{settings}"));
+        person.write(plug, format!("{text}settings:\n{settings}"));
     };
     with(&ann, "  stream: one\n");
     ann.commit("mesh", "settings");
