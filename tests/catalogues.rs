@@ -374,3 +374,20 @@ fn a_product_with_a_secret_in_clear_is_not_published() {
     assert_eq!(scene.vendor.git("", &["-C", &scene.url, "branch", "--list", "add-ndr"]), "");
     scene.user.must("mesh", &["catalog", "publish", "ndr", "--push", "add-ndr"]);
 }
+
+#[test]
+fn a_catalogue_without_products_is_told_as_one() {
+    let place = Place::new();
+    let url = place.bare("empty.git");
+    let (vendor, user) = (place.person("vendor"), place.person("user"));
+    vendor.git("", &["clone", "-q", &url, "work"]);
+    vendor.write("work/products/README.md", "none yet\n");
+    vendor.commit("work", "begin");
+    vendor.git("work", &["push", "-q", "origin", "HEAD:main"]);
+    user.must("", &["init", "mesh"]);
+    let added = user.resilmesh("mesh", &["catalog", "add", &url, "soc"]);
+    assert!(
+        added.err.contains("added catalogue `soc` at ") && added.err.ends_with("; it has no products yet\n"),
+        "{added:?}"
+    );
+}

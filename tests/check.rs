@@ -123,6 +123,11 @@ fn findings_can_be_read_by_machines() {
             serde_json::from_str(&project.prints(&["check", "--json", "--explain", code.word()])).expect("JSON");
         assert_eq!(explained["why"], code.why());
     }
+    let all = project.prints(&["check", "--explain"]);
+    assert_eq!(all.lines().count(), Code::ALL.len());
+    assert!(all.contains(&format!("{}: {}\n", Code::SettingValue.word(), Code::SettingValue.why())), "{all}");
+    let all: Value = serde_json::from_str(&project.prints(&["check", "--explain", "--json"])).expect("JSON");
+    assert_eq!(all["codes"].as_array().map(Vec::len), Some(Code::ALL.len()));
     assert_snapshot!(project.run(&["check", "--explain", "unknown-produkt"]), @"
     -- stderr
     error: no finding has the code `unknown-produkt`

@@ -216,3 +216,53 @@ fn what_another_mesh_has_is_told_and_so_is_a_supervisor_that_has_ended() {
     let sockets = locks.iter().find(|(_, message, _)| message.ends_with("left by supervisors that have ended"));
     assert!(sockets.is_some_and(|(level, _, hint)| level == "warn" && hint.contains("`rm -r ")), "{locks:?}");
 }
+
+#[test]
+fn what_is_missing_for_services_and_plugs_is_told() {
+    let project = TestProject::with(&[
+        ("resilmesh.yaml", "version: 1\n"),
+        ("products/edr/definition.yaml", "produces: {alerts: [{owns_both: true}]}\n"),
+        ("products/edr/integrations/siem/alerts_producer.yml", "settings: [{name: token, secret: true}]\n"),
+        ("products/siem/definition.yaml", "consumes: {alerts: [{}]}\n"),
+        ("instances/edr/edr/config.yaml", "name: edr\n"),
+        ("instances/siem/siem/config.yaml", "name: siem\n"),
+        (
+            "instances/edr/edr/plugs/siem/alerts.yaml",
+            "src_instance: edr\ndst_instance: siem\ntopic: alerts\nmode: push\n",
+        ),
+        ("instances/nats/bus/config.yaml", "name: bus\nsettings: {listen: 192.0.2.1}\n"),
+    ]);
+    let told = |level: &str, message: &str, hint: &str| (level.to_owned(), message.to_owned(), hint.to_owned());
+    let expected = told(
+        "warn",
+        "plug `alerts/edr/siem` needs secret `edr_siem_alerts_push_token`, which the vault does not have",
+        "`resilmesh secret set edr_siem_alerts_push_token`",
+    );
+    assert_eq!(found(&project, "secrets").1, [expected]);
+    let (code, ports) = found(&project, "ports");
+    assert_eq!((code, ports.len()), (1, 1), "{ports:?}");
+    assert!(ports[0].1.starts_with("`bus` cannot listen on `192.0.2.1`: "), "{ports:?}");
+    assert!(ports[0].2.ends_with("`resilmesh configure bus -c listen=ADDRESS`"), "{ports:?}");
+}
+
+#[test]
+fn a_variable_that_names_no_such_program_is_told() {
+    let project = TestProject::with(&BUS);
+    let with = |value: &str| {
+        let (code, out, err) = project.output_with(&["doctor"], &[("RESILMESH_NATS_SERVER", value)]);
+        assert_eq!(code, 1, "{out}{err}");
+        out
+    };
+    let missing = with("/nowhere/nats-server");
+    assert!(
+        missing.contains(
+            "bad   programs  program `/nowhere/nats-server` (named by environment variable `RESILMESH_NATS_SERVER`) cannot be used: it is not there or may not be executed, for `bus`\n                hint: let `RESILMESH_NATS_SERVER` name one that is there, or unset it\n"
+        ),
+        "{missing}"
+    );
+    let another = with("/bin/true");
+    assert!(
+        another.contains("bad   programs  `/bin/true`, which `RESILMESH_NATS_SERVER` names, does not say that it is nats-server, for `bus`\n"),
+        "{another}"
+    );
+}

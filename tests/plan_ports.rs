@@ -10,7 +10,7 @@ use std::io;
 use plan_support::soapa;
 use resilmesh::mesh::model::Mesh;
 use resilmesh::plan::ports::probe::{Machine, Protocols};
-use resilmesh::plan::ports::{Claims, Ports, allocate};
+use resilmesh::plan::ports::{Allocated, Claims, Moved, Ports, allocate};
 
 /// A machine on which some numbers are taken.
 struct Taken(&'static [u16]);
@@ -30,6 +30,15 @@ impl Machine for Taken {
 }
 
 fn given(mesh: &Mesh, taken: &'static [u16], remembered: &Ports, held: &[(&str, u16)]) -> Result<Ports, Vec<String>> {
+    allocated(mesh, taken, remembered, held).map(|allocated| allocated.ports)
+}
+
+fn allocated(
+    mesh: &Mesh,
+    taken: &'static [u16],
+    remembered: &Ports,
+    held: &[(&str, u16)],
+) -> Result<Allocated, Vec<String>> {
     let mut by_instance: BTreeMap<String, BTreeSet<u16>> = BTreeMap::new();
     for (instance, number) in held {
         by_instance.entry((*instance).to_owned()).or_default().insert(*number);
@@ -83,14 +92,39 @@ fn a_number_that_is_asked_for_is_given_or_refused_with_its_holder() {
     assert_eq!(ports.of_service("bus", "monitor"), Some(1234));
     assert_eq!(ports.of_service("store", "http"), Some(40000), "who asks for it comes first");
     let refused =
-        given(&with("port: 5555, monitor_port: 70000"), &[5555], &Ports::default(), &[]).expect_err("refused");
+        given(&with("port: 5555, monitor_port: 1234"), &[5555, 1234], &Ports::default(), &[]).expect_err("refused");
     assert_eq!(
         refused,
         [
             "port 5555, which setting `port` of `bus` asks for, is taken by process 55551 (other)",
-            "setting `monitor_port` of `bus` is 70000, which is no port number",
+            "port 1234, which setting `monitor_port` of `bus` asks for, is taken by process 12341 (other)",
         ]
     );
+    // Of a product that says nothing of what the setting must be.
+    let product = "settings: [{name: port, type: integer}]\nservice: {ports: {http: 80}, ready: {control: true}, embedded: {program: box}}\n";
+    let boxed = soapa(&[
+        ("products/box/definition.yaml", Some(product)),
+        ("instances/box/box/config.yaml", Some("name: box\nsettings: {port: 70000}\n")),
+    ]);
+    let refused = given(&boxed, &[], &Ports::default(), &[]).expect_err("refused");
+    assert_eq!(refused, ["setting `port` of `box` is 70000, which is no port number"]);
     let twice = given(&with("port: 5555, monitor_port: 5555"), &[], &Ports::default(), &[]).expect_err("refused");
     assert_eq!(twice, ["port 5555, which setting `monitor_port` of `bus` asks for, is taken by instance `bus`"]);
+}
+
+#[test]
+fn a_port_that_does_not_get_its_number_is_told_once() {
+    let mesh = soapa(&[]);
+    let told = |taken, remembered: &Ports| {
+        let allocated = allocated(&mesh, taken, remembered, &[]).expect("ports");
+        let words = |moved: &Moved| (moved.instance.clone(), moved.is_known, moved.to_string());
+        (allocated.moved.iter().map(words).collect::<Vec<_>>(), allocated.ports)
+    };
+    let (first, ports) = told(&[9200], &Ports::default());
+    let words = "port 9200 is taken by process 92001 (other); 40000 instead";
+    assert_eq!(first, [("store".to_owned(), false, words.to_owned())]);
+    assert_eq!(told(&[9200], &ports).0, [], "it stays where it is");
+    let (again, _) = told(&[40000], &ports);
+    let words = "port 40000 is taken by process 400001 (other); 9200 instead";
+    assert_eq!(again, [("store".to_owned(), true, words.to_owned())]);
 }

@@ -162,6 +162,16 @@ fn a_damaged_journal_is_an_error_that_says_what_to_do() {
 #[test]
 fn what_a_pipeline_cannot_run_is_shown_with_its_place_before_anything_starts() {
     let place = Place::new();
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/products/vector");
+    let own = place.root().join("products/vector");
+    std::fs::create_dir_all(own.parent().expect("parent")).expect("folder");
+    assert!(std::process::Command::new("cp").args(["-r", shipped]).arg(&own).status().expect("cp runs").success());
+    // A product that does not say what the setting must be.
+    let definition = std::fs::read_to_string(own.join("definition.yaml")).expect("readable");
+    place.write(
+        "products/vector/definition.yaml",
+        &definition.replace("type: integer, minimum: 1, default", "type: integer, default"),
+    );
     let settings = "settings: {max_line_bytes: -5}";
     place.write("instances/vector/collector/config.yaml", &format!("name: collector\nproduct: vector\n{settings}\n"));
     place.write("instances/syslog/senders/config.yaml", "name: senders\nproduct: syslog\n");

@@ -168,3 +168,38 @@ fn a_check_is_about_the_profile_in_force() {
     assert!(refused.contains("setting `include` of product `logfile` is required"), "{refused}");
     project.must(&["check", "--profile", "prod"]);
 }
+
+#[test]
+fn a_mistake_in_another_profile_is_named_as_its_own_and_hides_no_instance() {
+    let project = TestProject::with(&[
+        ("resilmesh.yaml", "version: 1\nname: mesh\n"),
+        ("instances/nats/bus/config.yaml", "name: bus\nproduct: nats\n"),
+        ("profiles/prod.yaml", "version: 1\ninstances: {bus: {settings: {max_store: much}}}\n"),
+    ]);
+    assert_snapshot!(project.run(&["check"]), @"
+    -- stdout
+    profiles/prod.yaml:2:41: error: setting `max_store` must be a text such as `4GB`, but is `much` (in profile `prod`, which is not in force) [setting-value]
+      2 | instances: {bus: {settings: {max_store: much}}}
+        |                                         ^
+    -- stderr
+    error: the project has 1 mistake
+    hint: `resilmesh check --explain CODE` says why one of a code in brackets is one
+    -- exit 1
+    ");
+    assert_snapshot!(project.run(&["status"]), @"
+    -- stdout
+    Instance  Product  Program      State    Since  Restarts  Ports  In/s  Out/s  Lag  Dropped
+    bus       nats     nats-server  stopped  -      0         -      -     -      -    -
+    -- exit 0
+    ");
+    project.write("profiles/prod.yaml", "version: 1\n");
+    project.write("instances/nats/bus/config.yaml", "name: bus\nproduct: nats\nsettings: {max_store: much}\n");
+    assert_snapshot!(project.run(&["status"]), @"
+    -- stdout
+    Instance  Product  Program      State    Since  Restarts  Ports  In/s  Out/s  Lag  Dropped
+    bus       nats     nats-server  stopped  -      0         -      -     -      -    -
+    -- stderr
+    warning: the project has mistakes; `resilmesh check` names them
+    -- exit 0
+    ");
+}

@@ -493,3 +493,15 @@ fn what_is_up_is_shown_and_not_forgotten_without_a_word() {
     assert_eq!((code, out.lines().count()), (0, 7));
     assert!(err.starts_with("warning: what is up is not known: journal "), "{err}");
 }
+
+#[test]
+fn who_searches_a_mesh_that_is_down_is_told_so() {
+    let project = TestProject::new();
+    project.must(&["add", "elasticsearch", "store"]);
+    assert_snapshot!(project.refused(&["search", "alert"]), @"
+    -- stderr
+    error: `store` is not running
+    hint: `resilmesh up` starts it
+    -- exit 1
+    ");
+}

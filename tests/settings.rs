@@ -225,3 +225,35 @@ fn a_plug_has_settings_of_its_own() {
     status: up
     ");
 }
+
+#[test]
+fn values_that_no_service_would_take_are_named_where_they_stand() {
+    let project = TestProject::new();
+    project.must(&["add", "nats", "bus"]);
+    project.must(&["add", "elasticsearch", "store", "-c", "max_age=30d"]);
+    assert_snapshot!(project.refused(&["configure", "store", "-c", "max_age=-5d"]), @"
+    -- stderr
+    error: setting `max_age` must be a time with `s`, `m`, `h`, `d` or `w`, such as `30d`, but is `-5d`
+    -- exit 1
+    ");
+    let file = "instances/elasticsearch/store/config.yaml";
+    project.write(file, project.read(file).replace("30d", "7 parsecs"));
+    let file = "instances/nats/bus/config.yaml";
+    project.write(file, format!("{}settings:\n  max_payload: huge\n  port: 70000\n", project.read(file)));
+    assert_snapshot!(project.run(&["check"]), @r#"
+    -- stdout
+    instances/elasticsearch/store/config.yaml:5:12: error: setting `max_age` must be a time with `s`, `m`, `h`, `d` or `w`, such as `30d`, but is `7 parsecs` [setting-value]
+      5 |   max_age: "7 parsecs"
+        |            ^
+    instances/nats/bus/config.yaml:5:16: error: setting `max_payload` must be a text such as `8MB`, but is `huge` [setting-value]
+      5 |   max_payload: huge
+        |                ^
+    instances/nats/bus/config.yaml:6:9: error: setting `port` must be from 1 to 65535, but is `70000` [setting-value]
+      6 |   port: 70000
+        |         ^
+    -- stderr
+    error: the project has 3 mistakes
+    hint: `resilmesh check --explain CODE` says why one of a code in brackets is one
+    -- exit 1
+    "#);
+}

@@ -70,18 +70,18 @@ fn a_product_shows_what_it_can_do() {
         * consumer
         * producer (pull)
       settings:
-        listen (text, default 127.0.0.1): Address to listen on
-        port (whole number): Port for clients (4222, or another one if that is taken)
-        monitor_port (whole number): Port of the monitoring pages (8222, or another one if that is taken)
+        listen (text, default 127.0.0.1, an IP address or `localhost`): Address to listen on
+        port (whole number, from 1 to 65535): Port for clients (4222, or another one if that is taken)
+        monitor_port (whole number, from 1 to 65535): Port of the monitoring pages (8222, or another one if that is taken)
         program (text): Path of nats-server, if not the one on PATH or the one that `up` fetches
-        max_payload (text, default 8MB): Largest message
-        max_store (text, default 4GB): Disk space for all streams together
-        max_bytes (whole number, default 1073741824): Bytes that the stream of a topic may hold; a full stream makes its publishers wait
-        duplicate_window_seconds (whole number, default 120): For how long a message with a known id counts as sent again; 0 = never
-        rejected_max_bytes (whole number, default 268435456): Bytes that the stream of a topic's rejected events may hold; the oldest go first
-        rejected_max_age_days (whole number, default 30): Days that rejected events are kept
-        ack_wait_seconds (whole number, default 30): Seconds after which an event that a consumer has not acknowledged is delivered again
-        max_ack_pending (whole number, default 20000): Events that a consumer may have in hand
+        max_payload (text, default 8MB, a text such as `8MB`): Largest message
+        max_store (text, default 4GB, a text such as `4GB`): Disk space for all streams together
+        max_bytes (whole number, default 1073741824, at least 1): Bytes that the stream of a topic may hold; a full stream makes its publishers wait
+        duplicate_window_seconds (whole number, default 120, at least 0): For how long a message with a known id counts as sent again; 0 = never
+        rejected_max_bytes (whole number, default 268435456, at least 1): Bytes that the stream of a topic's rejected events may hold; the oldest go first
+        rejected_max_age_days (whole number, default 30, at least 1): Days that rejected events are kept
+        ack_wait_seconds (whole number, default 30, at least 1): Seconds after which an event that a consumer has not acknowledged is delivered again
+        max_ack_pending (whole number, default 20000, at least 1): Events that a consumer may have in hand
         durability (text, default interval, one of interval, always): `interval` writes to disk every second, `always` with every message (safe against power loss, slower)
       integrations: nats/nats_client/any_consumer, nats/nats_client/any_producer_pull
       file: <catalogue>/nats/definition.yaml

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use clap::Args;
 
@@ -16,7 +17,7 @@ use super::{Context, colleagues, plan, trust};
 use crate::hooks::documents::Reader;
 use crate::mesh::model::{Mesh, PlugId};
 use crate::plan::apply::Executor;
-use crate::plan::history::Command;
+use crate::plan::history::{Command, Steps};
 use crate::plan::hook_runner::HookRunner;
 use crate::plan::journal::Journal;
 use crate::plan::meshroom;
@@ -34,6 +35,7 @@ use crate::project::project_file::FILE_NAME;
 use crate::redact::Redactor;
 use crate::runtime::Runtime;
 use crate::runtime::embedded::Embedded;
+use crate::runtime::place;
 
 /// Take the mesh down; its data stays
 #[derive(Debug, Args)]
@@ -44,6 +46,9 @@ pub struct DownArgs {
     /// Show what would be done, and change nothing
     #[arg(long)]
     pub plan: bool,
+    /// Of a project's folder that is a copy: forget what the original has up, and leave it alone
+    #[arg(long, conflicts_with_all = ["volumes", "plan"])]
+    pub forget: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "a comment here would become the help of the command")]
     pub steps: StepArgs,
@@ -67,8 +72,34 @@ impl DownArgs {
 /// When there is no project folder, or which steps failed.
 pub fn run(cx: &Context, args: DownArgs) -> Result<(), Failure> {
     let project = cx.project_folder().or_else(|failure| state_without_project(cx).ok_or(failure))?;
+    if args.forget {
+        return forget(cx, &project);
+    }
     let runtime = Embedded::new(&project)?;
     super::block_on(down(cx, &project, &runtime, &args))
+}
+
+/// Takes out of a copied state what is about the original.
+fn forget(cx: &Context, project: &Path) -> Result<(), Failure> {
+    let state = StateFolder::of(project);
+    let Some(copied) = state.copied() else {
+        return Err(Failure::new("there is nothing to forget: what `.resilmesh` tells of is this project's own")
+            .hint("`resilmesh down` takes it down"));
+    };
+    // Where data lies is as true here as there.
+    let mut left = Journal::default();
+    left.data = Journal::load(&state.journal()).map(|journal| journal.data).unwrap_or_default();
+    place::forget(state.root()).map_err(|error| Trouble::io(state.root(), &error))?;
+    state.make().map_err(|error| Trouble::io(state.root(), &error))?;
+    if !left.data.is_empty() {
+        left.save(&state.journal()).map_err(Trouble::from)?;
+        cx.ui.progress("the data that was copied stays; `resilmesh down --volumes` deletes it");
+    }
+    cx.ui.progress(format!(
+        "forgot what `{}` has up, where nothing was changed; `resilmesh up` brings this mesh up",
+        copied.from.display()
+    ));
+    Ok(())
 }
 
 /// The folder given, if `up` has left its state there.
@@ -78,6 +109,8 @@ pub(super) fn state_without_project(cx: &Context) -> Option<std::path::PathBuf> 
 }
 
 async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs) -> Result<(), Failure> {
+    let since = Instant::now();
+    let stop = steps::stop_on_signals();
     let state = StateFolder::of(project);
     let is_meshrooms = !project.join(FILE_NAME).is_file();
     known(cx, &cx.journal(project), &args.part)?;
@@ -87,6 +120,9 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
     let of_others = colleagues::may_matter(project, mesh.as_ref(), environment.as_deref());
     if !is_meshrooms && !of_others && !state.root().is_dir() && runtime.observe().await?.is_empty() {
         cx.ui.progress("nothing to do");
+        if !args.plan {
+            steps::closing(cx, Steps::default(), &Ok(()), since.elapsed());
+        }
         return Ok(());
     }
     if !args.plan {
@@ -117,7 +153,9 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
         cx.ui.progress("nothing to do");
         colleagues.tell(cx, &mut seen.journal);
         forget_profile(&state, &seen.journal)?;
-        return Ok(runtime.finish().await?);
+        runtime.finish().await?;
+        steps::closing(cx, Steps::default(), &Ok(()), since.elapsed());
+        return Ok(());
     }
     let profile = profile::up(&state).ok().flatten();
     if let Some(name) = &profile {
@@ -144,7 +182,7 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
         patience: args.steps.wait_timeout,
         parallel: args.steps.parallel(is_meshrooms),
         events: &reporter,
-        stop: steps::stop_on_signals(),
+        stop,
     };
     let mut recording = Recording::new(cx, project, Command::Down, args.words());
     recording.in_profile(profile);
@@ -157,7 +195,9 @@ async fn down(cx: &Context, project: &Path, runtime: &Embedded, args: &DownArgs)
         note_status(cx, project, mesh, &report.journal);
     }
     colleagues.tell(cx, &mut report.journal);
-    recording.end(steps::verdict(&plan, &report, "down"))?;
+    let result = recording.end(steps::verdict(&plan, &report, "down"));
+    steps::closing(cx, Steps::of(&report), &result, since.elapsed());
+    result?;
     forget_profile(&state, &report.journal)?;
     let data = &report.journal.data;
     if !data.is_empty() && !cx.ui.json {

@@ -12,6 +12,7 @@ use super::trust;
 use crate::plan::changes;
 use crate::plan::desired::Desired;
 use crate::plan::drift::{self, Found};
+use crate::plan::history::History;
 use crate::plan::journal::Journal;
 use crate::plan::keyed::Key;
 use crate::plan::observe::{Checker, observe_left};
@@ -54,7 +55,7 @@ pub fn run(cx: &Context, args: DriftArgs) -> Result<(), Failure> {
         Some(session) => session.key.clone(),
         None => Key::load(&state.key()).map_err(|error| Trouble::io(&state.key(), &error))?,
     };
-    let (found, supervision) = super::block_on(async {
+    let (mut found, supervision) = super::block_on(async {
         let nothing = Desired::default();
         let wanted = session.as_ref().map_or(&nothing, |session| &session.desired);
         let services = runtime.observe().await?;
@@ -75,6 +76,10 @@ pub fn run(cx: &Context, args: DriftArgs) -> Result<(), Failure> {
         };
         Ok((drift::found(wanted, &seen, differs), runtime.supervision().await?))
     })?;
+    let history = History::load(&state.history())?;
+    let left = session.as_ref().map(|session| &session.plan);
+    found.extend(left.and_then(|left| drift::unfinished(history.newest_first().next(), left)));
+    found.sort_by_key(|one| one.subject);
     show(cx, &found, supervision == Supervision::Gone);
     if args.detailed_exitcode && !found.is_empty() {
         return Err(Failure::pending());
@@ -95,6 +100,9 @@ fn show(cx: &Context, found: &[Found], unsupervised: bool) {
         one.files.iter().for_each(|file| print_file(cx, file));
     }
     match found.is_empty() {
+        _ if found.iter().any(|one| !one.files.is_empty()) => cx.ui.progress(
+            "in files, `-` is what is there now and `+` what `resilmesh up` writes; `resilmesh plan` shows all that it would do",
+        ),
         true => cx.ui.progress("everything is as `up` left it"),
         false => cx.ui.progress("`resilmesh plan` shows how `resilmesh up` would repair it"),
     }

@@ -44,7 +44,10 @@ pub(super) async fn go(cx: &Context, mesh: &Mesh, before: &Before, executor: &Ex
         stop: executor.stop.clone(),
         ..*executor
     };
-    let report = executor.apply(&plan, journal).await;
+    let mut report = executor.apply(&plan, journal).await;
+    if report.journal_error.is_none() {
+        report.journal_error = before.restore_tried(&mut report.journal).err();
+    }
     let left = end(before, &executor, &plan, &report).await;
     Back { journal: report.journal, left: left.err() }
 }

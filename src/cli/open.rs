@@ -82,10 +82,18 @@ impl Context {
     /// What is up, also what others have set up at tenants, as the journal of the project in `root` tells; one that cannot be read is warned
     /// of and counts as empty.
     pub(super) fn journal(&self, root: &Path) -> Journal {
-        let mut journal = Journal::load(&StateFolder::of(root).journal()).unwrap_or_else(|error| {
-            self.ui.warning(&format!("what is up is not known: {error}"));
-            Journal::default()
-        });
+        let state = StateFolder::of(root);
+        let mut journal = match (state.copied(), Journal::load(&state.journal())) {
+            (None, Ok(journal)) => journal,
+            (Some(copied), _) => {
+                self.ui.warning(&copied.words());
+                Journal::default()
+            }
+            (None, Err(error)) => {
+                self.ui.warning(&format!("what is up is not known: {error}"));
+                Journal::default()
+            }
+        };
         let environment = self.profile_in(root);
         journal.turn_to(environment.as_deref());
         match colleagues::known(root, environment.as_deref()) {

@@ -71,6 +71,7 @@ pub(super) fn session(cx: &Context, project: &Path, mesh: &Mesh, part: Option<&P
 /// Prints a plan, and what is left out of it.
 pub(super) fn show(cx: &Context, mesh: &Mesh, session: &Session) {
     profile(cx, session);
+    moved(cx, session);
     left_out(cx, mesh, session);
     for (name, why) in &session.locked {
         match why {
@@ -145,6 +146,18 @@ pub(super) fn profile(cx: &Context, session: &Session) {
         cx.ui.note(&switch.words());
     } else if switch.matters() {
         cx.ui.progress(switch.words());
+    }
+}
+
+/// Says which ports have other numbers than they had: whoever sends there has to be told.
+pub(super) fn moved(cx: &Context, session: &Session) {
+    for moved in &session.desired.moved {
+        let words = format!("`{}` of `{}`: {moved}", moved.port, moved.instance);
+        if moved.is_known {
+            cx.ui.warning(&format!("{words}; whoever sends to the old one has to be told"));
+        } else {
+            cx.ui.progress(words);
+        }
     }
 }
 

@@ -44,6 +44,7 @@ pub struct SearchArgs {
 pub fn run(cx: &Context, args: SearchArgs) -> Result<(), Failure> {
     let running = Running::open(cx)?;
     let (hook, context) = store(&running, args.instance.as_deref())?;
+    up(&running, &context)?;
     let query = Query { text: args.query, size: usize::from(args.size) };
     let found = block_on(async {
         tokio::select! {
@@ -91,6 +92,15 @@ async fn search(
         }
         sleep(PAUSE).await;
     }
+}
+
+/// Sees to it that the store is there to be asked.
+fn up(running: &Running, context: &HookContext) -> Result<(), Failure> {
+    let own = &context.call.own;
+    if !own.managed || running.journal.services.contains_key(&own.name) {
+        return Ok(());
+    }
+    Err(Failure::new(format!("`{}` is not running", own.name)).hint("`resilmesh up` starts it"))
 }
 
 /// The store asked for, else the only one.

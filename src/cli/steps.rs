@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
 use super::failure::{Failure, Kind};
 use super::ui::{Running, Ui};
 use crate::plan::apply::{Ended, Events, Parallel, Progress, Report, Turns};
+use crate::plan::history::Steps;
 use crate::plan::lock::Lock;
 use crate::plan::paths::StateFolder;
 use crate::plan::step::Plan;
@@ -153,22 +155,40 @@ fn words(ended: &Ended) -> (&'static str, Option<String>) {
     }
 }
 
-/// Cancelled by Ctrl-C or a request to end.
+/// Tells programs how it went, once all is done: also if there was nothing to do.
+pub(super) fn closing(cx: &Context, steps: Steps, result: &Result<(), Failure>, took: Duration) {
+    if !cx.ui.json {
+        return;
+    }
+    let state = match result {
+        Ok(()) => "done",
+        Err(failure) if failure.kind == Kind::Interrupted => "stopped",
+        Err(_) => "failed",
+    };
+    let seconds = took.as_secs_f64();
+    cx.ui.line(json!({"schema": 1, "event": "end", "state": state, "steps": steps, "seconds": seconds}).to_string());
+}
+
+/// Cancelled by Ctrl-C or a request to end; a second one ends the process at once, as when nobody listens: what
+/// is being waited for may be the user, at a prompt.
 pub(super) fn stop_on_signals() -> CancellationToken {
     let stop = CancellationToken::new();
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return stop;
+    };
     let told = stop.clone();
     tokio::spawn(async move {
-        let terminated = async {
-            match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-                Ok(mut signal) => signal.recv().await,
-                Err(_) => std::future::pending().await,
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
             }
-        };
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminated => {}
+            if told.is_cancelled() {
+                std::process::exit(Failure::interrupted().exit_code().into());
+            }
+            told.cancel();
         }
-        told.cancel();
     });
     stop
 }

@@ -106,7 +106,7 @@ fn take_down(cx: &Context, args: &UnplugArgs) -> Result<(), Failure> {
     // Its steps are no part of what `unplug` answers.
     let mut own = cx.clone();
     own.ui.json = false;
-    down::run(&own, down::DownArgs { volumes: false, plan: false, steps: StepArgs::default(), part })
+    down::run(&own, down::DownArgs { volumes: false, plan: false, forget: false, steps: StepArgs::default(), part })
 }
 
 /// Of a plug that is up, says what becomes of it. Hooks in files are not called any more: without the plug's

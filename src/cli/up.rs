@@ -8,7 +8,7 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::colleagues::Colleagues;
-use super::failure::Failure;
+use super::failure::{Failure, Kind};
 use super::part::PartArgs;
 use super::recording::Recording;
 use super::steps::{self, Reporter, StepArgs};
@@ -17,7 +17,7 @@ use crate::hooks::documents::Reader;
 use crate::mesh::model::Mesh;
 use crate::plan::apply::Executor;
 use crate::plan::before::Before;
-use crate::plan::history::Command;
+use crate::plan::history::{Command, Steps};
 use crate::plan::hook_runner::HookRunner;
 use crate::plan::journal::Journal;
 use crate::plan::meshroom;
@@ -118,8 +118,9 @@ pub(super) async fn bring_up(
     way: &Way<'_>,
     recording: &mut Recording,
 ) -> Result<(), Failure> {
-    let Way { trusted, runtime, steps, part, rollback_on_failure, verify } = *way;
+    let Way { trusted, runtime, steps, part, rollback_on_failure, .. } = *way;
     let since = Instant::now();
+    let stop = steps::stop_on_signals();
     // A supervisor of another build is replaced before anything is asked of it.
     runtime.prepare().await?;
     let ui = cx.ui.clone();
@@ -135,23 +136,31 @@ pub(super) async fn bring_up(
     let session = loop {
         let shared = colleagues.known();
         let around = Around { runtime, programs: &programs, machine: &ports, vault: &typed, checker, shared };
-        let mut session =
-            session::plan(project, mesh, &around, part).await.map_err(|trouble| cx.in_project(project, trouble))?;
-        if !session.plan.is_empty() {
-            validate(&session).await?;
-        }
+        let planning = async {
+            let session = session::plan(project, mesh, &around, part).await;
+            let session = session.map_err(|trouble| cx.in_project(project, trouble))?;
+            if !session.plan.is_empty() {
+                validate(&session).await?;
+            }
+            Ok(session)
+        };
+        let mut session = unless_stopped(planning, &stop).await.map_err(not_begun)?;
         if colleagues.claim(cx, &session.plan, &mut session.observed.journal).await? {
             break session;
         }
     };
     plan::profile(cx, &session);
+    plan::moved(cx, &session);
     plan::left_out(cx, mesh, &session);
     if session.plan.is_empty() {
         session.save()?;
-        colleagues.tell(cx, &mut session.observed.journal.clone());
+        let mut journal = session.observed.journal.clone();
+        colleagues.tell(cx, &mut journal);
         hosts.end().await;
         cx.ui.progress("nothing to do");
-        return Ok(());
+        let result = verified(cx, project, mesh, way, &mut journal, &stop).await;
+        steps::closing(cx, Steps::default(), &result, since.elapsed());
+        return result;
     }
     let before = rollback_on_failure.then(|| Before::read(&session)).transpose()?;
     recording.in_profile(mesh.profile.clone());
@@ -175,15 +184,13 @@ pub(super) async fn bring_up(
         patience: steps.wait_timeout,
         parallel: steps.parallel(mesh.is_meshrooms),
         events: &reporter,
-        stop: steps::stop_on_signals(),
+        stop: stop.clone(),
     };
-    let report = executor.apply(&session.plan, session.observed.journal.clone()).await;
+    let mut report = executor.apply(&session.plan, session.observed.journal.clone()).await;
     recording.count(&report);
+    let steps_done = Steps::of(&report);
     let outcome = match steps::outcome(&session.plan, &report, "up") {
-        Ok(()) if verify => {
-            let verifying = trace::verify(cx, project, mesh, &session.plan, &report.journal, steps.wait_timeout);
-            unless_stopped(verifying, &executor.stop).await
-        }
+        Ok(()) => verified(cx, project, mesh, way, &mut report.journal, &stop).await,
         outcome => outcome,
     };
     let (mut journal, result) = match (outcome, before) {
@@ -201,16 +208,53 @@ pub(super) async fn bring_up(
     recording.settle();
     note_status(cx, project, mesh, &journal);
     colleagues.tell(cx, &mut journal);
+    steps::closing(cx, steps_done, &result, since.elapsed());
     result?;
     ways_in(cx, mesh, &session, part, since.elapsed());
     Ok(())
 }
 
-/// Waits for this, or until its user stops it.
-async fn unless_stopped(
-    work: impl Future<Output = Result<(), Failure>>,
+/// Tries what is connected and was never tried, unless that is not wanted; what is left to be tried is known to
+/// the next `up`.
+async fn verified(
+    cx: &Context,
+    project: &Path,
+    mesh: &Mesh,
+    way: &Way<'_>,
+    journal: &mut Journal,
     stop: &CancellationToken,
 ) -> Result<(), Failure> {
+    if journal.unverified().is_empty() {
+        return Ok(());
+    }
+    if way.verify {
+        let verifying = trace::verify(cx, project, mesh, journal, way.steps.wait_timeout);
+        unless_stopped(verifying, stop).await.map_err(|failure| match failure.kind {
+            Kind::Interrupted => Failure { message: UNTRIED.to_owned(), ..failure }
+                .hint("`resilmesh up` tries it; with `--no-verify`, it is taken as it is"),
+            _ => failure,
+        })?;
+    }
+    journal.settle();
+    Ok(journal.save(&StateFolder::of(project).journal()).map_err(Trouble::from)?)
+}
+
+/// What is said when the user stops the wait for the marked event.
+const UNTRIED: &str = "the mesh is up, but it was not waited until an event has passed what was connected";
+
+/// What a stop during the planning means.
+fn not_begun(failure: Failure) -> Failure {
+    match failure.kind {
+        Kind::Interrupted => Failure { message: "`up` was stopped before anything was begun".to_owned(), ..failure },
+        _ => failure,
+    }
+}
+
+/// Waits for this, or until its user stops it.
+async fn unless_stopped<T>(
+    work: impl Future<Output = Result<T, Failure>>,
+    stop: &CancellationToken,
+) -> Result<T, Failure> {
     tokio::select! {
         result = work => result,
         () = stop.cancelled() => Err(Failure::interrupted()),

@@ -12,6 +12,7 @@ pub mod history;
 pub mod journal;
 pub mod lines;
 pub mod merge;
+mod noted;
 pub mod outgoing;
 pub mod parts;
 pub mod program;

@@ -1,6 +1,6 @@
 //! What others shared, brought into the project.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use git2::build::CheckoutBuilder;
@@ -8,6 +8,7 @@ use git2::{Commit, Oid, RepositoryState, Tree};
 
 use super::changes::{self, changed_paths, uncommitted};
 use super::merge::{self, Conflict, Merge};
+use super::noted::{self, Noted};
 use super::program::Git;
 use super::push::{self, Remote};
 use super::repository::Repository;
@@ -17,7 +18,7 @@ use crate::mesh::compile::compile;
 use crate::mesh::difference::{Difference, differences};
 use crate::project::load::load_from;
 use crate::project::position::Diagnostic;
-use crate::project::{names, write};
+use crate::project::write;
 
 /// A machine's own state, which no repository has a say in.
 const STATE: &str = ".resilmesh";
@@ -136,37 +137,22 @@ fn forward(
     branch: &str,
 ) -> Result<Updated, Trouble> {
     let (old, new) = (ours.map(Commit::tree).transpose()?, theirs.tree()?);
-    keep_uncommitted(repository, &changed_paths(repository, old.as_ref(), &new)?)?;
+    let noted = Noted::between(repository, old.as_ref(), &new)?;
     let told = differences(&changes::between(repository, old.as_ref(), Some(&new))?);
-    check_out(repository, theirs.as_object())?;
+    noted.check_out(repository, old.as_ref(), &new)?;
     repository.inner.reference(&format!("refs/heads/{branch}"), theirs.id(), true, "resilmesh update: fast-forward")?;
     Ok(Updated::Forward(told))
 }
 
-fn check_out(repository: &Repository, to: &git2::Object<'_>) -> Result<(), Trouble> {
-    let mut options = CheckoutBuilder::new();
-    options.safe();
-    Ok(repository.inner.checkout_tree(to, Some(&mut options))?)
-}
-
-fn keep_uncommitted(repository: &Repository, touched: &[PathBuf]) -> Result<(), Trouble> {
-    let touched: HashSet<&PathBuf> = touched.iter().collect();
-    let lost: BTreeSet<PathBuf> = uncommitted(repository)?.into_iter().filter(|path| touched.contains(path)).collect();
-    if lost.is_empty() {
-        return Ok(());
-    }
-    let shown: Vec<String> = lost.iter().map(|path| path.display().to_string()).collect();
-    Err(Trouble::new(format!(
-        "others changed what you changed too and did not commit: {}; nothing is changed",
-        names::list(shown.iter().map(String::as_str))
-    ))
-    .hint("commit your changes first, and both are joined: `git add -A && git commit`, then `resilmesh update`")
-    .hint("or put them aside: `git stash -u`, `resilmesh update`, `git stash pop`"))
+/// Files that are not committed cannot be in a merge that is left open.
+fn refuse_uncommitted(repository: &Repository, ours: &Tree<'_>, theirs: &Tree<'_>) -> Result<(), Trouble> {
+    let touched: HashSet<PathBuf> = changed_paths(repository, Some(ours), theirs)?.into_iter().collect();
+    let lost: Vec<PathBuf> = uncommitted(repository)?.into_iter().filter(|path| touched.contains(path)).collect();
+    if lost.is_empty() { Ok(()) } else { Err(noted::refused(&lost, Vec::new())) }
 }
 
 fn join(repository: &Repository, ours: &Commit<'_>, theirs: &Commit<'_>) -> Result<Updated, Trouble> {
     let (our_tree, their_tree) = (ours.tree()?, theirs.tree()?);
-    keep_uncommitted(repository, &changed_paths(repository, Some(&our_tree), &their_tree)?)?;
     repository.who()?;
     let base =
         repository.inner.find_commit(repository.inner.merge_base(ours.id(), theirs.id()).unwrap_or(ours.id()))?;
@@ -175,13 +161,15 @@ fn join(repository: &Repository, ours: &Commit<'_>, theirs: &Commit<'_>) -> Resu
     let mut mistakes = Vec::new();
     if merge.conflicts.is_empty() {
         let tree = merge.tree(repository)?;
+        let noted = Noted::between(repository, Some(&our_tree), &tree)?;
         mistakes = new_mistakes(repository, &tree, [&our_tree, &their_tree])?;
         if mistakes.is_empty() {
-            check_out(repository, tree.as_object())?;
+            noted.check_out(repository, Some(&our_tree), &tree)?;
             repository.commit_tree(&tree, "Join what others shared\n", &[ours, theirs])?;
             return Ok(Updated::Merged(told));
         }
     }
+    refuse_uncommitted(repository, &our_tree, &their_tree)?;
     open(repository, theirs.id(), &merge)?;
     Ok(Updated::Open { conflicts: merge.conflicts, mistakes, changes: told })
 }

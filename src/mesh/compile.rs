@@ -72,6 +72,7 @@ fn compile_with(
     zones::check(files, &mut found);
     cautions::check(&mesh, files, &mut found);
     judge(&mut found);
+    name_other_profiles(files, &mut found);
     files.texts.put_into(&mut found);
     found.sort();
     found.dedup();
@@ -94,11 +95,26 @@ fn spare_unused(files: &ProjectFiles, found: &mut [Diagnostic]) {
 
 /// What is wrong with a profile that is not in force is no more than a warning.
 fn spare_other_profiles(files: &ProjectFiles, found: &mut [Diagnostic]) {
-    let own = files.profile.as_ref().map(|name| Path::new(PROFILES).join(format!("{name}.yaml")));
-    let is_other = |path: &Path| path.starts_with(PROFILES) && own.as_deref() != Some(path);
-    for one in found.iter_mut().filter(|one| one.at.as_ref().is_some_and(|at| is_other(&at.file))) {
+    for one in found.iter_mut().filter(|one| other_profile(files, one).is_some()) {
         one.severity = Severity::Warning;
     }
+}
+
+/// Says of mistakes in profiles that are not in force that they concern only these.
+fn name_other_profiles(files: &ProjectFiles, found: &mut [Diagnostic]) {
+    for one in found {
+        // What is no file of a profile concerns none.
+        if let Some(name) = other_profile(files, one).filter(|name| files.profiles.contains_key(name)) {
+            one.message.push_str(&format!(" (in profile `{name}`, which is not in force)"));
+        }
+    }
+}
+
+/// The profile that a mistake is in, if that is not the one in force.
+fn other_profile(files: &ProjectFiles, found: &Diagnostic) -> Option<String> {
+    let file = &found.at.as_ref()?.file;
+    let name = file.strip_prefix(PROFILES).ok()?.file_stem()?.to_str()?;
+    (files.profile.as_deref() != Some(name)).then(|| name.to_owned())
 }
 
 struct Compiler<'a> {

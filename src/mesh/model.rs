@@ -2,6 +2,7 @@
 //!
 //! [`compile`](super::compile::compile) makes it; nothing in it can be wrong any more.
 
+mod bounds;
 mod hook;
 mod service;
 mod setting;
@@ -13,9 +14,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::bounds::{Bounds, Pattern, TextFormat};
 pub use self::hook::{DeclaredHook, HookCode, HookKind, HookOrder};
 pub use self::service::{Fetch, Needs, Program, ReadyProbe, Render, Service};
-pub use self::setting::{Setting, SettingType, TextFormat};
+pub use self::setting::{Setting, SettingType};
 use super::guarantees::Delivery;
 use super::hooks;
 use crate::project::position::Position;

@@ -38,7 +38,7 @@ pub struct Anywhere {
 pub fn anywhere(project: &Path, mesh: &Mesh) -> Result<Anywhere, Vec<Diagnostic>> {
     let state = StateFolder::of(project);
     let (remembered, held) = (Ports::default(), BTreeMap::new());
-    let ports = ports::allocate(&Claims { mesh, remembered: &remembered, held: &held }, &Willing::default())?;
+    let ports = ports::allocate(&Claims { mesh, remembered: &remembered, held: &held }, &Willing::default())?.ports;
     let secrets = Arc::new(Secrets::default());
     let rendered = render::render(mesh, &ports, &secrets)?;
     let of_plugs = rendered.of_plugs.clone();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::desired;
 use super::former::{self, Contents};
-use super::journal::Journal;
+use super::journal::{Journal, JournalError};
 use super::keyed::Key;
 use super::observe::observe;
 use super::paths::StateFolder;
@@ -76,6 +76,18 @@ impl Before {
             .and_then(|()| self.taken.save(&self.state.typed()))
             .and_then(|()| self.ports.save(&self.state.ports()));
         written.map_err(|error| Trouble::io(self.state.root(), &error))
+    }
+
+    /// Notes what had been seen to pass an event and is connected again as it was: it need not be tried anew.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn restore_tried(&self, journal: &mut Journal) -> Result<(), JournalError> {
+        let was = &self.observed.journal.plugs;
+        for (name, up) in &mut journal.plugs {
+            up.unverified &= was.get(name).is_none_or(|was| was.unverified || was.digest != up.digest);
+        }
+        journal.save(&self.state.journal())
     }
 
     /// Whether a service ran.

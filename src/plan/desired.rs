@@ -12,7 +12,7 @@ use super::digest_of;
 use super::journal::{Undo, numbered_setup_key, setup_key};
 use super::keyed::Key;
 use super::paths::StateFolder;
-use super::ports::{self, Ports};
+use super::ports::{self, Moved, Ports};
 use super::render::{Files, Rendered};
 use super::secrets::Secrets;
 use super::step::{Launch, Setup};
@@ -82,6 +82,8 @@ pub struct Desired {
     pub brokers: BTreeSet<String>,
     /// Instances that cannot run yet, and why.
     pub left_out: BTreeMap<String, String>,
+    /// Ports that did not get their numbers.
+    pub moved: Vec<Moved>,
 }
 
 impl Desired {

@@ -6,13 +6,17 @@ use serde::Serialize;
 
 use super::changes::FileChange;
 use super::desired::Desired;
+use super::history::{Command, Outcome, Record};
 use super::reconcile::Observed;
+use super::step::Plan;
 use crate::runtime::State;
 
 /// What kind of thing is not as it was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Subject {
+    /// An `up` that did not come to its end.
+    Up,
     /// The process of an instance.
     Service,
     /// The rendered files of an instance.
@@ -25,6 +29,7 @@ impl Subject {
     /// As people read it.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Up => "up",
             Self::Service => "service",
             Self::Configuration => "configuration",
             Self::Setup => "setup",
@@ -64,6 +69,24 @@ pub fn found(wanted: &Desired, seen: &Observed, differs: impl Fn(&str) -> Vec<Fi
     found
 }
 
+/// What the newest record says, if it is of an `up` that has left something undone. `left` are the steps that the
+/// next one would take.
+pub fn unfinished(newest: Option<&Record>, left: &Plan) -> Option<Found> {
+    const SHOWN: usize = 5;
+    let newest = newest.filter(|record| record.command != Command::Down && !left.is_empty())?;
+    let how = match newest.outcome {
+        Outcome::Killed => "was killed",
+        Outcome::Failed if !newest.rolled_back => "failed",
+        Outcome::Interrupted => "was stopped",
+        Outcome::Running | Outcome::Done | Outcome::Failed => return None,
+    };
+    let steps: Vec<String> = left.steps.iter().take(SHOWN).map(ToString::to_string).collect();
+    let more = left.steps.len() - steps.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let what = format!("it {how}; what is left to do: {}{more}; `resilmesh up` goes on", steps.join(", "));
+    Some(one(Subject::Up, &newest.number.to_string(), what))
+}
+
 fn services(seen: &Observed) -> Vec<Found> {
     let mut names: BTreeMap<&String, bool> = seen.services.keys().map(|instance| (instance, false)).collect();
     names.extend(seen.journal.services.keys().map(|instance| (instance, true)));
@@ -72,6 +95,7 @@ fn services(seen: &Observed) -> Vec<Found> {
         Some(_) if !ours => Some("it runs, and `up` has not started it".to_owned()),
         Some(status) => match status.state {
             State::Ready | State::Starting => None,
+            State::Silent => Some(because("it hangs", status.because.as_deref())),
             State::Backoff => Some(because("it ends again and again", status.because.as_deref())),
             State::Stopped | State::Failed => Some(because("it has stopped", status.because.as_deref())),
         },

@@ -25,7 +25,7 @@ pub fn adopt(mesh: &Mesh, desired: &Desired, journal: &mut Journal) {
         }
         let hooks = desired.undo.get(&plug.id).map(|undo| undo.to_vec()).unwrap_or_default();
         journal.undo.insert(name.clone(), Undoing { plug: plug.id.clone(), hooks, begun: false });
-        journal.plugs.insert(name, UpPlug { plug: plug.id.clone(), digest: digest.clone() });
+        journal.plugs.insert(name, UpPlug { plug: plug.id.clone(), digest: digest.clone(), unverified: false });
     }
 }
 

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::project::names;
+use crate::runtime::place::{self, Copied};
 
 /// The name of the state folder.
 const STATE: &str = ".resilmesh";
@@ -90,6 +91,11 @@ impl StateFolder {
         self.0.join("logs").join(format!("{}.log", names::id(instance)))
     }
 
+    /// Whose state this is, if it was copied from another project that is still there.
+    pub fn copied(&self) -> Option<Copied> {
+        place::copied(&self.0)
+    }
+
     /// Makes the folder, with a file that keeps it out of git.
     ///
     /// # Errors
@@ -98,6 +104,15 @@ impl StateFolder {
         make_folder(&self.0)?;
         let ignore = self.0.join(".gitignore");
         if ignore.exists() { Ok(()) } else { write_file(&ignore, b"*\n") }
+    }
+
+    /// Notes that the folder belongs where it is, unless it was copied: what is about to be written into it is
+    /// about this place.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn settle(&self) -> io::Result<()> {
+        place::settle(&self.0)
     }
 }
 

@@ -12,7 +12,7 @@ use super::meshroom;
 use super::observe::{Checker, observe};
 use super::paths::StateFolder;
 use super::ports::probe;
-use super::ports::{self, Claims, Ports};
+use super::ports::{self, Allocated, Claims, Ports};
 use super::profile::{self, Switch};
 use super::reconcile::{self, Observed, Part};
 use super::render;
@@ -113,7 +113,7 @@ pub async fn plan(project: &Path, mesh: &Mesh, around: &Around<'_>, part: Option
     }
     let services = runtime.observe().await?;
     let supervised = runtime.supervision().await? != Supervision::Gone;
-    let ports = ports(&state, mesh, &services, *machine, part.is_some())?;
+    let Allocated { ports, moved } = ports(&state, mesh, &services, *machine, part.is_some())?;
     let folder = state.secrets();
     let mut secrets = Secrets::load(&folder).map_err(|error| Trouble::io(&folder, &error))?;
     let former = secrets.all();
@@ -124,7 +124,8 @@ pub async fn plan(project: &Path, mesh: &Mesh, around: &Around<'_>, part: Option
     let programs = programs.find(mesh).await?;
     let key = Key::load(&state.key()).map_err(|error| Trouble::io(&state.key(), &error))?;
     let machine = Machine { state: &state, ports: &ports, programs: &programs, secrets: &secrets, key: &key };
-    let desired = desired::desired(mesh, &machine, rendered)?;
+    let mut desired = desired::desired(mesh, &machine, rendered)?;
+    desired.moved = moved;
     journal.turn_to(mesh.profile.as_deref());
     let adopt = |(shared, view): &(&Shared, &View)| shared::adopt(shared, view, mesh, &desired, &mut journal);
     let left = shared.as_ref().map(adopt).unwrap_or_default();
@@ -158,7 +159,7 @@ fn ports(
     services: &[ServiceStatus],
     machine: &dyn probe::Machine,
     is_part: bool,
-) -> Result<Ports, Trouble> {
+) -> Result<Allocated, Trouble> {
     let path = state.ports();
     let remembered = Ports::load(&path).map_err(|error| Trouble::io(&path, &error))?;
     let held: BTreeMap<String, BTreeSet<u16>> = services
@@ -166,8 +167,8 @@ fn ports(
         .filter(|status| status.pid.is_some())
         .map(|status| (status.spec.instance.clone(), status.spec.ports.values().copied().collect()))
         .collect();
-    let ports = ports::allocate(&Claims { mesh, remembered: &remembered, held: &held }, machine)?;
-    Ok(if is_part { ports.beside(&remembered) } else { ports })
+    let Allocated { ports, moved } = ports::allocate(&Claims { mesh, remembered: &remembered, held: &held }, machine)?;
+    Ok(Allocated { ports: if is_part { ports.beside(&remembered) } else { ports }, moved })
 }
 
 impl Session {
@@ -189,7 +190,7 @@ impl Session {
     /// When it cannot be written.
     pub fn save(&self) -> Result<(), Trouble> {
         let root = self.state.root();
-        self.state.make().map_err(|error| Trouble::io(root, &error))?;
+        self.state.make().and_then(|()| self.state.settle()).map_err(|error| Trouble::io(root, &error))?;
         let saved = (self.secrets.save(&self.state.secrets()))
             .and_then(|()| self.taken.save(&self.state.typed()))
             .and_then(|()| self.key.save(&self.state.key()))

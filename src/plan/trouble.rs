@@ -1,6 +1,6 @@
 //! Why there is no plan, or it cannot be begun.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::journal::JournalError;
@@ -37,8 +37,17 @@ impl Trouble {
 
     /// The state folder cannot be used.
     pub fn io(path: &Path, error: &io::Error) -> Self {
-        Self::new(format!("`{}` cannot be used: {error}", path.display()))
-            .hint("check its permissions and the free disk space")
+        let shown = path.display();
+        match error.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                let folder = path.ancestors().find(|folder| folder.is_dir()).unwrap_or(path).display().to_string();
+                Self::new(format!("no permission to write `{shown}`")).hint(format!(
+                    "`{folder}` must be yours and writable (`ls -ld` shows whose it is, `chmod u+rwx` opens it); or clone the project to where you may write"
+                ))
+            }
+            _ => Self::new(format!("`{shown}` cannot be used: {error}"))
+                .hint("check its permissions and the free disk space"),
+        }
     }
 }
 
@@ -71,6 +80,9 @@ impl From<JournalError> for Trouble {
 
 impl From<LockError> for Trouble {
     fn from(error: LockError) -> Self {
+        if let LockError::Io { path, source } = &error {
+            return Self::io(path, source);
+        }
         Self::new(error.to_string()).hint("wait until it has ended, as `--lock-timeout 5m` of `up`, `down` and `rollback` does, or end it with Ctrl-C")
     }
 }
@@ -78,5 +90,28 @@ impl From<LockError> for Trouble {
 impl From<Ring> for Trouble {
     fn from(ring: Ring) -> Self {
         Self::new(ring.to_string()).hint("take out one of the plugs between them")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(kind: ErrorKind) -> (String, String) {
+        let error = LockError::Io { path: "/nowhere/mesh/.resilmesh/lock".into(), source: kind.into() };
+        let Trouble { what, hint, .. } = error.into();
+        (what, hint.unwrap_or_default())
+    }
+
+    #[test]
+    fn a_lock_that_cannot_be_written_is_not_one_that_somebody_has() {
+        for kind in [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem] {
+            let (what, hint) = told(kind);
+            assert_eq!(what, "no permission to write `/nowhere/mesh/.resilmesh/lock`");
+            assert!(hint.starts_with("`/` must be yours and writable"), "{hint}");
+        }
+        assert_eq!(told(ErrorKind::StorageFull).1, "check its permissions and the free disk space");
+        let held: Trouble = LockError::Held { holder: "process 7".to_owned() }.into();
+        assert!(held.hint.unwrap_or_default().contains("--lock-timeout"));
     }
 }

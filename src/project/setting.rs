@@ -1,14 +1,14 @@
 //! Settings: what a product or an integration wants to be told, and values for them.
 
-use std::net::IpAddr;
-
 use serde_json::{Map, Value as Json};
 
 use super::decode::{self, Fields, Report};
 use super::position::Mark;
 use super::schema::tables::{PROPERTY, SETTING, SETTINGS};
 use super::yaml::{Key, Node, Value};
-use crate::mesh::model::{Setting, SettingType, TextFormat};
+use crate::mesh::model::{Setting, SettingType};
+
+mod bounds;
 
 /// What JSON Schema builds schemas of other schemas with.
 const NOT_UNDERSTOOD: [&str; 4] = ["$ref", "allOf", "anyOf", "oneOf"];
@@ -72,14 +72,7 @@ fn describe(fields: &mut Fields<'_>, setting: &mut Setting, report: &mut Report)
     // As JSON Schema says that a value is given and never shown.
     setting.secret |= fields.flag("writeOnly", report);
     required(fields, setting, report);
-    if let Some(said) = fields.text("format", report) {
-        match said.value.as_str() {
-            "address" => setting.format = Some(TextFormat::Address),
-            "password" => setting.secret = true,
-            // JSON Schema has many formats, and lets readers ignore those they do not know.
-            _ => {}
-        }
-    }
+    bounds::decode(fields, setting, report);
     setting.choices = choices(fields, setting, report);
     if let Some(node) = fields.get("default") {
         match value(setting, node) {
@@ -241,7 +234,9 @@ fn value_at(setting: &Setting, path: &str, node: &Node) -> Result<Json, String> 
         }
         _ => value,
     };
-    check_format(setting, path, &value)?;
+    if let Some(shall) = setting.bounds.refuse(&value) {
+        return Err(format!("setting `{path}` must be {shall}, but is `{}`", show(&value)));
+    }
     check_choices(setting, path, value)
 }
 
@@ -276,15 +271,6 @@ fn entries_at(properties: &[Setting], path: &str, entries: &[(Key, Node)]) -> Re
         }
     }
     Ok(Json::Object(values))
-}
-
-fn check_format(setting: &Setting, path: &str, value: &Json) -> Result<(), String> {
-    match (setting.format, value.as_str()) {
-        (Some(TextFormat::Address), Some(text)) if text != "localhost" && text.parse::<IpAddr>().is_err() => {
-            Err(format!("setting `{path}` must be an IP address or `localhost`, but is `{text}`"))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn check_choices(setting: &Setting, path: &str, value: Json) -> Result<Json, String> {

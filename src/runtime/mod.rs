@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub mod embedded;
 pub mod keyed;
+pub mod place;
 
 /// How to see that a service is ready.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +60,8 @@ pub enum State {
     Starting,
     /// Does its work.
     Ready,
+    /// Did its work, and runs, but does not answer any more.
+    Silent,
     /// Ended by itself; started again after a pause.
     Backoff,
     /// Not running, as asked.

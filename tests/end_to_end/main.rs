@@ -4,9 +4,11 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod clients;
+mod copies;
 mod delivery;
 mod faults;
 mod going_back;
+mod interrupted;
 mod lifecycle;
 mod mesh;
 mod secrecy;

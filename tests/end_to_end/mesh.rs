@@ -27,6 +27,17 @@ impl Mesh {
         mesh
     }
 
+    /// A mesh that these commands make.
+    pub(crate) fn of(commands: &[&[&str]]) -> Self {
+        let home = tempfile::Builder::new().prefix("rm-").tempdir().expect("temporary folder");
+        let mesh = Self { project: home.path().join("soc"), home };
+        mesh.expect_in(mesh.home.path(), &["init", "--no-key", "soc"]);
+        for command in commands {
+            mesh.expect(command);
+        }
+        mesh
+    }
+
     /// The file that `packages` reads.
     pub(crate) fn log_file(&self) -> PathBuf {
         self.home.path().join("packages.log")

@@ -48,6 +48,34 @@ fn a_marked_event_is_shown_at_every_hop_and_leaves_nothing_in_the_store() {
 }
 
 #[test]
+fn a_service_that_hangs_is_told_everywhere_and_the_next_up_starts_it_again() {
+    let mesh = Mesh::of(&[&["add", "elasticsearch", "store"]]);
+    mesh.up();
+    let pid = mesh.service("store")["pid"].as_i64().expect("pid");
+    let process = nix::unistd::Pid::from_raw(i32::try_from(pid).expect("pid"));
+    nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGSTOP).expect("it runs");
+
+    let store = mesh.service("store");
+    assert_eq!((&store["state"], &store["pid"]), (&Value::from("silent"), &Value::from(pid)));
+    assert!(store["because"].as_str().expect("a text").starts_with("does not answer since "), "{store}");
+    assert_eq!(mesh.run(&["status", "--exit-code"]).status.code(), Some(1));
+    let doctor = mesh.expect(&["doctor"]);
+    assert!(doctor.contains("warn  services  `store` hangs: does not answer since "), "{doctor}");
+    assert!(doctor.contains("hint: `resilmesh up` starts it again"), "{doctor}");
+    let drift = mesh.run(&["drift", "--detailed-exitcode"]);
+    let found = String::from_utf8_lossy(&drift.stdout).into_owned();
+    assert!(found.starts_with("service store: it hangs: does not answer since "), "{found}");
+    assert_eq!(drift.status.code(), Some(2));
+    let plan = mesh.expect(&["plan"]);
+    assert!(plan.contains("restart   store -- does not answer since "), "{plan}");
+
+    mesh.up();
+    let again = mesh.service("store");
+    assert_eq!(again["state"], "ready");
+    assert_ne!(again["pid"], store["pid"]);
+}
+
+#[test]
 fn what_others_change_is_drift_and_the_next_up_repairs_it() {
     let mesh = Mesh::soapa();
     mesh.up();

@@ -322,3 +322,43 @@ fn meshes_without_common_history_are_not_joined() {
     ann.git("mesh", &["switch", "-q", "-c", "side"]);
     assert!(ann.refused("mesh", &["update"]).contains("there is no branch `side`"));
 }
+
+#[test]
+fn what_hooks_noted_in_a_plug_goes_along_with_what_others_changed_there() {
+    let place = Place::new();
+    let (ann, bob) = two(&place);
+    let plug = "mesh/instances/edr/edr-1/plugs/siem-1/alerts.yaml";
+    let with = |person: &Person, settings: &str| {
+        let text = person.read(plug);
+        let text = text.split("settings:").next().unwrap_or_default().to_owned();
+        person.write(plug, format!("{text}settings:\n{settings}"));
+    };
+    with(&ann, "  stream: one\n");
+    ann.commit("mesh", "settings");
+    ann.must("mesh", &["share"]);
+    bob.must("mesh", &["update"]);
+    // As a hook does while bob brings his mesh up.
+    with(&bob, "  stream: one\n  token_id: '7'\n");
+    with(&ann, "  stream: two\n");
+    ann.write("mesh/new.md", "from ann");
+    ann.commit("mesh", "another stream");
+    ann.must("mesh", &["share"]);
+    bob.must("mesh", &["update"]);
+    assert!(bob.read(plug).ends_with("settings:\n  stream: two\n  token_id: '7'\n"), "{}", bob.read(plug));
+    assert_eq!(bob.git("mesh", &["status", "--porcelain"]).trim(), "M instances/edr/edr-1/plugs/siem-1/alerts.yaml");
+    assert_eq!(bob.read("mesh/new.md"), "from ann");
+
+    with(&ann, "  stream: three\n");
+    ann.commit("mesh", "a third stream");
+    ann.must("mesh", &["share"]);
+    with(&bob, "  stream: mine\n  token_id: '7'\n");
+    let refused = bob.refused("mesh", &["update"]);
+    assert!(refused.contains("nothing is changed"), "{refused}");
+    assert!(
+        refused.contains(
+            "hint: in `instances/edr/edr-1/plugs/siem-1/alerts.yaml`, `settings.stream` is mine here and three there"
+        ),
+        "{refused}"
+    );
+    assert!(refused.contains("hint: commit your changes first"), "{refused}");
+}

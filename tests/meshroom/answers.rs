@@ -87,7 +87,9 @@ fn an_up_that_prints_json_prints_nothing_else() {
     project.must(&["plug", "events", "s1", "l1"]);
     let out = project.prints(&["--json", "up"]);
     let events: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    let (begun, ended): (Vec<_>, Vec<_>) = events.into_iter().partition(|event| event["state"] == "begun");
+    assert_eq!(events.last().map(|event| &event["event"]), Some(&"end".into()), "{out}");
+    let steps = events.into_iter().filter(|event| event["event"] == "step");
+    let (begun, ended): (Vec<_>, Vec<_>) = steps.partition(|event| event["state"] == "begun");
     assert_eq!((begun.len(), ended.len()), (4, 4), "{out}");
     assert!(ended.iter().all(|event| event["ended"] == "done" && event["state"] == "done"), "{out}");
 }

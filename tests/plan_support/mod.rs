@@ -84,7 +84,7 @@ pub fn key() -> Key {
 /// Default ports.
 pub fn default_ports(mesh: &Mesh) -> Ports {
     let claims = Claims { mesh, remembered: &Ports::default(), held: &BTreeMap::new() };
-    ports::allocate(&claims, &AllFree).expect("ports")
+    ports::allocate(&claims, &AllFree).expect("ports").ports
 }
 
 /// Passwords that say whose they are.

@@ -43,7 +43,9 @@ pub fn note(seen: &mut Observed, action: &Action) {
             journal.setups.insert(setup.key.clone(), setup.done());
         }
         Action::PlugUp { plug, digest, .. } => {
-            journal.plugs.insert(plug.to_string(), UpPlug { plug: plug.clone(), digest: digest.clone() });
+            journal
+                .plugs
+                .insert(plug.to_string(), UpPlug { plug: plug.clone(), digest: digest.clone(), unverified: true });
         }
         Action::Stop(instance) => {
             journal.services.remove(instance);

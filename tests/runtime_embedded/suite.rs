@@ -17,6 +17,7 @@ pub(crate) async fn runtime_suite(runtime: &dyn Runtime, workshop: &Workshop) {
     a_changed_service_is_replaced(runtime, workshop).await;
     reload_keeps_the_process(runtime, workshop).await;
     a_killed_service_is_started_again(runtime, workshop).await;
+    who_hangs_is_told_and_may_go_on(runtime).await;
     stopping_leaves_no_process(runtime, workshop).await;
     who_does_not_listen_is_killed(runtime, workshop).await;
     waiting_tells_what_for(runtime, workshop).await;
@@ -90,6 +91,24 @@ async fn a_killed_service_is_started_again(runtime: &dyn Runtime, workshop: &Wor
     assert_eq!(now.restarts, 1);
     assert!(!runs(helper), "a process of the killed service still runs");
     assert_eq!(get(&spec).as_deref(), Some("three"));
+}
+
+async fn who_hangs_is_told_and_may_go_on(runtime: &dyn Runtime) {
+    let first = pid(runtime, "web").await;
+    signal(first, Signal::SIGSTOP);
+    let now = seen(runtime, "web").await.expect("web");
+    let because = now.because.expect("a reason");
+    assert_eq!((now.state, now.pid), (State::Silent, Some(first)));
+    assert!(because.starts_with("does not answer since 2") && because.contains("SIGSTOP"), "{because}");
+    signal(first, Signal::SIGCONT);
+    until("it answers again", || async { seen(runtime, "web").await.filter(|it| it.state == State::Ready) }).await;
+    assert_eq!(pid(runtime, "web").await, first);
+
+    signal(first, Signal::SIGSTOP);
+    let spec = seen(runtime, "web").await.expect("web").spec;
+    runtime.stop("web").await.expect("it is told to go on, to end");
+    assert!(!runs(first));
+    start_ready(runtime, &spec).await;
 }
 
 async fn stopping_leaves_no_process(runtime: &dyn Runtime, workshop: &Workshop) {

@@ -74,6 +74,9 @@ impl Place {
         let mut left = None;
         for line in lines.map_while(Result::ok) {
             let event: Value = serde_json::from_str(&line).expect("JSON");
+            if event["event"] != "step" {
+                continue;
+            }
             let steps = usize::try_from(event["of"].as_u64().expect("of how many")).expect("a count");
             // Each step begins and ends.
             let more = left.get_or_insert_with(|| random.random_range(0..2 * steps - 1));

@@ -43,6 +43,10 @@ impl Store {
             request = request.json(body);
         }
         let broken = |error: reqwest::Error| {
+            if error.is_connect() {
+                return HookError::new(format!("`{}` does not answer: nobody listens at {}", self.instance, self.base))
+                    .hint("`resilmesh status` tells whether it is up, `resilmesh up` starts it");
+            }
             HookError::new(format!("`{}` does not answer {method} /{path}: {error}", self.instance))
                 .hint("`resilmesh status` tells whether it is up")
         };

@@ -55,7 +55,10 @@ pub(super) fn run(cx: &Context, mut files: ProjectFiles, args: AddArgs) -> Resul
     for product in products.keys() {
         hidden(cx, &files, &name, product);
     }
-    let listed = names::list(products.keys().map(String::as_str));
+    let listed = match products.is_empty() {
+        true => "; it has no products yet".to_owned(),
+        false => format!(" with {}", names::list(products.keys().map(String::as_str))),
+    };
     let done = json!({
         "done": "added", "catalogue": name, "url": url, "commit": commit.id().to_string(),
         "products": products.keys().collect::<Vec<_>>(),
@@ -66,7 +69,7 @@ pub(super) fn run(cx: &Context, mut files: ProjectFiles, args: AddArgs) -> Resul
         .catalogues
         .insert(name.clone(), Locked { url, rev: args.rev, commit: commit.id().to_string(), products, at });
     save(&files)?;
-    cx.ui.done(format!("added catalogue `{name}` at {} with {listed}", short(&commit)), done);
+    cx.ui.done(format!("added catalogue `{name}` at {}{listed}", short(&commit)), done);
     Ok(())
 }
 

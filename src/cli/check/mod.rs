@@ -41,9 +41,10 @@ pub struct CheckArgs {
     /// Show what delivery each plug promises, and the weakest hop of each way through the mesh
     #[arg(long)]
     pub guarantees: bool,
-    /// Say why findings with this code are findings
-    #[arg(long, value_name = "CODE", conflicts_with_all = ["paths", "guarantees", "strict", "pipelines"])]
-    pub explain: Option<String>,
+    /// Say why findings with this code are findings; without CODE, of all codes
+    #[arg(long, value_name = "CODE", num_args = 0..=1, conflicts_with_all = ["paths", "guarantees", "strict", "pipelines"])]
+    #[allow(clippy::option_option, reason = "clap's way to tell a flag without value from none")]
+    pub explain: Option<Option<String>>,
 }
 
 /// Checks.
@@ -52,6 +53,10 @@ pub struct CheckArgs {
 /// When there is no project, or something is wrong with it.
 pub fn run(cx: &Context, args: &CheckArgs) -> Result<(), Failure> {
     if let Some(code) = &args.explain {
+        let Some(code) = code else {
+            explain_all(cx);
+            return Ok(());
+        };
         return explain(cx, code);
     }
     let (root, only) = scope(cx, &args.paths)?;
@@ -221,6 +226,15 @@ fn document(found: &[Diagnostic]) -> Value {
         })
     };
     json!({"schema": 1, "findings": found.iter().map(one).collect::<Vec<_>>()})
+}
+
+fn explain_all(cx: &Context) {
+    if cx.ui.json {
+        let codes: Vec<_> = Code::ALL.iter().map(|code| json!({"code": code.word(), "why": code.why()})).collect();
+        cx.ui.document(&json!({"schema": 1, "codes": codes}));
+    } else {
+        Code::ALL.iter().for_each(|code| cx.ui.line(format!("{}: {}", code.word(), code.why())));
+    }
 }
 
 fn explain(cx: &Context, word: &str) -> Result<(), Failure> {

@@ -41,6 +41,7 @@ fn line(cx: &Context, own: &Setting, indent: usize) {
     if !own.choices.is_empty() {
         words.push(format!("one of {}", own.choices.iter().map(show).collect::<Vec<_>>().join(", ")));
     }
+    words.extend(own.bounds.words());
     let about = own.description.as_deref().map(|about| format!(": {about}")).unwrap_or_default();
     say(cx, &format!("{}{} ({}){about}", " ".repeat(indent), own.name, words.join(", ")));
     for inner in own.properties.iter().chain(own.items.iter().flat_map(|items| &items.properties)) {

@@ -11,7 +11,8 @@ use super::failure::Failure;
 use super::own_clone;
 use super::running::Running;
 use super::{Context, colleagues};
-use crate::mesh::compile::compile;
+use crate::mesh::compile::compile_used;
+use crate::mesh::model::Service;
 use crate::plan::paths::StateFolder;
 use crate::plan::profile;
 use crate::plan::trouble::Trouble;
@@ -133,20 +134,29 @@ pub(super) struct Declared {
     pub(super) program: String,
 }
 
-/// The mesh's name and its services; nothing, with a warning, when the project has mistakes: what
-/// runs can be seen all the same.
+/// The mesh's name and its services. Of a project with mistakes, with a warning, the name is none, and what can
+/// be read is listed: what runs, and what does not, can be seen all the same.
 pub(super) fn declared(cx: &Context) -> (Option<String>, Vec<Declared>) {
-    let compiled = cx.project().map(|files| compile(&files));
-    let Ok(Ok((mesh, _))) = compiled else {
-        cx.ui.warning("the project has mistakes, so only what runs is shown; `resilmesh plan` names them");
+    let Ok(files) = cx.project() else {
+        cx.ui.warning("the project cannot be read, so only what runs is shown; `resilmesh check` tells why");
         return (None, Vec::new());
     };
-    let services = mesh.services().map(|(instance, service)| Declared {
-        instance: instance.name.clone(),
-        product: instance.product.clone(),
-        program: program::name_of(&service.embedded),
-    });
-    (Some(mesh.name.clone()), services.collect())
+    if let Ok((mesh, _)) = compile_used(&files) {
+        let services = mesh.services().map(|(own, service)| Declared::new(&own.name, &own.product, service));
+        return (Some(mesh.name.clone()), services.collect());
+    }
+    cx.ui.warning("the project has mistakes; `resilmesh check` names them");
+    let service = |product: &str| files.products.get(product).and_then(|product| product.service.as_ref());
+    let services =
+        files.instances.iter().filter_map(|own| Some(Declared::new(&own.name, &own.product, service(&own.product)?)));
+    (None, services.collect())
+}
+
+impl Declared {
+    fn new(instance: &str, product: &str, service: &Service) -> Self {
+        let program = program::name_of(&service.embedded);
+        Self { instance: instance.to_owned(), product: product.to_owned(), program }
+    }
 }
 
 fn folder_name(project: &Path) -> String {

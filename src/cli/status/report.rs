@@ -148,6 +148,7 @@ fn word(state: State) -> &'static str {
     match state {
         State::Starting => "starting",
         State::Ready => "ready",
+        State::Silent => "silent",
         State::Backoff => "backoff",
         State::Stopped => "stopped",
         State::Failed => "failed",

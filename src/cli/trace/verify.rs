@@ -12,10 +12,9 @@ use crate::cli::running::Running;
 use crate::mesh::model::{Mesh, Plug, PlugId};
 use crate::mesh::route;
 use crate::plan::journal::Journal;
-use crate::plan::step::{Action, Plan};
 
-/// Sends a probe over every way on which a plug is that the plan has connected, and waits until it has
-/// passed. What is up, `journal` tells.
+/// Sends a probe over every way on which a plug is that was connected and never tried since, and waits until
+/// it has passed. What is up, and which plugs these are, `journal` tells.
 ///
 /// # Errors
 /// When one did not pass.
@@ -23,11 +22,10 @@ pub(in crate::cli) async fn verify(
     cx: &Context,
     project: &Path,
     mesh: &Mesh,
-    plan: &Plan,
     journal: &Journal,
     within: Duration,
 ) -> Result<(), Failure> {
-    let new: BTreeSet<&PlugId> = plan.steps.iter().filter_map(|step| connected(&step.action)).collect();
+    let new = journal.unverified();
     let is_new = |plug: &&Plug| route::carries_events(plug) && new.contains(&plug.id);
     if !mesh.plugs.iter().any(|plug| is_new(&plug)) {
         return Ok(());
@@ -53,13 +51,6 @@ pub(in crate::cli) async fn verify(
         cx.ui.progress(format!("not tried, since nothing can be sent into it or seen there: {}", names.join(", ")));
     }
     Ok(())
-}
-
-fn connected(action: &Action) -> Option<&PlugId> {
-    match action {
-        Action::PlugUp { plug, .. } => Some(plug),
-        _ => None,
-    }
 }
 
 fn passed(passages: &[Passage]) -> BTreeSet<&PlugId> {

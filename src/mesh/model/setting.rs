@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Bounds;
 use crate::project::position::Mark;
 
 /// Type of a setting.
@@ -49,8 +50,8 @@ pub struct Setting {
     pub items: Option<Box<Setting>>,
     /// The known entries of a map; it may have others.
     pub properties: Vec<Setting>,
-    /// What a text must be; none = any text.
-    pub format: Option<TextFormat>,
+    /// What a value must be beyond its type.
+    pub bounds: Bounds,
     /// Where in its file it is declared; none = it is not known.
     pub at: Option<Mark>,
 }
@@ -70,7 +71,7 @@ impl Setting {
             choices: Vec::new(),
             items: None,
             properties: Vec::new(),
-            format: None,
+            bounds: Bounds::default(),
             at: None,
         }
     }
@@ -86,11 +87,4 @@ impl Setting {
     pub fn is_expected_secret(&self) -> bool {
         self.secret && !self.optional
     }
-}
-
-/// What the text of a setting must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TextFormat {
-    /// An IP address or `localhost`: what a service can listen on without asking a name server.
-    Address,
 }

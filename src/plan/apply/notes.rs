@@ -59,7 +59,7 @@ pub(super) fn after(journal: &Journal, action: &Action) -> Vec<Change> {
         }
         Action::PlugUp { plug, digest, undo } => {
             let mut changes = note_undo(journal, plug, undo);
-            let up = UpPlug { plug: plug.clone(), digest: digest.clone() };
+            let up = UpPlug { plug: plug.clone(), digest: digest.clone(), unverified: true };
             changes.push(Change::Plug(plug.to_string(), Some(up)));
             changes
         }

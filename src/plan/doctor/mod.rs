@@ -7,6 +7,7 @@
 //! | [`ports`] | numbers that settings ask for, or that were had before |
 //! | [`meshes`] | what other meshes of this user have |
 //! | [`programs`] | what services, hooks and commands run |
+//! | [`services`] | those that are up: whether they do their work |
 //! | [`state`] | `.resilmesh/`: rights, what was left behind, locks, the supervisor |
 //! | [`shared`] | keys of the vault, secrets that are missing, code of others |
 
@@ -21,6 +22,7 @@ pub mod machine;
 pub mod meshes;
 pub mod ports;
 pub mod programs;
+pub mod services;
 pub mod shared;
 pub mod state;
 
@@ -55,6 +57,8 @@ pub enum Area {
     Project,
     /// What runs.
     Programs,
+    /// The services that are up.
+    Services,
     /// Numbers of ports.
     Ports,
     /// Other meshes of this user.
@@ -85,6 +89,7 @@ impl Area {
         match self {
             Self::Project => "project",
             Self::Programs => "programs",
+            Self::Services => "services",
             Self::Ports => "ports",
             Self::Meshes => "meshes",
             Self::Memory => "memory",
@@ -152,6 +157,7 @@ pub async fn examine(patient: Option<Patient<'_>>) -> Vec<Finding> {
         let (services, seen) = state::supervisor(patient.root).await;
         found.extend(seen);
         running = services;
+        found.extend(services::examine(&running));
         found.extend(state::examine(patient.root));
         found.extend(shared::examine(&patient));
     }

@@ -8,13 +8,16 @@ use super::meshes::Others;
 use super::{Area, Finding};
 use crate::mesh::model::Mesh;
 use crate::plan::paths::StateFolder;
-use crate::plan::ports::probe::{Machine, ThisMachine};
+use crate::plan::ports::probe::{Machine, Protocols, ThisMachine};
 use crate::plan::ports::{Ports, Wish, wishes};
 use crate::project::names;
 use crate::runtime::ServiceStatus;
 
 /// Numbers that each of our own running services has.
 type Held = BTreeMap<String, BTreeSet<u16>>;
+
+/// What addresses there can be.
+const LISTEN: &str = "setting `listen` must be an address of this machine, such as 127.0.0.1 or 0.0.0.0";
 
 /// Looks at the ports of a mesh.
 pub fn examine(root: &Path, mesh: &Mesh, running: &[ServiceStatus], others: &Others) -> Vec<Finding> {
@@ -33,7 +36,26 @@ pub fn examine(root: &Path, mesh: &Mesh, running: &[ServiceStatus], others: &Oth
     let alive = running.iter().filter(|status| status.pid.is_some());
     let held: Held =
         alive.map(|status| (status.spec.instance.clone(), status.spec.ports.values().copied().collect())).collect();
-    judge(&wishes(mesh, &remembered), &held, others, &ThisMachine::default())
+    let machine = ThisMachine::default();
+    let (foreign, mut found) = addresses(mesh, &machine);
+    let wishes: Vec<Wish> =
+        wishes(mesh, &remembered).into_iter().filter(|wish| !foreign.contains(wish.instance.as_str())).collect();
+    found.extend(judge(&wishes, &held, others, &machine));
+    found
+}
+
+/// The instances that are to listen where this machine cannot, with what is to be said of them.
+fn addresses<'a>(mesh: &'a Mesh, machine: &dyn Machine) -> (BTreeSet<&'a str>, Vec<Finding>) {
+    let listening = mesh.services().filter_map(|(instance, _)| {
+        let listen = instance.settings.get("listen")?.as_str().filter(|listen| !listen.is_empty())?;
+        // Any number will do: it is about the address.
+        let refused = machine.can_listen(listen, 0, Protocols::Tcp).err()?;
+        let name = instance.name.as_str();
+        let message = format!("`{name}` cannot listen on `{listen}`: {refused}");
+        let hint = format!("{LISTEN}: `resilmesh configure {name} -c listen=ADDRESS`");
+        Some((name, Finding::bad(Area::Ports, message, hint)))
+    });
+    listening.unzip()
 }
 
 /// What is to be said of the wishes.
@@ -104,8 +126,7 @@ impl Trouble {
         }
         let message = format!("port {number}, which `{port}` of `{instance}` had before, {why}");
         if let Self::Refused(_) = self {
-            let hint = "setting `listen` must be an address of this machine, such as 127.0.0.1 or 0.0.0.0";
-            return Finding::bad(Area::Ports, message, hint);
+            return Finding::bad(Area::Ports, message, LISTEN);
         }
         let hint = "`up` takes another one: whoever sends to the old one has to be told, or free it before";
         Finding::warn(Area::Ports, message, hint)
@@ -116,7 +137,6 @@ impl Trouble {
 mod tests {
     use super::super::Level;
     use super::*;
-    use crate::plan::ports::probe::Protocols;
 
     /// One on which 80 may not be had, and 1000 has somebody.
     struct Busy;

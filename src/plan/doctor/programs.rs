@@ -13,7 +13,7 @@ use crate::hooks::host::interpreter;
 use crate::mesh::model::{HookCode, Mesh, Product, ProductSource, Program};
 use crate::project::names;
 use crate::runtime::RuntimeError;
-use crate::runtime::embedded::program::{Finder, ask_version};
+use crate::runtime::embedded::program::{Finder, ask_version, ask_version_of};
 
 /// A program that commands use.
 struct Tool {
@@ -85,16 +85,27 @@ fn uses(mesh: &Mesh) -> BTreeMap<(&str, Option<&str>), Used<'_>> {
 async fn service(used: Used<'_>, finder: &Finder) -> Finding {
     let Used { program, setting, is_known, instances } = used;
     let whom = format!(", for {}", names::list(instances));
+    let variable = finder.named_by(program).filter(|_| setting.is_none());
     match finder.resolve(program, setting, &|_| {}).await {
-        Ok(found) => {
-            let version = if is_known { ask_version(&found.path).await } else { None };
-            told(&program.program, version, &found.path, &whom)
-        }
-        Err(_) if setting.is_none() && program.fetch.is_some() => {
+        Ok(found) if is_known => match (ask_version_of(&found.path, &program.program).await, variable) {
+            // Those that built-in products name all do.
+            (None, Some(variable)) => {
+                let (name, path) = (&program.program, found.path.display());
+                let message = format!("`{path}`, which `{variable}` names, does not say that it is {name}{whom}");
+                Finding::bad(Area::Programs, message, format!("let `{variable}` name {name}, or unset it"))
+            }
+            (version, _) => told(&program.program, version, &found.path, &whom),
+        },
+        Ok(found) => told(&program.program, None, &found.path, &whom),
+        Err(_) if setting.is_none() && variable.is_none() && program.fetch.is_some() => {
             Finding::ok(Area::Programs, format!("{} is not here yet: `up` fetches it{whom}", program.program))
         }
         Err(RuntimeError::Failed { what, hint }) => {
-            let hint = hint.unwrap_or_else(|| "name another one with setting `program`".to_owned());
+            let other = || match &variable {
+                Some(variable) => format!("let `{variable}` name one that is there, or unset it"),
+                None => "name another one with setting `program`".to_owned(),
+            };
+            let hint = hint.unwrap_or_else(other);
             Finding::bad(Area::Programs, format!("{what}{whom}"), hint)
         }
     }

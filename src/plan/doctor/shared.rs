@@ -61,12 +61,15 @@ fn key(report: &KeyReport) -> Finding {
 fn missing(patient: &Patient<'_>, vault: &Vault) -> Vec<Finding> {
     let (Some(mesh), Ok(there)) = (patient.mesh, vault.names()) else { return Vec::new() };
     let wanted = wanted(mesh);
-    let lacks = wanted.iter().filter(|one| one.required && !there.iter().any(|own| own.as_str() == one.name));
+    let lacks =
+        wanted.iter().filter(|one| (one.required || one.expected) && !there.iter().any(|own| own.as_str() == one.name));
     let told = |one: &Wanted| {
         let message = format!("{} needs secret `{}`, which the vault does not have", one.owner, one.name);
         let hint = format!("`resilmesh secret set {}`", one.name);
         match &one.owner {
-            Owner::Instance(name) if mesh.service(name).is_some() => Finding::bad(Area::Secrets, message, hint),
+            Owner::Instance(name) if one.required && mesh.service(name).is_some() => {
+                Finding::bad(Area::Secrets, message, hint)
+            }
             _ => Finding::warn(Area::Secrets, message, hint),
         }
     };

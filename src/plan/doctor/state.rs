@@ -22,6 +22,9 @@ const WRITTEN_WITHIN: Duration = Duration::from_secs(600);
 pub fn examine(root: &Path) -> Vec<Finding> {
     let state = StateFolder::of(root);
     let Ok(seen) = state.root().symlink_metadata() else { return Vec::new() };
+    if let Some(copied) = state.copied() {
+        return vec![Finding::bad(Area::Files, copied.words(), copied.hint())];
+    }
     let mut found = Vec::new();
     let own = rustix::process::geteuid().as_raw();
     match folder(state.root(), &seen, own) {
@@ -144,7 +147,8 @@ pub async fn supervisor(root: &Path) -> (Vec<ServiceStatus>, Vec<Finding>) {
 }
 
 async fn look(root: &Path) -> Result<(Vec<ServiceStatus>, Option<Seen>), RuntimeError> {
-    if !StateFolder::of(root).root().is_dir() {
+    let state = StateFolder::of(root);
+    if !state.root().is_dir() || state.copied().is_some() {
         return Ok((Vec::new(), None));
     }
     let runtime = Embedded::new(root)?;

@@ -73,6 +73,9 @@ pub struct UpPlug {
     pub plug: PlugId,
     /// Digest of what it was declared as.
     pub digest: String,
+    /// No event has been seen to pass it since, and one is still to be tried.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unverified: bool,
 }
 
 /// What names a setup: the instance whose hook it is, and the plug.

@@ -90,7 +90,7 @@ mod tests {
         let hosted = Some(serde_json::from_value(hosted).expect("a hook"));
         let done = DoneSetup { title: String::new(), digest: name.into(), call, hosted, checks: Vec::new() };
         journal.setups.insert(super::super::numbered_setup_key(name, &plug, 1), done);
-        journal.plugs.insert(plug.to_string(), UpPlug { plug: plug.clone(), digest: name.into() });
+        journal.plugs.insert(plug.to_string(), UpPlug { plug: plug.clone(), digest: name.into(), unverified: false });
         journal.undo.insert(plug.to_string(), Undoing { plug, hooks: Vec::new(), begun: false });
     }
 

@@ -116,6 +116,16 @@ impl Journal {
         }
     }
 
+    /// The plugs that are up and have never been seen to pass an event, though that was to be tried.
+    pub fn unverified(&self) -> BTreeSet<PlugId> {
+        self.plugs.values().filter(|up| up.unverified).map(|up| up.plug.clone()).collect()
+    }
+
+    /// Nothing is to be tried any more of what is up: it was, or its user does not want it.
+    pub fn settle(&mut self) {
+        self.plugs.values_mut().for_each(|up| up.unverified = false);
+    }
+
     /// Whether there is nothing to take down but data.
     pub fn is_down(&self) -> bool {
         self.services.is_empty() && self.rendered.is_empty() && self.plugs.is_empty() && self.undo.is_empty()

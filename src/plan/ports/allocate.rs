@@ -1,7 +1,7 @@
 //! Choosing numbers: pure, the machine is asked through [`Machine`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io;
+use std::{fmt, io};
 
 use super::probe::{Machine, Protocols};
 use super::{PortId, Ports};
@@ -78,11 +78,43 @@ fn of_plugs(plugs: &[&Plug], instance: &Instance, ages: &Ages<'_>) -> Vec<Claim>
     claims
 }
 
+/// The numbers that were given.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Allocated {
+    /// By port.
+    pub ports: Ports,
+    /// Ports that have another number than they had, or than is usual.
+    pub moved: Vec<Moved>,
+}
+
+/// A port that did not get its number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// The instance that listens.
+    pub instance: String,
+    /// The port's name for people.
+    pub port: String,
+    /// The number that it had, or that the product has it have.
+    pub from: u16,
+    /// It had that number before, so that others may know it.
+    pub is_known: bool,
+    /// Why it cannot have it: `is taken by process 4101 (nginx)`.
+    pub why: String,
+    /// The number that it has instead.
+    pub to: u16,
+}
+
+impl fmt::Display for Moved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "port {} {}; {} instead", self.from, self.why, self.to)
+    }
+}
+
 /// Gives each port a number. All that cannot be had is reported at once.
 ///
 /// # Errors
 /// What is wrong, such as a number that somebody else has.
-pub fn allocate(claimed: &Claims<'_>, machine: &dyn Machine) -> Result<Ports, Vec<Diagnostic>> {
+pub fn allocate(claimed: &Claims<'_>, machine: &dyn Machine) -> Result<Allocated, Vec<Diagnostic>> {
     let claims = claims(claimed.mesh, claimed.remembered);
     let mut allocation = Allocation {
         claimed,
@@ -90,6 +122,7 @@ pub fn allocate(claimed: &Claims<'_>, machine: &dyn Machine) -> Result<Ports, Ve
         first: first_of_each(&claims),
         given: BTreeMap::new(),
         ports: Ports::default(),
+        moved: Vec::new(),
         found: Vec::new(),
     };
     // Those who ask for one number come first: nobody else is to get it by chance.
@@ -99,10 +132,10 @@ pub fn allocate(claimed: &Claims<'_>, machine: &dyn Machine) -> Result<Ports, Ve
     for claim in asked.iter().chain(&known).chain(&new) {
         allocation.give(claim);
     }
-    let Allocation { mut ports, found, .. } = allocation;
+    let Allocation { mut ports, moved, found, .. } = allocation;
     let age = |id: &PortId| claimed.remembered.numbers.get_index_of(id).unwrap_or(usize::MAX);
     ports.numbers.sort_by(|a, _, b, _| age(a).cmp(&age(b)));
-    if found.is_empty() { Ok(ports) } else { Err(found) }
+    if found.is_empty() { Ok(Allocated { ports, moved }) } else { Err(found) }
 }
 
 /// The first port of each instance.
@@ -168,6 +201,7 @@ struct Allocation<'a> {
     /// Numbers given in this round, with the instance that has each.
     given: BTreeMap<u16, String>,
     ports: Ports,
+    moved: Vec<Moved>,
     found: Vec<Diagnostic>,
 }
 
@@ -202,14 +236,7 @@ impl Allocation<'_> {
             self.found.push(wrong.with_hint("port numbers go from 1 to 65535"));
             return None;
         };
-        let why = match (self.given.get(&port), self.can_have(claim, port, listen)) {
-            (Some(other), _) => format!("is taken by instance `{other}`"),
-            (None, Ok(())) => return Some(port),
-            (None, Err(error)) if error.kind() == io::ErrorKind::AddrInUse => {
-                format!("is taken by {}", self.machine.holder(port).unwrap_or_else(|| "somebody else".to_owned()))
-            }
-            (None, Err(error)) => format!("cannot be listened on at `{listen}`: {error}"),
-        };
+        let Some(why) = self.refused(claim, port, listen) else { return Some(port) };
         let message = format!("port {port}, which setting `{setting}` of `{name}` asks for, {why}");
         let hint = format!(
             "free it, ask for another one (`resilmesh configure {name} -c {setting}=NUMBER`), or take the setting out to get a free one"
@@ -220,10 +247,16 @@ impl Allocation<'_> {
 
     fn any(&mut self, claim: &Claim, listen: &str) -> Option<u16> {
         let remembered = self.claimed.remembered.get(&claim.id);
-        let known = [remembered, Some(claim.default)].into_iter().flatten();
-        let free = |number: &u16| !self.given.contains_key(number) && self.can_have(claim, *number, listen).is_ok();
-        if let Some(number) = known.into_iter().find(free) {
-            return Some(number);
+        // Why the number that it should have is not to be had.
+        let mut refused = None;
+        for number in remembered.into_iter().chain([claim.default]) {
+            match self.refused(claim, number, listen) {
+                None => {
+                    self.note_move(claim, refused, number);
+                    return Some(number);
+                }
+                Some(why) => drop(refused.get_or_insert((number, why))),
+            }
         }
         let other = (0..100).find_map(|_| {
             self.machine.any_free(listen, protocols(claim)).filter(|number| !self.given.contains_key(number))
@@ -236,7 +269,37 @@ impl Allocation<'_> {
             let wrong = Diagnostic::error(instance.place_of("listen").clone(), message).coded(Code::Configuration);
             self.found.push(wrong.with_hint(hint));
         }
+        if let Some(number) = other {
+            self.note_move(claim, refused, number);
+        }
         other
+    }
+
+    fn note_move(&mut self, claim: &Claim, refused: Option<(u16, String)>, to: u16) {
+        let Some((from, why)) = refused else { return };
+        self.moved.push(Moved {
+            instance: claim.id.instance.clone(),
+            port: claim.shown.clone(),
+            from,
+            is_known: self.claimed.remembered.get(&claim.id).is_some(),
+            why,
+            to,
+        });
+    }
+
+    /// Why a number cannot be had; none = it can.
+    fn refused(&self, claim: &Claim, number: u16, listen: &str) -> Option<String> {
+        if let Some(other) = self.given.get(&number) {
+            return Some(format!("is taken by instance `{other}`"));
+        }
+        match self.can_have(claim, number, listen) {
+            Ok(()) => None,
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                let holder = self.machine.holder(number).unwrap_or_else(|| "somebody else".to_owned());
+                Some(format!("is taken by {holder}"))
+            }
+            Err(error) => Some(format!("cannot be listened on at `{listen}`: {error}")),
+        }
     }
 
     fn can_have(&self, claim: &Claim, number: u16, listen: &str) -> io::Result<()> {

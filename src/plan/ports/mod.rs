@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use indexmap::IndexMap;
 use serde_json::Value;
 
-pub use allocate::{Claim, Claims, Wish, allocate, claims, wishes};
+pub use allocate::{Allocated, Claim, Claims, Moved, Wish, allocate, claims, wishes};
 
 use crate::mesh::model::{Mesh, PlugId};
 

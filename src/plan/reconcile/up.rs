@@ -93,6 +93,8 @@ fn start(graph: &mut Graph, instance: &str, service: &DesiredService, around: &A
             change(status, launch, same_identity)
         }
     };
+    let moved = around.wanted.moved.iter().filter(|moved| moved.instance == instance);
+    let needed = needed.map(|(action, cause)| (action, moved.fold(cause, |cause, moved| format!("{cause}; {moved}"))));
     graph.add(Node::Start(instance.to_owned()), needed, after);
 }
 
@@ -105,6 +107,10 @@ fn change(status: &ServiceStatus, launch: Launch, same_identity: bool) -> Option
     let (is, shall) = (&status.spec, &launch.spec);
     if !same_identity {
         return Some((Action::Restart(Box::new(launch)), "settings or program changed".to_owned()));
+    }
+    if status.state == State::Silent {
+        let because = status.because.as_deref().map_or("it does not answer", first_line).to_owned();
+        return Some((Action::Restart(Box::new(launch)), because));
     }
     if is == shall {
         return None;

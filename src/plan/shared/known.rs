@@ -134,7 +134,7 @@ fn take(entry: &Entry, hooks: Vec<Undo>, desired: &Desired, journal: &mut Journa
     let hooks = of_now.map_or(hooks, |hooks| hooks.iter().map(told).collect());
     journal.undo.insert(name.clone(), Undoing { plug: plug.clone(), hooks, begun: entry.begun });
     if let Some(digest) = &entry.up {
-        journal.plugs.insert(name, UpPlug { plug: plug.clone(), digest: digest.clone() });
+        journal.plugs.insert(name, UpPlug { plug: plug.clone(), digest: digest.clone(), unverified: false });
     }
 }
 

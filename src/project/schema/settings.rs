@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::json::{self, add, or_nothing};
 use super::kinds::Kind;
-use crate::mesh::model::{Product, Setting, SettingType, TextFormat};
+use crate::mesh::model::{Bounds, Pattern, Product, Setting, SettingType, TextFormat};
 
 /// The schema of instances of a product: that of all instances, and which settings there are.
 pub fn of_instances(product: &Product) -> Json {
@@ -49,9 +49,7 @@ fn schema(setting: &Setting) -> Json {
         SettingType::Object => "object",
     };
     add(&mut schema, json!({"type": kind}));
-    if setting.format == Some(TextFormat::Address) {
-        add(&mut schema, json!({"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}, {"const": "localhost"}]}));
-    }
+    bounds(&mut schema, &setting.bounds);
     match setting.kind {
         SettingType::Array => {
             let mut items = setting.items.as_deref().map_or_else(|| json!({}), self::schema);
@@ -70,4 +68,31 @@ fn schema(setting: &Setting) -> Json {
         add(&mut schema, json!({"properties": properties, "required": required}));
     }
     schema
+}
+
+fn bounds(schema: &mut Json, bounds: &Bounds) {
+    if bounds.format == Some(TextFormat::Address) {
+        add(schema, json!({"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}, {"const": "localhost"}]}));
+    }
+    let of_format = bounds.format.and_then(TextFormat::pattern);
+    if let Some(pattern) = bounds.pattern.as_ref().map(Pattern::text).or(of_format) {
+        // Editors say what the pattern means in place of showing it.
+        add(
+            schema,
+            json!({"pattern": pattern, "patternErrorMessage": bounds.words().map(|shall| format!("must be {shall}"))}),
+        );
+    }
+    let ends = [("minimum", bounds.minimum), ("maximum", bounds.maximum)];
+    for (key, end) in ends.into_iter().filter_map(|(key, end)| Some((key, end?))) {
+        add(schema, json!({ key: whole(end) }));
+    }
+    if let Some(example) = &bounds.example {
+        add(schema, json!({"examples": [example]}));
+    }
+}
+
+/// A number as people write it: `5`, not `5.0`.
+fn whole(number: f64) -> Json {
+    let shown = format!("{number}");
+    shown.parse::<i64>().map_or_else(|_| number.into(), Json::from)
 }

@@ -120,3 +120,38 @@ fn a_secret_is_expected_unless_it_says_otherwise() {
     let expected: Vec<bool> = settings.iter().map(Setting::is_expected_secret).collect();
     assert_eq!(expected, [true, false, true, false]);
 }
+
+#[test]
+fn what_a_value_must_be_is_checked_with_its_type() {
+    let (settings, found) = declared(
+        "settings:\n- {name: age, format: timespan, default: 30d}\n- {name: risk, type: integer, minimum: 0, maximum: 100}\n- {name: size, pattern: '^[0-9]+MB$', examples: [8MB]}\n- {name: sizes, items: {format: bytes}}\n",
+    );
+    assert_eq!(found, Vec::<String>::new());
+    assert_eq!(take(&settings[0], "90d"), Ok(json!("90d")));
+    assert_eq!(
+        take(&settings[0], "7 parsecs"),
+        Err("setting `age` must be a time with `s`, `m`, `h`, `d` or `w`, such as `30d`, but is `7 parsecs`".to_owned())
+    );
+    assert_eq!(take(&settings[1], "500"), Err("setting `risk` must be from 0 to 100, but is `500`".to_owned()));
+    assert_eq!(
+        take(&settings[2], "huge"),
+        Err("setting `size` must be a text such as `8MB`, but is `huge`".to_owned())
+    );
+    assert!(take(&settings[3], "[1MB, x]").expect_err("the second").starts_with("setting `sizes[1]` must be a size"));
+}
+
+#[test]
+fn what_is_said_of_values_in_vain_is_named() {
+    let (_, found) = declared(
+        "settings:\n- {name: a, format: timespam}\n- {name: b, pattern: '(?=x)'}\n- {name: c, minimum: low}\n- {name: d, format: timespan, default: soon}\n",
+    );
+    assert_eq!(
+        found,
+        [
+            "format `timespam` of setting `a` is not known, and checks nothing",
+            "`pattern` of setting `b` is not understood, and left out of account: error: look-around, including look-ahead and look-behind, is not supported",
+            "`minimum` of setting `c` must be a number, but is the text `low`",
+            "the default does not fit: setting `d` must be a time with `s`, `m`, `h`, `d` or `w`, such as `30d`, but is `soon`",
+        ]
+    );
+}

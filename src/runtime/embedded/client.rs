@@ -122,10 +122,10 @@ impl Embedded {
         ))
     }
 
-    /// The supervisor, if there is one that speaks our protocol; one that does not is sent away.
+    /// The supervisor, if there is one that speaks our protocol and finds the project; another is sent away.
     pub(super) async fn reach_compatible(&self) -> Result<Option<Supervisor>, RuntimeError> {
         match self.reach().await? {
-            Some(supervisor) if supervisor.hello.protocol != PROTOCOL => {
+            Some(supervisor) if supervisor.hello.protocol != PROTOCOL || self.was_moved_since(&supervisor) => {
                 self.hand_over(supervisor).await?;
                 Ok(None)
             }
@@ -138,7 +138,8 @@ impl Embedded {
         if let Some(supervisor) = self.reach().await? {
             let build = build_of(&self.executable)
                 .map_err(|error| RuntimeError::new(format!("`{}`: {error}", self.executable.display())))?;
-            if supervisor.hello.build == build && supervisor.hello.protocol == PROTOCOL {
+            let is_ours = supervisor.hello.build == build && supervisor.hello.protocol == PROTOCOL;
+            if is_ours && !self.was_moved_since(&supervisor) {
                 return Ok(supervisor);
             }
             self.hand_over(supervisor).await?;
@@ -146,9 +147,15 @@ impl Embedded {
         self.start_supervisor().await
     }
 
+    /// The project's folder was moved since this supervisor began: it would write where that was.
+    fn was_moved_since(&self, supervisor: &Supervisor) -> bool {
+        supervisor.hello.project.as_ref().is_some_and(|project| *project != self.project)
+    }
+
     async fn hand_over(&self, supervisor: Supervisor) -> Result<(), RuntimeError> {
         let theirs = &supervisor.hello.version;
         let what = match env!("CARGO_PKG_VERSION") {
+            _ if self.was_moved_since(&supervisor) => "that of where the project was before".to_owned(),
             ours if ours == theirs => format!("another build of resilmesh {ours}"),
             ours => format!("resilmesh {theirs}, and this is {ours}"),
         };

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::seat::Seat;
 use crate::project::names;
-use crate::runtime::RuntimeError;
+use crate::runtime::{RuntimeError, place};
 
 /// A socket's path must fit into 108 bytes with its final zero; some systems have less.
 const LONGEST_SOCKET: usize = 99;
@@ -44,16 +44,28 @@ impl Layout {
             RuntimeError::new(format!("folder `{}` cannot be opened: {error}", project.display()))
                 .hint("name the project's folder with `-C DIR`")
         })?;
-        let sockets = runtime_dir
-            .filter(|dir| usable_base(dir))
-            .map_or_else(shared_base, Path::to_owned)
-            .join("resilmesh")
-            .join(hash(project.as_os_str().as_bytes()));
-        let mut layout = Self { project, sockets };
+        let mut layout = Self { sockets: sockets_of(&project, runtime_dir), project };
         if let Some(seat) = Seat::read(&layout).filter(|seat| check_private(&seat.sockets).is_ok()) {
             layout.sockets = seat.sockets;
         }
         Ok(layout)
+    }
+
+    /// The same, unless what lies there was copied from another project: that would be acted on then.
+    pub(crate) fn own(project: &Path, runtime_dir: Option<&Path>) -> Result<Self, RuntimeError> {
+        let layout = Self::of(project, runtime_dir)?;
+        match place::copied(&layout.state()) {
+            Some(copied) => Err(copied.into()),
+            None => Ok(layout),
+        }
+    }
+
+    /// The same places, for one who begins to supervise: the sockets of a project that was moved do not stay
+    /// where another project may have its own.
+    pub(crate) fn at_home(self, runtime_dir: Option<&Path>) -> Self {
+        let own = sockets_of(&self.project, runtime_dir);
+        let sockets = if self.sockets.file_name() == own.file_name() { self.sockets } else { own };
+        Self { sockets, ..self }
     }
 
     /// The same places with the sockets below `/tmp`: for when the user's own folder has gone.
@@ -140,7 +152,7 @@ impl Layout {
                 .and_then(|()| check_private(&folder))
                 .map_err(|error| unusable(&folder, &error))?;
         }
-        Ok(())
+        place::settle(&self.state()).map_err(|error| unusable(&self.state(), &error))
     }
 
     /// Makes the folder for sockets, and refuses one that others could have made.
@@ -152,6 +164,12 @@ impl Layout {
         }
         Ok(())
     }
+}
+
+/// Where the sockets of a project lie, unless its supervisor says otherwise.
+fn sockets_of(project: &Path, runtime_dir: Option<&Path>) -> PathBuf {
+    let base = runtime_dir.filter(|dir| usable_base(dir)).map_or_else(shared_base, Path::to_owned);
+    base.join("resilmesh").join(hash(project.as_os_str().as_bytes()))
 }
 
 fn unusable(folder: &Path, error: &io::Error) -> RuntimeError {

@@ -28,7 +28,7 @@ mod client;
 mod fetch;
 mod keeper;
 mod launch;
-mod layout;
+pub(super) mod layout;
 pub mod logs;
 mod look;
 mod probe;
@@ -97,7 +97,7 @@ impl Embedded {
     /// # Errors
     /// When there is no such folder.
     pub fn with_executable(project_dir: &Path, executable: &Path) -> Result<Self, RuntimeError> {
-        let project = Layout::of(project_dir, None)?.project().to_owned();
+        let project = Layout::own(project_dir, None)?.project().to_owned();
         Ok(Self { project, executable: executable.to_owned(), notice: Box::new(|_| {}) })
     }
 
@@ -109,7 +109,7 @@ impl Embedded {
     }
 
     fn layout(&self) -> Result<Layout, RuntimeError> {
-        Layout::of(&self.project, runtime_dir().as_deref())
+        Layout::own(&self.project, runtime_dir().as_deref())
     }
 
     /// Where a service of this project shall listen for control: the same path as long as the mesh

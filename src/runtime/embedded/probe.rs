@@ -14,8 +14,10 @@ use tokio::time::timeout;
 use super::process::Family;
 use crate::runtime::{Ready, ServiceSpec};
 
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the answer of a service may take that is not ready yet.
+pub(crate) const WHILE_STARTING: Duration = Duration::from_secs(2);
+/// How long that of a service may take that was: it may be busy, and counts as hanging then.
+pub(crate) const WHILE_READY: Duration = Duration::from_secs(5);
 
 /// What a service says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,12 +26,16 @@ pub(crate) enum Health {
     Ready,
     /// It does not yet; what it waits for.
     Waiting(String),
-    /// It takes a question but does not answer in time.
-    Silent,
+    /// It takes a question but does not answer in time; why, if that is known.
+    Silent(Option<&'static str>),
 }
 
-/// Asks the service.
-pub(crate) async fn look(spec: &ServiceSpec, family: &Family) -> Health {
+/// Asks the service, which has so long to answer.
+pub(crate) async fn look(spec: &ServiceSpec, family: &Family, within: Duration) -> Health {
+    // The kernel takes connections for a process that is suspended.
+    if family.is_suspended() {
+        return Health::Silent(Some("its process is suspended (SIGSTOP)"));
+    }
     let question = async {
         match &spec.ready {
             Ready::Control => ask_control(spec).await,
@@ -37,7 +43,7 @@ pub(crate) async fn look(spec: &ServiceSpec, family: &Family) -> Health {
             Ready::Tcp(address) => owned(connect(address).await, address, family),
         }
     };
-    timeout(PATIENCE, question).await.unwrap_or(Health::Silent)
+    timeout(within, question).await.unwrap_or(Health::Silent(None))
 }
 
 async fn ask_control(spec: &ServiceSpec) -> Health {

@@ -180,6 +180,12 @@ impl Family {
         stats.iter().filter(|stat| found.contains(&stat.pid)).map(|stat| stat.process(&boot)).collect()
     }
 
+    /// Whether the main process was told to stop where it is (SIGSTOP), and to go on only later.
+    pub(crate) fn is_suspended(&self) -> bool {
+        let main = self.main.as_ref();
+        main.and_then(|main| Stat::read(main.pid).filter(|stat| main.is(stat))).is_some_and(|stat| stat.state == 'T')
+    }
+
     fn is_marked(&self, pid: u32) -> bool {
         let folder = format!("/proc/{pid}");
         fs::metadata(&folder).is_ok_and(|seen| seen.uid() == rustix::process::geteuid().as_raw())
@@ -211,6 +217,8 @@ impl Family {
             for (member, handle) in members.iter().filter_map(|member| Some((member, member.handle()?))) {
                 if signalled.insert(member.clone()) {
                     send(&handle, signal);
+                    // One that is suspended hears of it only when it goes on.
+                    send(&handle, Signal::CONT);
                 }
                 handles.extend(watch(handle));
             }

@@ -101,6 +101,11 @@ impl Finder {
         Ok(Resolved { path, label, identity })
     }
 
+    /// The environment variable that names a program, if there is one.
+    pub fn named_by(&self, program: &Program) -> Option<String> {
+        Some(variable_of(&program.program)).filter(|variable| self.overrides.contains_key(variable))
+    }
+
     async fn find(
         &self,
         program: &Program,
@@ -206,10 +211,19 @@ pub fn name_of(program: &Program) -> String {
 
 /// What a program says its version is, if it says so in time.
 pub async fn ask_version(path: &Path) -> Option<String> {
+    version_in(&about(path).await?)
+}
+
+/// What a program says its version is, if it also says that it is the one of this name.
+pub async fn ask_version_of(path: &Path, name: &str) -> Option<String> {
+    about(path).await.filter(|text| text.contains(name)).and_then(|text| version_in(&text))
+}
+
+/// What a program says when it is asked for its version.
+async fn about(path: &Path) -> Option<String> {
     let mut command = Command::new(path);
     let output = timeout(VERSION_WITHIN, fetch::output_of(command.arg("--version"))).await.ok()?.ok()?;
-    let text = [output.stdout, output.stderr].concat();
-    version_in(&String::from_utf8_lossy(&text))
+    Some(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }
 
 /// The first word that looks like a version.

@@ -3,6 +3,7 @@
 //! `hello` and `hand_over` keep their meaning in every version, so that any two builds can part in
 //! peace.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,9 @@ pub(crate) struct Hello {
     /// What tells this build from others; see `build_of`.
     pub(crate) build: String,
     pub(crate) pid: u32,
+    /// The project's folder as it was when it began; none = it does not say.
+    #[serde(default)]
+    pub(crate) project: Option<PathBuf>,
 }
 
 /// Which service.

@@ -57,6 +57,13 @@ impl Record {
         self.because = because;
     }
 
+    /// It was ready and does not answer any more.
+    pub(crate) fn fall_silent(&mut self, why: Option<&str>) {
+        let since = Utc::now().format("%Y-%m-%d %H:%M:%S");
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        self.enter(State::Silent, Some(format!("does not answer since {since} UTC{why}")));
+    }
+
     /// The processes that belong to the service.
     pub(crate) fn family(&self, layout: &Layout) -> Family {
         Family::new(layout.mark(&self.spec.instance), self.process.clone())
@@ -64,7 +71,7 @@ impl Record {
 
     /// The service as others see it.
     pub(crate) fn status(&self) -> ServiceStatus {
-        let running = matches!(self.state, State::Starting | State::Ready);
+        let running = matches!(self.state, State::Starting | State::Ready | State::Silent);
         ServiceStatus {
             spec: self.spec.clone(),
             state: self.state,

@@ -25,7 +25,7 @@ use super::protocol::{self, Finished, Hello, Named, PROTOCOL, Spec, Wait};
 use super::reaper::Reaper;
 use super::record::Record;
 use super::seat::{Lock, Seat};
-use super::{launch, rotate, tail};
+use super::{launch, probe, rotate, tail};
 use crate::runtime::{RuntimeError, ServiceStatus, State};
 
 /// How long to wait for an earlier supervisor to end.
@@ -41,7 +41,7 @@ const LINES: usize = 8;
 /// When it cannot begin. Another supervisor that is there already is no error.
 pub fn supervise(project: &Path) -> Result<(), RuntimeError> {
     let failed = |what: &str, error: io::Error| RuntimeError::new(format!("the supervisor cannot {what}: {error}"));
-    let layout = Layout::of(project, super::runtime_dir().as_deref())?;
+    let layout = Layout::own(project, super::runtime_dir().as_deref())?;
     launch::detach().map_err(|error| failed("detach", error))?;
     resilmesh_service::log::init();
     tokio::runtime::Builder::new_current_thread()
@@ -60,6 +60,7 @@ async fn run(mut layout: Layout) -> Result<(), RuntimeError> {
         tracing::info!("the project has a supervisor already");
         return Ok(());
     };
+    layout = layout.at_home(super::runtime_dir().as_deref());
     layout.make_sockets()?;
     let mut signals = Signals::listen().map_err(|error| failed("listen to signals", error))?;
     let reaper = Reaper::start().map_err(|error| failed("collect its children", error))?;
@@ -201,6 +202,7 @@ impl Verbs {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             build: build_of(Path::new("/proc/self/exe"))?,
             pid: std::process::id(),
+            project: Some(shared.layout.project().to_owned()),
         };
         Ok(Self { shared, hello, keepers: Mutex::default(), end: Mutex::default(), ending: Notify::new() })
     }
@@ -249,7 +251,7 @@ impl Verbs {
         let keepers = self.all();
         // Busy ones are shown as last seen.
         let looks = keepers.iter().map(|keeper| keeper.tell(Order::Look));
-        let _ = tokio::time::timeout(Duration::from_secs(3), join_all(looks)).await;
+        let _ = tokio::time::timeout(probe::WHILE_READY + Duration::from_secs(1), join_all(looks)).await;
         keepers.iter().filter_map(Handle::seen).map(|seen| seen.status).collect()
     }
 

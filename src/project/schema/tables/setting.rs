@@ -12,7 +12,7 @@ static TYPES_OR_NULL: Shape =
     Shape::Word(&["string", "integer", "float", "number", "boolean", "array", "object", "null"]);
 
 /// What can be said of a setting besides its name.
-static ABOUT: [Field; 16] = [
+static ABOUT: [Field; 21] = [
     Field::new(
         "type",
         Shape::Either(&[TYPES, Shape::List(&TYPES_OR_NULL)]),
@@ -38,8 +38,13 @@ static ABOUT: [Field; 16] = [
     Field::new(
         "format",
         Shape::Text,
-        "What a text must be: `address` = an IP address or `localhost`; `password` makes it secret. Others mean nothing here.",
+        "What a text must be: `address` = an IP address or `localhost`; `timespan` = a number with `s`, `m`, `h`, `d` or `w`; `bytes` = a number with `B`, `KB`, `KiB` and so on; `password` makes it secret. Others mean nothing here.",
     ),
+    Field::new("pattern", Shape::Text, "A regular expression that a text must match."),
+    Field::new("minimum", Shape::Any, "The least that a number may be."),
+    Field::new("maximum", Shape::Any, "The most that a number may be."),
+    Field::new("example", Shape::Text, "A value that is right, for messages."),
+    Field::new("examples", Shape::List(&Shape::Any), "The same, as JSON Schema calls it: the first one."),
     Field::new(
         "items",
         Shape::Either(&[TYPES, Shape::Record(&PROPERTY), Shape::List(&Shape::Record(&SETTING))]),

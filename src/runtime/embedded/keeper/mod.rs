@@ -93,15 +93,13 @@ impl Keeper {
     }
 
     async fn next(&mut self) -> Event {
-        let starting = self.record.as_ref().filter(|record| self.main.is_some() && record.state == State::Starting);
+        let asked = self.record.as_ref().filter(|_| self.main.is_some());
         let (poll, layout) = (self.poll.next, &self.shared.layout);
         let health = async {
-            match starting {
+            sleep_until(poll).await;
+            match ask(asked, layout).await {
                 None => std::future::pending().await,
-                Some(record) => {
-                    sleep_until(poll).await;
-                    probe::look(&record.spec, &record.family(layout)).await
-                }
+                Some(health) => health,
             }
         };
         let ended = async {
@@ -197,18 +195,11 @@ impl Keeper {
         Ok(())
     }
 
-    /// A service that is not ready is asked all the time anyway.
+    /// A service that is starting is asked all the time anyway.
     async fn look(&mut self) -> Result<(), String> {
-        let ready = self.record.as_ref().filter(|record| self.main.is_some() && record.state == State::Ready);
-        if let Some(record) = ready {
-            match probe::look(&record.spec, &record.family(&self.shared.layout)).await {
-                Health::Ready => self.still_ready(None),
-                Health::Silent => self.still_ready(Some("does not answer at the moment".to_owned())),
-                Health::Waiting(why) => {
-                    self.poll = Poll::new();
-                    self.enter(State::Starting, Some(why));
-                }
-            }
+        let asked = self.record.as_ref().filter(|record| self.main.is_some() && record.state != State::Starting);
+        if let Some(health) = ask(asked, &self.shared.layout).await {
+            self.heard(health);
         }
         Ok(())
     }
@@ -304,13 +295,31 @@ impl Keeper {
     }
 
     fn heard(&mut self, health: Health) {
-        match health {
-            Health::Ready => {
+        let Some(record) = &mut self.record else { return };
+        match (record.state, health) {
+            (State::Starting, Health::Waiting(why)) => self.still_starting(why),
+            (State::Starting, Health::Silent(why)) => {
+                let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+                self.still_starting(format!("does not answer{why}"));
+            }
+            (_, Health::Waiting(why)) => {
+                self.poll = Poll::new();
+                self.enter(State::Starting, Some(why));
+            }
+            (State::Silent, Health::Silent(_)) => self.poll.much_later(),
+            (_, Health::Silent(why)) => {
+                self.poll.much_later();
+                tracing::warn!(instance = record.spec.instance, "a service does not answer any more");
+                record.fall_silent(why);
+                self.note();
+            }
+            // Who only looks changes nothing on disk.
+            (State::Ready, Health::Ready) => self.poll.much_later(),
+            (_, Health::Ready) => {
+                self.poll.much_later();
                 self.ready_since = Some(Instant::now());
                 self.enter(State::Ready, None);
             }
-            Health::Waiting(why) => self.still_starting(why),
-            Health::Silent => self.still_starting("does not answer".to_owned()),
         }
     }
 
@@ -329,7 +338,7 @@ impl Keeper {
             Ok(Some(handle)) => {
                 tracing::info!(instance, "taken over");
                 self.main = Some(Watch::Adopted(handle));
-                if record.state != State::Ready {
+                if !matches!(record.state, State::Ready | State::Silent) {
                     self.enter(State::Starting, None);
                 }
             }
@@ -349,13 +358,6 @@ impl Keeper {
                 }
             }
             Err(error) => self.enter(State::Failed, Some(format!("its process cannot be watched: {error}"))),
-        }
-    }
-
-    /// Who only looks changes nothing on disk, unless there is something new.
-    fn still_ready(&mut self, because: Option<String>) {
-        if self.record.as_ref().is_some_and(|record| record.because != because) {
-            self.enter(State::Ready, because);
         }
     }
 
@@ -386,6 +388,17 @@ impl Keeper {
         });
         self.seen.send_replace(seen);
     }
+}
+
+/// How a service that runs is doing.
+async fn ask(running: Option<&Record>, layout: &Layout) -> Option<Health> {
+    let record = running?;
+    let within = match record.state {
+        State::Ready => probe::WHILE_READY,
+        State::Starting | State::Silent => probe::WHILE_STARTING,
+        State::Backoff | State::Stopped | State::Failed => return None,
+    };
+    Some(probe::look(&record.spec, &record.family(layout), within).await)
 }
 
 fn unstartable(spec: &ServiceSpec, error: &io::Error) -> String {

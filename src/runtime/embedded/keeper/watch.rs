@@ -16,6 +16,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Between two questions whether a service is ready.
 const FIRST_POLL: Duration = Duration::from_millis(5);
 const LONGEST_POLL: Duration = Duration::from_millis(100);
+/// Between two questions whether one that was ready still is; who looks asks at once.
+const REST: Duration = Duration::from_secs(15);
 
 /// The pause before a service that ended `ends_in_row` times is started again.
 pub(super) fn pause(ends_in_row: u32) -> Duration {
@@ -88,6 +90,11 @@ impl Poll {
     /// Very soon.
     pub(super) fn new() -> Self {
         Self { next: Instant::now() + FIRST_POLL, every: FIRST_POLL }
+    }
+
+    /// Once in a while.
+    pub(super) fn much_later(&mut self) {
+        *self = Self { next: Instant::now() + REST, every: FIRST_POLL };
     }
 
     /// After a longer pause than before.
