@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use std::{io, thread};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -170,27 +171,33 @@ pub(super) fn closing(cx: &Context, steps: Steps, result: &Result<(), Failure>, 
 }
 
 /// Cancelled by Ctrl-C or a request to end; a second one ends the process at once, as when nobody listens: what
-/// is being waited for may be the user, at a prompt.
+/// is being waited for may be the user, at a prompt. A thread of its own listens, whatever the command is at.
 pub(super) fn stop_on_signals() -> CancellationToken {
     let stop = CancellationToken::new();
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return stop;
+    // Without it, Ctrl-C ends the process at once, and the next `up` or `down` goes on from the journal.
+    let _ = watch_signals(stop.clone());
+    stop
+}
+
+fn watch_signals(stop: CancellationToken) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (mut interrupt, mut terminate) = {
+        let _entered = runtime.enter();
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
     };
-    let told = stop.clone();
-    tokio::spawn(async move {
+    let watch = async move {
         loop {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            if told.is_cancelled() {
+            if stop.is_cancelled() {
                 std::process::exit(Failure::interrupted().exit_code().into());
             }
-            told.cancel();
+            stop.cancel();
         }
-    });
-    stop
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(move || runtime.block_on(watch)).map(drop)
 }
 
 /// What the command says in the end.
