@@ -95,8 +95,8 @@ pub struct HookContext {
     pub call: Call,
     /// The folder of all secrets, `.resilmesh/secrets`.
     pub secrets: PathBuf,
-    /// The control socket of the own instance, if it has one.
-    pub control: Option<PathBuf>,
+    /// The control sockets of the services of the own instance, if it has some.
+    pub controls: Vec<PathBuf>,
 }
 
 impl HookContext {
@@ -217,7 +217,7 @@ mod tests {
             format: None,
             settings: std::collections::BTreeMap::default(),
         };
-        let context = HookContext { call, secrets: folder.path().to_owned(), control: None };
+        let context = HookContext { call, secrets: folder.path().to_owned(), controls: Vec::new() };
         assert_eq!(context.secret("token").ok().as_deref(), Some("of bus"));
         assert_eq!(context.peer_secret("token").ok().as_deref(), Some("of siem"));
         for key in ["../other/token", "/etc/hostname", ""] {

@@ -3,6 +3,7 @@
 //! [`compile`](super::compile::compile) makes it; nothing in it can be wrong any more.
 
 mod hook;
+mod replicas;
 mod service;
 mod setting;
 
@@ -14,10 +15,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::hook::{DeclaredHook, HookCode, HookKind, HookOrder};
+pub use self::replicas::{Replicas, Replication, Unless};
 pub use self::service::{Fetch, Needs, Program, ReadyProbe, Render, Service};
 pub use self::setting::{Setting, SettingType, TextFormat};
 use super::guarantees::Delivery;
 use super::hooks;
+use crate::project::names;
 use crate::project::position::Position;
 
 /// The part a product plays for a topic.
@@ -272,6 +275,8 @@ pub struct Instance {
     pub settings: BTreeMap<String, Value>,
     /// Where it runs if it is managed.
     pub runtime: RuntimeName,
+    /// How many like services run for it, if it is managed.
+    pub replicas: Replicas,
     /// Its network zone.
     pub zone: Option<String>,
     /// Where it is declared.
@@ -284,6 +289,11 @@ impl Instance {
     /// Where the value of a setting is written, else where the instance is declared.
     pub fn place_of(&self, setting: &str) -> &Position {
         self.written.get(setting).unwrap_or(&self.at)
+    }
+
+    /// The names of its services, if it is managed.
+    pub fn service_names(&self) -> impl Iterator<Item = String> + '_ {
+        (1..=self.replicas.number).map(|number| names::service(&self.name, number))
     }
 }
 

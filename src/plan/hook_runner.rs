@@ -34,7 +34,7 @@ pub struct HookRunner<'a> {
 
 impl HookRunner<'_> {
     fn context(&self, call: &Call) -> HookContext {
-        HookContext { call: call.clone(), secrets: self.state.secrets(), control: None }
+        HookContext { call: call.clone(), secrets: self.state.secrets(), controls: Vec::new() }
     }
 
     async fn hosted(&self, hook: &HostedHook, call: &Call, given: Given) -> Said {

@@ -54,7 +54,11 @@ pub async fn observe(
         is_done.then_some(InForce { key, call, hosted: hosted.is_some(), checks })
     });
     let drift = drift(state, &services, in_force.collect(), checker).await;
-    let on_disk = on_disk(state, key, wanted.services.keys().chain(journal.rendered.keys()));
+    let on_disk = on_disk(
+        state,
+        key,
+        wanted.instances().map(|(instance, _)| instance).chain(journal.rendered.keys().map(String::as_str)),
+    );
     Observed { journal, services, on_disk, drift }
 }
 
@@ -74,7 +78,7 @@ pub async fn observe_left(
         InForce { key, call, hosted: hosted.is_some(), checks }
     });
     let drift = drift(state, &services, done.collect(), checker).await;
-    let on_disk = on_disk(state, key, journal.rendered.keys());
+    let on_disk = on_disk(state, key, journal.rendered.keys().map(String::as_str));
     Observed { journal, services, on_disk, drift }
 }
 
@@ -82,12 +86,8 @@ fn by_instance(services: Vec<ServiceStatus>) -> BTreeMap<String, ServiceStatus> 
     services.into_iter().map(|status| (status.spec.instance.clone(), status)).collect()
 }
 
-fn on_disk<'a>(
-    state: &StateFolder,
-    key: &Key,
-    instances: impl Iterator<Item = &'a String>,
-) -> BTreeMap<String, String> {
-    let digest = |instance: &String| Some((instance.clone(), desired::digest_on_disk(&state.rendered(instance), key)?));
+fn on_disk<'a>(state: &StateFolder, key: &Key, instances: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
+    let digest = |instance: &str| Some((instance.to_owned(), desired::digest_on_disk(&state.rendered(instance), key)?));
     instances.filter_map(digest).collect()
 }
 
@@ -143,7 +143,7 @@ async fn hosted_check(checker: &Checker<'_>, setup: &InForce<'_>) -> Option<Stri
 /// again and fails with the reason, or mends it.
 async fn check(state: &StateFolder, call: &Call) -> Option<String> {
     let Run::Check(check) = hooks::find(Kind::Check, call)?.run else { return None };
-    let context = HookContext { call: call.clone(), secrets: state.secrets(), control: None };
+    let context = HookContext { call: call.clone(), secrets: state.secrets(), controls: Vec::new() };
     match check(&context).await {
         Ok(Drift::AsDeclared) => None,
         Ok(Drift::Differs(what)) => Some(what),

@@ -32,7 +32,7 @@ use crate::vault::{Prompting, Secret, Vault};
 /// Finds the programs of services; may fetch them.
 #[async_trait::async_trait]
 pub trait Programs: Sync {
-    /// The programs of all services of the mesh, by instance.
+    /// The programs of all services of the mesh, by service.
     ///
     /// # Errors
     /// When one is not to be had.

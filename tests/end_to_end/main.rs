@@ -9,5 +9,6 @@ mod faults;
 mod going_back;
 mod lifecycle;
 mod mesh;
+mod replicas;
 mod secrecy;
 mod seeing;

@@ -17,6 +17,7 @@ use resilmesh::plan::journal::{DoneSetup, Journal, Undo, setup_key};
 use resilmesh::plan::paths::StateFolder;
 use resilmesh::plan::reconcile::Observed;
 use resilmesh::plan::step::{Plan, Setup};
+use resilmesh::project::names::instance_of;
 use resilmesh::runtime::{Runtime, RuntimeError, ServiceSpec, ServiceStatus, State};
 use resilmesh::trust::Trusted;
 use tokio_util::sync::CancellationToken;
@@ -108,7 +109,8 @@ impl World {
     /// What `up` and `down` would see.
     pub fn observed(&self, wanted: &Desired) -> Observed {
         let journal = self.journal();
-        let instances: BTreeSet<String> = wanted.services.keys().chain(journal.rendered.keys()).cloned().collect();
+        let services = wanted.services.keys().chain(journal.rendered.keys());
+        let instances: BTreeSet<String> = services.map(|service| instance_of(service).to_owned()).collect();
         let on_disk = |instance: String| {
             Some((instance.clone(), digest_on_disk(&self.state.rendered(&instance), &super::key())?))
         };
@@ -143,14 +145,14 @@ impl World {
             .collect()
     }
 
-    /// The rendered files of instances.
+    /// The rendered files of the instances of services.
     pub fn contents<'a>(&self, instances: impl Iterator<Item = &'a String>) -> Contents {
         let text = |(path, bytes)| (path, String::from_utf8(bytes).expect("text"));
         let files = |instance: &String| {
             let files = files_on_disk(&self.state.rendered(instance)).unwrap_or_default();
             (instance.clone(), files.into_iter().map(text).collect())
         };
-        instances.map(files).collect()
+        instances.map(|service| instance_of(service).to_owned()).map(|instance| files(&instance)).collect()
     }
 
     /// What setups have made, of instances that `counts` (by name, and whether they are managed).

@@ -58,11 +58,12 @@ pub fn run(cx: &Context, args: StatusArgs) -> Result<(), Failure> {
 
     let mut rows: BTreeMap<String, Row> = declared
         .into_iter()
-        .map(|it| (it.instance.clone(), Row::stopped(it.instance, it.product, it.program)))
+        .map(|it| (it.service.clone(), Row::stopped(&it.service, it.product, it.program)))
         .collect();
     rows.extend(running.into_iter().map(|service| {
-        let numbers = numbers.get(&service.spec.instance).cloned().unwrap_or_default();
-        (service.spec.instance.clone(), Row::of(service, numbers))
+        let name = service.spec.instance.clone();
+        let numbers = numbers.get(&name).cloned().unwrap_or_default();
+        (name, Row::of(service, numbers))
     }));
     let state = StateFolder::of(&project);
     let profile = profile::up(&state).map_err(|error| Trouble::io(&state.profile(), &error))?;
@@ -72,7 +73,7 @@ pub fn run(cx: &Context, args: StatusArgs) -> Result<(), Failure> {
     own_clone::note(cx);
     match report.services.iter().find(|row| row.state != State::Ready) {
         Some(row) if args.exit_code => {
-            Err(Failure::new(format!("`{}` is not ready", row.instance)).hint("`resilmesh status` shows why"))
+            Err(Failure::new(format!("`{}` is not ready", row.service)).hint("`resilmesh status` shows why"))
         }
         _ => Ok(()),
     }
@@ -125,9 +126,9 @@ fn at_work(tenants: &Tenants) -> Option<String> {
 
 /// A service of the mesh as it is written down.
 pub(super) struct Declared {
-    /// The instance.
-    pub(super) instance: String,
-    /// Its product.
+    /// Its name.
+    pub(super) service: String,
+    /// The product of its instance.
     pub(super) product: String,
     /// What would run.
     pub(super) program: String,
@@ -141,10 +142,10 @@ pub(super) fn declared(cx: &Context) -> (Option<String>, Vec<Declared>) {
         cx.ui.warning("the project has mistakes, so only what runs is shown; `resilmesh plan` names them");
         return (None, Vec::new());
     };
-    let services = mesh.services().map(|(instance, service)| Declared {
-        instance: instance.name.clone(),
-        product: instance.product.clone(),
-        program: program::name_of(&service.embedded),
+    let services = mesh.services().flat_map(|(instance, service)| {
+        let program = program::name_of(&service.embedded);
+        let one = move |service| Declared { service, product: instance.product.clone(), program: program.clone() };
+        instance.service_names().map(one)
     });
     (Some(mesh.name.clone()), services.collect())
 }

@@ -19,6 +19,7 @@ use super::journal::Journal;
 use super::step::Plan;
 use crate::mesh::model::PlugId;
 use crate::mesh::sound::LeftOut;
+use crate::project::names;
 use crate::runtime::ServiceStatus;
 
 /// What is seen on this machine.
@@ -26,7 +27,7 @@ use crate::runtime::ServiceStatus;
 pub struct Observed {
     /// What was done before.
     pub journal: Journal,
-    /// Services as they are, by instance.
+    /// Services as they are, by name.
     pub services: BTreeMap<String, ServiceStatus>,
     /// Digest of the rendered files on disk, by instance.
     pub on_disk: BTreeMap<String, String>,
@@ -51,8 +52,9 @@ pub struct Part {
 }
 
 impl Part {
-    /// Whether an instance has to do with it.
+    /// Whether an instance, or a service of one, has to do with it.
     pub fn has(&self, instance: &str) -> bool {
+        let instance = names::instance_of(instance);
         self.services.contains(instance)
             || self.plugs.iter().any(|plug| plug.source == instance || plug.destination == instance)
     }
@@ -62,7 +64,7 @@ impl Observed {
     /// What is seen, but for what is left out.
     fn without(&self, left_out: &LeftOut) -> Self {
         let mut seen = self.clone();
-        let stays = |name: &String| !left_out.instances.contains(name);
+        let stays = |name: &str| !left_out.instances.contains(names::instance_of(name));
         let plug_stays = |id: &PlugId| stays(&id.source) && stays(&id.destination) && !left_out.plugs.contains(id);
         let journal = &mut seen.journal;
         journal.services.retain(|name, _| stays(name));
@@ -90,7 +92,8 @@ pub fn up(wanted: &Desired, seen: &Observed) -> Result<Plan, Ring> {
 pub fn up_part(wanted: &Desired, seen: &Observed, part: &Part) -> Result<Plan, Ring> {
     let mut graph = up_graph(wanted, &seen.without(&part.left_out));
     let plugs = part.plugs.iter().map(|plug| Node::PlugUp(plug.to_string()));
-    graph.only(plugs.chain(part.services.iter().cloned().map(Node::Ready)));
+    let services = part.services.iter().flat_map(|instance| wanted.services_of(instance));
+    graph.only(plugs.chain(services.cloned().map(Node::Ready)));
     graph.plan()
 }
 

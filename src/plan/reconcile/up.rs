@@ -8,6 +8,7 @@ use super::{Desired, Observed};
 use crate::mesh::model::{Mode, PlugId};
 use crate::plan::desired::{DesiredService, DesiredSetup};
 use crate::plan::step::{Action, Launch};
+use crate::project::names;
 use crate::runtime::{ServiceSpec, ServiceStatus, State};
 
 /// Adds them all.
@@ -16,10 +17,12 @@ pub(super) fn add(graph: &mut Graph, wanted: &Desired, seen: &Observed) {
     // A service that goes may hold a port that another one gets.
     let gone = seen.journal.services.keys().chain(seen.services.keys()).cloned().map(Node::Stop);
     graph.add(Node::Gone, None, gone);
-    for (instance, service) in &wanted.services {
+    for (instance, service) in wanted.instances() {
         files(graph, instance, service, seen);
-        start(graph, instance, service, &around, seen);
-        ready(graph, instance, seen);
+    }
+    for (name, service) in &wanted.services {
+        start(graph, name, service, &around, seen);
+        ready(graph, name, seen);
     }
     for (key, setup) in &wanted.setups {
         self::setup(graph, key, setup, &around, seen);
@@ -78,12 +81,13 @@ fn files(graph: &mut Graph, instance: &str, service: &DesiredService, seen: &Obs
     graph.add(Node::Render(instance.to_owned()), cause.map(|cause| (render(), cause.to_owned())), []);
 }
 
-fn start(graph: &mut Graph, instance: &str, service: &DesiredService, around: &Around<'_>, seen: &Observed) {
+fn start(graph: &mut Graph, name: &str, service: &DesiredService, around: &Around<'_>, seen: &Observed) {
+    let instance = names::instance_of(name);
     let (mut after, needs) = waits(instance, around);
     after.extend([Node::Gone, Node::Render(instance.to_owned())]);
     let launch = Launch { needs, ..service.launch.clone() };
-    let started = seen.journal.services.get(instance);
-    let needed = match seen.services.get(instance) {
+    let started = seen.journal.services.get(name);
+    let needed = match seen.services.get(name) {
         None => {
             let cause = if started.is_some() { "it is gone" } else { "new" };
             Some((Action::Start(Box::new(launch)), cause.to_owned()))
@@ -93,7 +97,12 @@ fn start(graph: &mut Graph, instance: &str, service: &DesiredService, around: &A
             change(status, launch, same_identity)
         }
     };
-    graph.add(Node::Start(instance.to_owned()), needed, after);
+    if let Some((Action::Restart(_), _)) = &needed {
+        after.extend(
+            around.wanted.services_of(instance).take_while(|other| *other != name).last().cloned().map(Node::Ready),
+        );
+    }
+    graph.add(Node::Start(name.to_owned()), needed, after);
 }
 
 /// What a service that is known to the runtime needs to become what it shall be.
@@ -141,10 +150,10 @@ fn waits(instance: &str, around: &Around<'_>) -> (BTreeSet<Node>, BTreeSet<Strin
         }
         let setups = around.wanted.setups_of(plug).filter(|(_, setup)| setup.passive);
         let setups: Vec<Node> = setups.map(|(key, _)| Node::Setup(key.clone())).collect();
-        if around.wanted.services.contains_key(passive) {
+        if around.wanted.runs(passive) {
             needs.insert(passive.to_owned());
             if setups.is_empty() {
-                nodes.insert(Node::Ready(passive.to_owned()));
+                nodes.extend(readies(around.wanted, passive));
             }
         }
         nodes.extend(setups);
@@ -163,6 +172,11 @@ fn passive(plug: &PlugId) -> &str {
         Mode::Push => &plug.destination,
         Mode::Pull => &plug.source,
     }
+}
+
+/// The nodes for which an instance is ready: all its services are.
+fn readies(wanted: &Desired, instance: &str) -> Vec<Node> {
+    wanted.services_of(instance).cloned().map(Node::Ready).collect()
 }
 
 fn ready(graph: &mut Graph, instance: &str, seen: &Observed) {
@@ -188,11 +202,11 @@ fn setup(graph: &mut Graph, key: &str, setup: &DesiredSetup, around: &Around<'_>
         Some(_) if setup.setup.hosted.is_none() && graph.starts(own) => Some(format!("{own} starts")),
         Some(_) => seen.drift.get(key).cloned(),
     };
-    let mut after: BTreeSet<Node> = [Node::Ready(own.clone())].into();
+    let mut after: BTreeSet<Node> = readies(around.wanted, own).into_iter().collect();
     if setup.passive {
         after.extend(streams_before(setup, around));
     } else {
-        after.insert(Node::Ready(passive(&setup.plug).to_owned()));
+        after.extend(readies(around.wanted, passive(&setup.plug)));
         let others = around.wanted.setups_of(&setup.plug).filter(|(_, other)| other.passive);
         after.extend(others.map(|(key, _)| Node::Setup(key.clone())));
     }
@@ -224,6 +238,7 @@ fn plug(graph: &mut Graph, plug: &PlugId, digest: &str, wanted: &Desired, seen: 
     let action = Action::PlugUp { plug: plug.clone(), digest: digest.to_owned(), undo };
     let after = wanted.setups_of(plug).map(|(key, _)| Node::Setup(key.clone()));
     let down = Node::PlugDown(plug.to_string());
-    let after = after.chain([down, Node::Ready(plug.source.clone()), Node::Ready(plug.destination.clone())]);
+    let ends = [&plug.source, &plug.destination].into_iter().flat_map(|end| readies(wanted, end));
+    let after = after.chain([down]).chain(ends);
     graph.add(Node::PlugUp(plug.to_string()), cause.map(|cause| (action, cause.to_owned())), after.collect::<Vec<_>>());
 }
