@@ -23,6 +23,9 @@ pub struct Party {
     pub managed: bool,
     /// Its settings, defaults filled in.
     pub settings: BTreeMap<String, Value>,
+    /// What the profile in force says about them; null = the default.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub over: BTreeMap<String, Value>,
     /// The topics that come in, sorted.
     pub takes: Vec<String>,
     /// The topics that go out, sorted.
@@ -43,6 +46,7 @@ impl Party {
             product: product.to_owned(),
             managed: false,
             settings: BTreeMap::new(),
+            over: BTreeMap::new(),
             takes: Vec::new(),
             gives: Vec::new(),
             endpoints: BTreeMap::new(),
@@ -193,6 +197,7 @@ mod tests {
             product: "x".to_owned(),
             managed: true,
             settings: std::collections::BTreeMap::default(),
+            over: BTreeMap::new(),
             takes: Vec::default(),
             gives: Vec::default(),
             endpoints: std::collections::BTreeMap::default(),

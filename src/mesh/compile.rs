@@ -171,6 +171,8 @@ impl<'a> Compiler<'a> {
         let declared: Vec<&Setting> = product.settings.iter().collect();
         let declared = declared_by(product, &declared);
         let over = over.map(|(profile, over)| (&over.settings, profile.path.as_path()));
+        let over_settings = over.iter().flat_map(|(values, _)| values.iter());
+        let over_settings = over_settings.map(|(name, given)| (name.clone(), given.value.to_json())).collect();
         let places = settings::places(&written.settings, &at.file, over);
         let settings = settings::resolve_over(&declared, &written.settings, &at.file, over, &mut self.found);
         let instance = Instance {
@@ -181,6 +183,7 @@ impl<'a> Compiler<'a> {
             replicas,
             zone: written.zone.as_ref().map(|zone| zone.value.clone()),
             at: at.clone(),
+            over: over_settings,
             written: places,
         };
         self.instances.insert(written.name.clone(), instance);

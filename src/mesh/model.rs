@@ -281,6 +281,8 @@ pub struct Instance {
     pub zone: Option<String>,
     /// Where it is declared.
     pub at: Position,
+    /// What the profile in force says about its settings, as written; null = the default.
+    pub over: BTreeMap<String, Value>,
     /// Where the values of settings are written that count; what is not in it has its default.
     pub written: BTreeMap<String, Position>,
 }

@@ -65,7 +65,9 @@ impl Before {
     /// When that cannot be seen, or there is no such plan.
     pub async fn plan(&self, runtime: &dyn Runtime, journal: Journal) -> Result<Plan, Trouble> {
         let was = former::as_it_was(&self.observed, &self.contents);
-        let now = observe(&self.state, &self.key, journal, runtime.observe().await?, &was, None).await;
+        let mut now = observe(&self.state, &self.key, journal, runtime.observe().await?, &was, None).await;
+        // Settings are what they are: they are not gone back to.
+        now.edited.clear();
         Ok(former::back(&was, &self.observed, &now)?)
     }
 

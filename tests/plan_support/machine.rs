@@ -18,6 +18,7 @@ use resilmesh::plan::paths::StateFolder;
 use resilmesh::plan::reconcile::Observed;
 use resilmesh::plan::step::{Plan, Setup};
 use resilmesh::project::names::instance_of;
+use resilmesh::project::saved::Edited;
 use resilmesh::runtime::{Runtime, RuntimeError, ServiceSpec, ServiceStatus, State};
 use resilmesh::trust::Trusted;
 use tokio_util::sync::CancellationToken;
@@ -117,8 +118,8 @@ impl World {
         Observed {
             services: self.inside().running.clone(),
             on_disk: instances.into_iter().filter_map(on_disk).collect(),
-            drift: BTreeMap::new(),
             journal,
+            ..Observed::default()
         }
     }
 
@@ -284,7 +285,7 @@ impl Hooks for World {
         self.work(effect, None).await.map_err(HookError::new)
     }
 
-    async fn undo(&self, undo: &Undo) -> Result<Option<String>, HookError> {
+    async fn undo(&self, undo: &Undo, _: Option<&Edited>) -> Result<Option<String>, HookError> {
         let plug = undo.call.plug.as_ref().expect("teardown hooks are for plugs");
         let key = setup_key(&undo.call.own.name, plug);
         let numbered = format!("{key}: ");

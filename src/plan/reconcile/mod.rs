@@ -20,6 +20,7 @@ use super::step::Plan;
 use crate::mesh::model::PlugId;
 use crate::mesh::sound::LeftOut;
 use crate::project::names;
+use crate::project::saved::Edited;
 use crate::runtime::ServiceStatus;
 
 /// What is seen on this machine.
@@ -33,6 +34,8 @@ pub struct Observed {
     pub on_disk: BTreeMap<String, String>,
     /// Setups that are not as declared any more, by key, with what is different.
     pub drift: BTreeMap<String, String>,
+    /// Settings of plugs that were edited since hooks in files have set them up, by their text form.
+    pub edited: BTreeMap<String, Edited>,
 }
 
 /// Some steps wait for each other in a ring.
@@ -61,6 +64,14 @@ impl Part {
 }
 
 impl Observed {
+    /// Why a plug that was set up by hooks in files goes and comes again, although it is wanted.
+    fn anew(&self, plug: &PlugId) -> Option<String> {
+        match self.journal.is_half_down(plug) {
+            true => Some(remove::HALF_DOWN.to_owned()),
+            false => self.edited.get(&plug.to_string()).map(Edited::cause),
+        }
+    }
+
     /// What is seen, but for what is left out.
     fn without(&self, left_out: &LeftOut) -> Self {
         let mut seen = self.clone();
@@ -72,6 +83,7 @@ impl Observed {
         journal.plugs.retain(|_, up| plug_stays(&up.plug));
         journal.undo.retain(|_, undoing| plug_stays(&undoing.plug));
         journal.setups.retain(|_, done| stays(&done.call.own.name) && done.call.plug.as_ref().is_none_or(plug_stays));
+        seen.edited.retain(|name, _| journal.plugs.contains_key(name));
         seen.services.retain(|name, _| stays(name));
         seen
     }

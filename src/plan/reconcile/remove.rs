@@ -38,15 +38,17 @@ pub(super) fn add(graph: &mut Graph, wanted: &Desired, seen: &Observed) {
     }
     for plug in known(seen) {
         let cause = match wanted.plugs.contains_key(plug) {
-            false => CAUSE,
-            true if seen.journal.is_half_down(plug) => HALF_DOWN,
-            true => continue,
+            false => CAUSE.to_owned(),
+            true => match seen.anew(plug) {
+                Some(cause) => cause,
+                None => continue,
+            },
         };
         let setups = seen.journal.setups.iter().filter(|(_, done)| done.call.plug.as_ref() == Some(plug));
         let mut after: Vec<Node> = setups.map(|(key, _)| Node::Teardown(key.clone())).collect();
-        after.extend(undo(graph, plug, cause, seen));
+        after.extend(undo(graph, plug, &cause, seen));
         let action = Action::PlugDown(plug.clone());
-        graph.add(Node::PlugDown(plug.to_string()), Some((action, cause.to_owned())), after);
+        graph.add(Node::PlugDown(plug.to_string()), Some((action, cause)), after);
     }
 }
 
@@ -80,7 +82,8 @@ pub(super) fn undo(graph: &mut Graph, plug: &PlugId, cause: &str, seen: &Observe
     let mut before = None;
     for (number, undo) in hooks.iter().enumerate() {
         let node = Node::Undo(plug.to_string(), number);
-        let action = Action::Undo { plug: plug.clone(), undo: Box::new(undo.clone()) };
+        let former = seen.edited.get(&plug.to_string()).cloned().map(Box::new);
+        let action = Action::Undo { plug: plug.clone(), undo: Box::new(undo.clone()), edited: former };
         graph.add(node.clone(), Some((action, cause.to_owned())), before.take());
         before = Some(node);
     }

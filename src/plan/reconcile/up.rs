@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::graph::{Graph, Node};
-use super::remove::HALF_DOWN;
 use super::{Desired, Observed};
 use crate::mesh::model::{Mode, PlugId};
 use crate::plan::desired::{DesiredService, DesiredSetup};
@@ -194,9 +193,9 @@ fn ready(graph: &mut Graph, instance: &str, seen: &Observed) {
 
 fn setup(graph: &mut Graph, key: &str, setup: &DesiredSetup, around: &Around<'_>, seen: &Observed) {
     let own = &setup.setup.call.own.name;
-    let is_half_down = setup.setup.hosted.is_some() && seen.journal.is_half_down(&setup.plug);
+    let anew = setup.setup.hosted.as_ref().and_then(|_| seen.anew(&setup.plug));
     let cause = match seen.journal.setups.get(key) {
-        _ if is_half_down => Some(HALF_DOWN.to_owned()),
+        _ if anew.is_some() => anew,
         None => Some("new".to_owned()),
         Some(done) if done.digest != setup.setup.digest => Some("changed".to_owned()),
         Some(_) if setup.setup.hosted.is_none() && graph.starts(own) => Some(format!("{own} starts")),
@@ -229,16 +228,16 @@ fn streams_before(setup: &DesiredSetup, around: &Around<'_>) -> Vec<Node> {
 
 fn plug(graph: &mut Graph, plug: &PlugId, digest: &str, wanted: &Desired, seen: &Observed) {
     let cause = match seen.journal.plugs.get(&plug.to_string()) {
-        _ if seen.journal.is_half_down(plug) => Some(HALF_DOWN),
-        None => Some("new"),
-        Some(up) if up.digest != *digest => Some("changed"),
+        None => Some("new".to_owned()),
+        Some(up) if up.digest != *digest => Some("changed".to_owned()),
         Some(_) => None,
     };
+    let cause = seen.anew(plug).or(cause);
     let undo = wanted.undo.get(plug).cloned().unwrap_or_default();
     let action = Action::PlugUp { plug: plug.clone(), digest: digest.to_owned(), undo };
     let after = wanted.setups_of(plug).map(|(key, _)| Node::Setup(key.clone()));
     let down = Node::PlugDown(plug.to_string());
     let ends = [&plug.source, &plug.destination].into_iter().flat_map(|end| readies(wanted, end));
     let after = after.chain([down]).chain(ends);
-    graph.add(Node::PlugUp(plug.to_string()), cause.map(|cause| (action, cause.to_owned())), after.collect::<Vec<_>>());
+    graph.add(Node::PlugUp(plug.to_string()), cause.map(|cause| (action, cause)), after.collect::<Vec<_>>());
 }
