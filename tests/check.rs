@@ -259,6 +259,30 @@ fn a_wrong_pipeline_is_told_when_asked_for() {
 }
 
 #[test]
+fn a_pipeline_that_remembers_events_cannot_have_replicas() {
+    let project = TestProject::example("soapa");
+    project.write("instances/vector/indexer/config.yaml", "name: indexer\nproduct: vector\nreplicas: 3\n");
+    let (code, out, _) = project.output(&["check", "--pipelines"]);
+    assert!(code == 0 && out.is_empty(), "{out}");
+    let products = Path::new(env!("CARGO_MANIFEST_DIR")).join("products/vector");
+    copy(&products, &project.root().join("products/vector"));
+    let template = "products/vector/templates/transforms/pre_elasticsearch.yaml";
+    let text = project.read(template);
+    let (head, _) = text.split_once("\n#").expect("a comment before the program");
+    project.write(template, head.replace("remap", "dedupe") + "\nfields: {match: [event.id]}\n");
+    let (code, out, _) = project.output(&["check", "--pipelines"]);
+    assert_eq!(code, 1);
+    assert!(
+        out.starts_with("instances/vector/indexer/config.yaml:3:11: error: `indexer` cannot have 3 replicas"),
+        "{out}"
+    );
+    assert!(out.contains("pre_enriched_events__store`: it remembers the events"), "{out}");
+    assert!(out.contains("[replicas]"), "{out}");
+    project.write("instances/vector/indexer/config.yaml", "name: indexer\nproduct: vector\n");
+    assert_eq!(project.output(&["check", "--pipelines"]).0, 0, "alone it can");
+}
+
+#[test]
 fn the_delivery_of_every_plug_and_way_is_told() {
     let project = TestProject::example("soapa");
     assert_snapshot!(project.run(&["check", "--guarantees"]), @"

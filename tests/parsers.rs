@@ -79,6 +79,13 @@ fn with_names(base: &str, prefix: &str) -> Vec<u8> {
     parts.join(BETWEEN).into_bytes()
 }
 
+/// What the store's log says of a document, without mark and checksum.
+fn record(id: &[u8], source: &[u8]) -> Vec<u8> {
+    let numbers = [1, 1, 7].map(i64::to_le_bytes).concat();
+    let length = u32::try_from(id.len()).expect("short").to_le_bytes();
+    [&[1; 17][..], &numbers, &length, id, source].concat()
+}
+
 /// What a target begins with.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let yaml = || with_ending(&["products", "examples", "tests/invalid"], &["yaml", "yml"]);
@@ -137,6 +144,11 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
             "{\"source\": {\"ip\": \"203.0.113.7\"}, \"url.domain\": \"example.org\", \"tags\": [\"a\"]}",
             "{\"dns\":{\"question\":{\"name\":\"a.example.org\"}},\"resilmesh\":{\"x\":1}}",
         ]),
+        "log" => vec![
+            record(b"1", b"{\"a\": 1}"),
+            [record(b"1", b"{}"), record(b"second", b"")].join(BETWEEN.as_bytes()),
+            b"RMSTOREL\x01\0\0\0\xf5RW1\x2d\0\0\0\0\0\0\0".to_vec(),
+        ],
         other => panic!("`{other}` has no seeds: add some"),
     }
 }
@@ -270,4 +282,4 @@ macro_rules! runs {
     };
 }
 
-runs!(document project template journal hook_lines merge edit scan python frames decoding query event);
+runs!(document project template journal hook_lines merge edit scan python frames decoding query event log);

@@ -19,6 +19,7 @@ use resilmesh::plan::paths::StateFolder;
 use resilmesh::plan::reconcile::{Observed, down, up};
 use resilmesh::plan::step::{Plan, Setup};
 use resilmesh::project::load::load;
+use resilmesh::project::saved::Edited;
 use resilmesh::runtime::{Runtime, RuntimeError, ServiceSpec, ServiceStatus, State};
 use resilmesh::trust::{Gate, Trusted};
 use tokio_util::sync::CancellationToken;
@@ -104,7 +105,7 @@ impl Hooks for Recorder {
         self.hook(format!("setup {}", setup.key)).await
     }
 
-    async fn undo(&self, undo: &Undo) -> Result<Option<String>, HookError> {
+    async fn undo(&self, undo: &Undo, _: Option<&Edited>) -> Result<Option<String>, HookError> {
         panic!("no plug of these meshes has teardown hooks in files: {undo:?}");
     }
 

@@ -79,10 +79,11 @@ const PARTS: [&str; 12] = [
 ];
 
 /// Settings that may differ; each line with even odds.
-const SETTINGS: [(&str, &str); 4] = [
+const SETTINGS: [(&str, &str); 5] = [
     ("instances/elasticsearch/store/config.yaml", "\nmin_free: 7%\n"),
     ("instances/nats/bus/config.yaml", "\ndurability: always\n"),
     ("instances/syslog/senders/config.yaml", "\nlisten: 127.0.0.2\n"),
+    ("instances/vector/indexer/config.yaml", "\nreplicas: 3\n"),
     ("instances/silentpush/enrichment/config.yaml", "\nlisten: 127.0.0.3\n"),
 ];
 

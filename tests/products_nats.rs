@@ -93,7 +93,7 @@ impl Bus {
         HookContext {
             call: calls::of_plug(&calls::Surroundings::of(&self.mesh, &self.ports), plug, end),
             secrets: self.state.secrets(),
-            control: None,
+            controls: Vec::new(),
         }
     }
 

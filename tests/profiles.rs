@@ -115,6 +115,23 @@ fn what_is_in_force_is_shown_with_who_says_so() {
 }
 
 #[test]
+fn how_many_services_an_instance_has_is_shown_with_who_says_so() {
+    let project = TestProject::example("soapa");
+    project.write("instances/vector/indexer/config.yaml", "name: indexer\nproduct: vector\nreplicas: 2\n");
+    project.write("profiles/prod.yaml", "version: 1\ninstances:\n  indexer: {replicas: 8}\n");
+    assert_snapshot!(project.run(&["show", "indexer", "--resolved", "--profile", "prod"]));
+    assert_snapshot!(project.run(&["show", "indexer", "--origin", "replicas", "--profile", "prod"]));
+    assert_snapshot!(project.run(&["show", "indexer", "--origin", "replicas", "--json"]));
+    let (_, out, _) = project.output(&["status", "--profile", "prod"]);
+    assert!(out.contains("indexer/8"), "{out}");
+    project.must(&["configure", "indexer", "--replicas", "1"]);
+    assert_eq!(project.read("instances/vector/indexer/config.yaml"), "name: indexer\nproduct: vector\n");
+    let (code, _, said) = project.output(&["configure", "store", "--replicas", "2"]);
+    assert_eq!(code, 1);
+    assert!(said.contains("it keeps documents, and each replica would have a part of them"), "{said}");
+}
+
+#[test]
 fn a_secret_is_named_and_never_shown() {
     let project = TestProject::with(&[
         ("resilmesh.yaml", "version: 1\n"),

@@ -38,7 +38,7 @@ use serde_json::Value;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     ("document", document_of_yaml),
     ("project", project),
     ("template", template),
@@ -52,6 +52,7 @@ pub const TARGETS: [Target; 13] = [
     ("decoding", decoding),
     ("query", query),
     ("event", event),
+    ("log", log),
 ];
 
 /// Separates the parts of an input that consists of several.
@@ -319,6 +320,35 @@ pub fn decoding(data: &[u8]) {
 pub fn query(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let _ = resilmesh_store::check_query(text);
+}
+
+/// The write-ahead log of the store: as it is and, since nobody hits upon a checksum, with each part made a
+/// record. A log that can be read is read the same the next time.
+pub fn log(data: &[u8]) {
+    let between = BETWEEN.as_bytes();
+    let mut records = b"RMSTOREL\x01\0\0\0".to_vec();
+    let mut rest = data;
+    while !rest.is_empty() {
+        let end = rest.windows(between.len()).position(|window| window == between);
+        let (part, next) = end.map_or((rest, &b""[..]), |end| (&rest[..end], &rest[end + between.len()..]));
+        records.extend_from_slice(b"\xf5RW1");
+        records.extend_from_slice(&(part.len() as u32).to_le_bytes());
+        records.extend_from_slice(&crc32(part).to_le_bytes());
+        records.extend_from_slice(part);
+        rest = next;
+    }
+    for bytes in [data, &records] {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("0000000000000001.log"), bytes).expect("writable");
+        if let Ok(found) = resilmesh_store::check_log(folder.path()) {
+            assert_eq!(resilmesh_store::check_log(folder.path()), Ok(found));
+        }
+    }
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |crc: u32, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
+    !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), step))
 }
 
 /// An event on its way through enrichment: it stays JSON, with what it had.

@@ -49,6 +49,9 @@ pub struct Given {
     /// Where it runs
     #[arg(long)]
     pub runtime: Option<String>,
+    /// How many like services run for it and share its work
+    #[arg(long, value_name = "NUMBER")]
+    pub replicas: Option<u16>,
     /// Its network zone, one of `zones` in `resilmesh.yaml`
     #[arg(long, add = completion::zones())]
     pub zone: Option<String>,
@@ -123,8 +126,9 @@ pub(super) fn write(
 /// What is asked on a terminal: of a new tenant everything, since its settings say where it is; what we
 /// run ourselves has defaults that do. One who says what to change is asked for nothing else.
 fn which(product: &Product, given: &Given, exists: bool) -> Which {
+    let Given { config, secrets, runtime, replicas, zone } = given;
     let says_nothing =
-        given.config.is_empty() && given.secrets.secrets.is_empty() && given.runtime.is_none() && given.zone.is_none();
+        config.is_empty() && secrets.secrets.is_empty() && (runtime.is_none() && replicas.is_none() && zone.is_none());
     let all = if exists { says_nothing } else { product.service.is_none() };
     if all { Which::All } else { Which::Missing }
 }
@@ -171,7 +175,12 @@ fn configured(
             text = set_key(&text, None, key, (value != "").then_some(&value));
         }
     }
-    text
+    match given.replicas {
+        // One is what there is anyway.
+        Some(1) => set_key(&text, None, "replicas", None),
+        Some(number) => set_key(&text, None, "replicas", Some(&number.into())),
+        None => text,
+    }
 }
 
 fn word(name: &str) -> String {

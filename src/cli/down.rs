@@ -21,6 +21,7 @@ use crate::plan::history::{Command, Steps};
 use crate::plan::hook_runner::HookRunner;
 use crate::plan::journal::Journal;
 use crate::plan::meshroom;
+use crate::plan::observe::edited;
 use crate::plan::paths::StateFolder;
 use crate::plan::ports::Ports;
 use crate::plan::profile;
@@ -237,7 +238,8 @@ async fn seen(
     }
     let services: BTreeMap<_, _> =
         runtime.observe().await?.into_iter().map(|status| (status.spec.instance.clone(), status)).collect();
-    Ok(Observed { journal, services, ..Observed::default() })
+    let edited = edited(state, &journal);
+    Ok(Observed { journal, services, edited, ..Observed::default() })
 }
 
 /// The plan; of an environment that is not the one that runs here, what it has at tenants.

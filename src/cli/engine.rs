@@ -38,9 +38,15 @@ pub struct ServiceArgs {
 pub struct PipelineArgs {
     #[command(flatten)]
     service: ServiceArgs,
+    /// Folder for state, in place of `data_dir` of the configuration
+    #[arg(long)]
+    data: Option<PathBuf>,
     /// Check the configuration, with all its programs, and start nothing
     #[arg(long)]
     validate: bool,
+    /// Check that so many pipelines can share the work, too
+    #[arg(long, value_name = "NUMBER", requires = "validate")]
+    replicas: Option<u16>,
     #[command(flatten)]
     rehearse: RehearseArgs,
 }
@@ -78,7 +84,7 @@ pub fn run(cx: &Context, engine: Engine) -> Result<(), Failure> {
         Engine::Pipeline(args) if args.rehearse.rehearse => rehearse_pipeline(&args.service.config),
         Engine::Enrich(args) if args.rehearse.rehearse => block_on(rehearse_enrich(&args.service.config)),
         Engine::Conditions => serve_rehearsal(&Answer::Parts(Vec::new()), conditions),
-        Engine::Pipeline(args) => serve(pipeline(args.service)),
+        Engine::Pipeline(args) => serve(pipeline(args)),
         Engine::Enrich(args) => serve(enrich(args.service)),
         Engine::Store(args) => serve(store(args)),
     }
@@ -94,6 +100,9 @@ fn validate(cx: &Context, args: &PipelineArgs) -> Result<(), Failure> {
         errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     };
     let summary = resilmesh_pipeline::validate(&args.service.config).map_err(|errors| configuration(lines(errors)))?;
+    if args.replicas.is_some_and(|number| number > 1) && !summary.single.is_empty() {
+        return Err(configuration(lines(summary.single)));
+    }
     summary.warnings.iter().for_each(|warning| cx.ui.warning(&warning.to_string()));
     cx.ui.line(format!(
         "{} sources, {} transforms, {} sinks: valid",
@@ -134,8 +143,9 @@ fn serve_rehearsal(first: &Answer, answer: impl FnMut(Request) -> Answer) -> Res
         .map_err(|error| Failure::new(format!("the rehearsal has ended: {error}")))
 }
 
-async fn pipeline(args: ServiceArgs) -> Result<(), Failure> {
-    resilmesh_pipeline::run(&args.config, args.options()).await.map_err(|error| match error.exit_code() {
+async fn pipeline(args: PipelineArgs) -> Result<(), Failure> {
+    let options = resilmesh_pipeline::PipelineOptions { service: args.service.options(), data_dir: args.data };
+    resilmesh_pipeline::run(&args.service.config, options).await.map_err(|error| match error.exit_code() {
         78 => configuration(error.to_string()),
         _ => Failure::new(error.to_string()),
     })

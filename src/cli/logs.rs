@@ -23,7 +23,8 @@ const COLORS: [&str; 6] = ["36", "33", "32", "35", "34", "31"];
 /// Show what the services write
 #[derive(Debug, Args)]
 pub struct LogsArgs {
-    /// The instances; all of them when none is named
+    /// The instances; all of them when none is named. NAME/2 is the second replica of an instance, NAME stands
+    /// for all
     pub instances: Vec<String>,
     /// Go on until interrupted
     #[arg(short, long)]
@@ -73,7 +74,7 @@ fn services(cx: &Context, project: &Path) -> Result<BTreeSet<String>, Failure> {
     let runtime = Embedded::new(project)?;
     let running = super::block_on(async { Ok(runtime.observe().await?) })?;
     let running = running.into_iter().map(|service| service.spec.instance);
-    let declared = status::declared(cx).1.into_iter().map(|service| service.instance);
+    let declared = status::declared(cx).1.into_iter().map(|service| service.service);
     Ok(running.chain(declared).collect())
 }
 
@@ -81,8 +82,13 @@ fn choose(wanted: &[String], known: &BTreeSet<String>) -> Result<Vec<String>, Fa
     if wanted.is_empty() {
         return Ok(known.iter().cloned().collect());
     }
-    match wanted.iter().find(|name| !known.contains(*name)) {
-        None => Ok(wanted.to_vec()),
+    // The name of an instance stands for all its replicas.
+    let named = |name: &String| {
+        let of_it = known.iter().filter(|known| *known == name || names::instance_of(known) == name);
+        of_it.cloned().collect::<Vec<_>>()
+    };
+    match wanted.iter().find(|name| named(name).is_empty()) {
+        None => Ok(wanted.iter().flat_map(named).collect()),
         Some(unknown) => {
             let failure = Failure::new(format!("no service is named `{unknown}`"));
             let hint = names::suggest(unknown, known.iter().map(String::as_str));
@@ -130,5 +136,13 @@ mod tests {
         let failure = choose(&["colector".to_owned()], &known).expect_err("unknown");
         assert_eq!(failure.message, "no service is named `colector`");
         assert_eq!(failure.hints, ["did you mean `collector`?"]);
+    }
+
+    #[test]
+    fn an_instance_stands_for_all_its_replicas() {
+        let known: BTreeSet<String> = ["bus", "bus/2", "bus.2"].map(str::to_owned).into();
+        let chosen = |name: &str| choose(&[name.to_owned()], &known).expect("known");
+        assert_eq!(chosen("bus"), ["bus", "bus/2"]);
+        assert_eq!(chosen("bus/2"), ["bus/2"]);
     }
 }

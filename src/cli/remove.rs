@@ -75,7 +75,7 @@ pub fn run(cx: &Context, args: RemoveArgs) -> Result<(), Failure> {
     let new = if args.force || !unique { NewMistakes::Allow } else { NewMistakes::Refuse };
     cx.change(&files, &changes, new).map_err(|failure| edit::suggest_force(failure, args.force))?;
     let journal = cx.journal(&files.root);
-    if journal.services.contains_key(&args.instance) {
+    if journal.runs(&args.instance) {
         let message = format!("`{}` still runs: the next `resilmesh up` or `resilmesh down` stops it", args.instance);
         cx.ui.warning(&message);
     }

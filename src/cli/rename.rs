@@ -92,7 +92,7 @@ fn is_down(journal: &Journal, args: &RenameArgs) -> Result<(), Failure> {
     let has = |plug: &PlugId| plug.source == *name || plug.destination == *name;
     let plugs = journal.plugs.values().map(|own| &own.plug).any(has);
     let setups = journal.setups.values().any(|own| own.call.plug.as_ref().is_some_and(has));
-    if journal.services.contains_key(name) || plugs || setups {
+    if journal.runs(name) || plugs || setups {
         return Err(Failure::new(format!("`{name}` is up, and what runs has that name"))
             .hint("`resilmesh down` takes the mesh down; rename it then, and bring the mesh up again"));
     }

@@ -130,8 +130,15 @@ impl Running {
     }
 
     fn context(&self, call: Call) -> Result<HookContext, Failure> {
-        let control = Some(self.runtime.control_socket(&call.own.name)?);
-        Ok(HookContext { call, secrets: self.state.secrets(), control })
+        let own = &call.own.name;
+        let mut running: Vec<&str> = self.journal.services.keys().map(String::as_str).collect();
+        running.retain(|service| names::instance_of(service) == own);
+        if running.is_empty() {
+            running.push(own);
+        }
+        let controls = running.into_iter().map(|service| self.runtime.control_socket(service));
+        let controls = controls.collect::<Result<_, _>>()?;
+        Ok(HookContext { call, secrets: self.state.secrets(), controls })
     }
 }
 

@@ -23,6 +23,9 @@ pub struct Party {
     pub managed: bool,
     /// Its settings, defaults filled in.
     pub settings: BTreeMap<String, Value>,
+    /// What the profile in force says about them; null = the default.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub over: BTreeMap<String, Value>,
     /// The topics that come in, sorted.
     pub takes: Vec<String>,
     /// The topics that go out, sorted.
@@ -43,6 +46,7 @@ impl Party {
             product: product.to_owned(),
             managed: false,
             settings: BTreeMap::new(),
+            over: BTreeMap::new(),
             takes: Vec::new(),
             gives: Vec::new(),
             endpoints: BTreeMap::new(),
@@ -95,8 +99,8 @@ pub struct HookContext {
     pub call: Call,
     /// The folder of all secrets, `.resilmesh/secrets`.
     pub secrets: PathBuf,
-    /// The control socket of the own instance, if it has one.
-    pub control: Option<PathBuf>,
+    /// The control sockets of the services of the own instance, if it has some.
+    pub controls: Vec<PathBuf>,
 }
 
 impl HookContext {
@@ -193,6 +197,7 @@ mod tests {
             product: "x".to_owned(),
             managed: true,
             settings: std::collections::BTreeMap::default(),
+            over: BTreeMap::new(),
             takes: Vec::default(),
             gives: Vec::default(),
             endpoints: std::collections::BTreeMap::default(),
@@ -217,7 +222,7 @@ mod tests {
             format: None,
             settings: std::collections::BTreeMap::default(),
         };
-        let context = HookContext { call, secrets: folder.path().to_owned(), control: None };
+        let context = HookContext { call, secrets: folder.path().to_owned(), controls: Vec::new() };
         assert_eq!(context.secret("token").ok().as_deref(), Some("of bus"));
         assert_eq!(context.peer_secret("token").ok().as_deref(), Some("of siem"));
         for key in ["../other/token", "/etc/hostname", ""] {

@@ -56,7 +56,32 @@ impl Reader {
 /// An instance; with the settings that were known of it when its file is gone.
 pub fn instance(reader: &Reader, project: &Path, party: &Party) -> api::Instance {
     let settings = || party.settings.clone().into_iter().collect();
-    instance_of(reader, project, &party.product, &party.name, settings)
+    let mut instance = instance_of(reader, project, &party.product, &party.name, settings);
+    lay_over(&mut instance.settings, &party.over);
+    instance
+}
+
+/// Puts what a profile says over settings as an instance's file has them.
+pub fn lay_over(settings: &mut Map<String, Value>, over: &BTreeMap<String, Value>) {
+    for (name, value) in over {
+        match value {
+            Value::Null => drop(settings.remove(name)),
+            value => drop(settings.insert(name.clone(), value.clone())),
+        }
+    }
+}
+
+/// Takes what a profile says out of settings that are to be kept: what the instance's file has stays in it,
+/// unless the value was changed.
+pub fn lift_off(settings: &mut Map<String, Value>, over: &BTreeMap<String, Value>, file: &Map<String, Value>) {
+    for (name, value) in over {
+        if settings.get(name).unwrap_or(&Value::Null) == value {
+            match file.get(name) {
+                Some(own) => drop(settings.insert(name.clone(), own.clone())),
+                None => drop(settings.remove(name)),
+            }
+        }
+    }
 }
 
 /// The instance of these names, with `otherwise` as settings if it has no file.
@@ -78,11 +103,16 @@ pub fn instance_of(
     api::Instance { name: name.into(), product: product.into(), path: folder.to_string_lossy().into_owned(), settings }
 }
 
-/// The settings of the plug that a call is about, as they are in its file; none if it has none.
-pub fn settings_of_plug(project: &Path, call: &Call) -> Option<BTreeMap<String, Value>> {
+/// The file of the plug that a call is about.
+pub fn path_of_plug(project: &Path, call: &Call) -> Option<PathBuf> {
     let (id, peer) = (call.plug.as_ref()?, call.peer.as_ref()?);
     let source = if id.source == call.own.name { &call.own } else { peer };
-    match read(&project.join(plug_path(&source.product, id)))?.remove("settings") {
+    Some(project.join(plug_path(&source.product, id)))
+}
+
+/// The settings of the plug that a call is about, as they are in its file; none if it has none.
+pub fn settings_of_plug(project: &Path, call: &Call) -> Option<BTreeMap<String, Value>> {
+    match read(&path_of_plug(project, call)?)?.remove("settings") {
         Some(Value::Object(settings)) => Some(settings.into_iter().collect()),
         _ => Some(BTreeMap::new()),
     }

@@ -61,12 +61,7 @@ fn declared(mesh: &Mesh, instance: &Instance, plugs: &[&Plug], found: &mut Vec<D
     if product.cautions.is_empty() {
         return;
     }
-    let plugs: Vec<minijinja::Value> = plugs.iter().map(|plug| describe(mesh, instance, plug)).collect();
-    let settings = &instance.settings;
-    let context = context! {
-        settings,
-        instance => context! { name => instance.name, id => names::id(&instance.name), product => instance.product, settings, plugs },
-    };
+    let context = seen(mesh, instance, plugs);
     let environment = Environment::new();
     for caution in &product.cautions {
         // One that does not parse is reported with its product.
@@ -82,6 +77,16 @@ fn declared(mesh: &Mesh, instance: &Instance, plugs: &[&Plug], found: &mut Vec<D
                 found.push(Diagnostic::error(caution.at.clone(), message).coded(Code::Template));
             }
         }
+    }
+}
+
+/// What expressions of a product see of an instance.
+pub(super) fn seen(mesh: &Mesh, instance: &Instance, plugs: &[&Plug]) -> minijinja::Value {
+    let plugs: Vec<minijinja::Value> = plugs.iter().map(|plug| describe(mesh, instance, plug)).collect();
+    let settings = &instance.settings;
+    context! {
+        settings,
+        instance => context! { name => instance.name, id => names::id(&instance.name), product => instance.product, settings, plugs },
     }
 }
 

@@ -10,14 +10,13 @@ use crate::project::position::Diagnostic;
 
 /// Finds instances, topics and plugs whose names become the same.
 pub(super) fn check(mesh: &Mesh, found: &mut Vec<Diagnostic>) {
-    let mut instances: HashMap<String, &str> = HashMap::new();
-    for instance in mesh.instances.values() {
-        if let Some(other) = instances.insert(names::id(&instance.name), &instance.name) {
-            let message = format!(
-                "instances `{other}` and `{}` both become `{}` in names of components",
-                instance.name,
-                names::id(&instance.name)
-            );
+    let mut instances: HashMap<String, String> = HashMap::new();
+    let all = mesh.instances.values().flat_map(|own| own.service_names().map(move |name| (own, name)));
+    for (instance, name) in all {
+        let id = names::id(&name);
+        if let Some(other) = instances.insert(id.clone(), name.clone()) {
+            let what = if names::number_of(&name).max(names::number_of(&other)) > 1 { "services" } else { "instances" };
+            let message = format!("{what} `{other}` and `{name}` both become `{id}` in names of components");
             let clash = Diagnostic::error(instance.at.clone(), message).coded(Code::NamesClash);
             found.push(clash.with_hint("rename one of them"));
         }

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use super::cautions;
 use super::matching::{self, Ownership, Request};
-use super::model::{End, Instance, Mesh, Plug, Product, RuntimeName, Setting};
+use super::model::{End, Instance, Mesh, Plug, Product, Replicas, RuntimeName, Setting};
 use super::product_check;
 use super::settings::{self, Declared};
 use super::topology;
-use super::{clashes, secrets, zones};
+use super::{clashes, replicas, secrets, zones};
 use crate::project::code::Code;
 use crate::project::decode::Located;
 use crate::project::instance_file::InstanceFile;
@@ -70,6 +70,7 @@ fn compile_with(
     secrets::check(&mesh, &mut found);
     topology::check(&mesh, &mut found);
     zones::check(files, &mut found);
+    replicas::check(&mesh, files, &mut found);
     cautions::check(&mesh, files, &mut found);
     judge(&mut found);
     name_other_profiles(files, &mut found);
@@ -178,9 +179,16 @@ impl<'a> Compiler<'a> {
             self.found.push(unknown.coded(Code::UnknownProduct).with_hint_if(hint));
             return;
         };
+        let over_replicas = over.and_then(|(own, over)| Some((over.replicas.as_ref()?, own.path.as_path())));
+        let replicas = over_replicas.or_else(|| Some((written.replicas.as_ref()?, at.file.as_path())));
+        let replicas = replicas
+            .map(|(said, file)| Replicas { number: said.value, at: Some(Position::new(file, said.at)) })
+            .unwrap_or_default();
         let declared: Vec<&Setting> = product.settings.iter().collect();
         let declared = declared_by(product, &declared);
         let over = over.map(|(profile, over)| (&over.settings, profile.path.as_path()));
+        let over_settings = over.iter().flat_map(|(values, _)| values.iter());
+        let over_settings = over_settings.map(|(name, given)| (name.clone(), given.value.to_json())).collect();
         let places = settings::places(&written.settings, &at.file, over);
         let settings = settings::resolve_over(&declared, &written.settings, &at.file, over, &mut self.found);
         let instance = Instance {
@@ -188,8 +196,10 @@ impl<'a> Compiler<'a> {
             product: written.product.clone(),
             settings,
             runtime,
+            replicas,
             zone: written.zone.as_ref().map(|zone| zone.value.clone()),
             at: at.clone(),
+            over: over_settings,
             written: places,
         };
         self.instances.insert(written.name.clone(), instance);
@@ -370,7 +380,7 @@ impl<'a> Compiler<'a> {
 }
 
 /// The settings that a product declares for its instances.
-fn declared_by<'d>(product: &Product, settings: &'d [&'d Setting]) -> Declared<'d> {
+pub(super) fn declared_by<'d>(product: &Product, settings: &'d [&'d Setting]) -> Declared<'d> {
     Declared {
         settings,
         by: format!("product `{}`", product.name),

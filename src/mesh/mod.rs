@@ -12,6 +12,7 @@ mod mismatch;
 pub mod model;
 pub mod origins;
 pub mod product_check;
+mod replicas;
 mod rings;
 pub mod route;
 pub mod secrets;

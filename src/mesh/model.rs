@@ -4,6 +4,7 @@
 
 mod bounds;
 mod hook;
+mod replicas;
 mod service;
 mod setting;
 
@@ -16,10 +17,12 @@ use serde_json::Value;
 
 pub use self::bounds::{Bounds, Pattern, TextFormat};
 pub use self::hook::{DeclaredHook, HookCode, HookKind, HookOrder};
+pub use self::replicas::{Replicas, Replication, Unless};
 pub use self::service::{Fetch, Needs, Program, ReadyProbe, Render, Service};
 pub use self::setting::{Setting, SettingType};
 use super::guarantees::Delivery;
 use super::hooks;
+use crate::project::names;
 use crate::project::position::Position;
 
 /// The part a product plays for a topic.
@@ -274,10 +277,14 @@ pub struct Instance {
     pub settings: BTreeMap<String, Value>,
     /// Where it runs if it is managed.
     pub runtime: RuntimeName,
+    /// How many like services run for it, if it is managed.
+    pub replicas: Replicas,
     /// Its network zone.
     pub zone: Option<String>,
     /// Where it is declared.
     pub at: Position,
+    /// What the profile in force says about its settings, as written; null = the default.
+    pub over: BTreeMap<String, Value>,
     /// Where the values of settings are written that count; what is not in it has its default.
     pub written: BTreeMap<String, Position>,
 }
@@ -286,6 +293,11 @@ impl Instance {
     /// Where the value of a setting is written, else where the instance is declared.
     pub fn place_of(&self, setting: &str) -> &Position {
         self.written.get(setting).unwrap_or(&self.at)
+    }
+
+    /// The names of its services, if it is managed.
+    pub fn service_names(&self) -> impl Iterator<Item = String> + '_ {
+        (1..=self.replicas.number).map(|number| names::service(&self.name, number))
     }
 }
 

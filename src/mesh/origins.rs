@@ -1,8 +1,10 @@
-//! Where the values of settings come from: the profile in force, the instance, the product's default.
+//! Where the values of settings, and the number of replicas, come from: the profile in force, the instance, the product's default.
+
+use std::path::Path;
 
 use serde_json::Value;
 
-use super::model::Setting;
+use super::model::{Replicas, Setting};
 use crate::project::decode::Located;
 use crate::project::instance_file::InstanceFile;
 use crate::project::load::ProjectFiles;
@@ -67,6 +69,25 @@ pub fn of_instance(files: &ProjectFiles, written: &InstanceFile) -> Vec<Origin> 
         .collect()
 }
 
+/// The key of the number of services of an instance.
+pub const REPLICAS: &str = "replicas";
+
+/// Where the number of services of an instance comes from; none if nothing is run for it.
+pub fn of_replicas(files: &ProjectFiles, written: &InstanceFile) -> Option<Origin> {
+    let product = files.products.get(&written.product).filter(|product| product.service.is_some())?;
+    let layer = |kind, value: u16, at| Layer { kind, value: value.into(), at };
+    let said = |kind, said: &Located<u16>, file: &Path| layer(kind, said.value, Position::new(file, said.at));
+    let profile = files.profile_in_force();
+    let over = profile.and_then(|own| Some((own.instances.get(&written.name)?.replicas.as_ref()?, &own.path)));
+    let layers = [
+        over.map(|(over, path)| said(LayerKind::Profile, over, path)),
+        written.replicas.as_ref().map(|own| said(LayerKind::Instance, own, &written.at.file)),
+        Some(layer(LayerKind::Default, Replicas::default().number, product.at.clone())),
+    ];
+    let layers = layers.into_iter().flatten().collect();
+    Some(Origin { setting: REPLICAS.to_owned(), secret: false, layers })
+}
+
 fn of_setting(files: &ProjectFiles, written: &InstanceFile, declared: Option<&Setting>, name: &str) -> Origin {
     let secret = declared.is_some_and(|setting| setting.secret);
     let mut layers = Vec::new();
@@ -75,7 +96,7 @@ fn of_setting(files: &ProjectFiles, written: &InstanceFile, declared: Option<&Se
     }
     let profile = files.profile_in_force();
     let over = profile.and_then(|profile| Some((profile, profile.instances.get(&written.name)?.settings.get(name)?)));
-    let layer = |kind, given: &Located<Node>, file: &std::path::Path| Layer {
+    let layer = |kind, given: &Located<Node>, file: &Path| Layer {
         kind,
         value: given.value.to_json(),
         at: Position::new(file, given.at),

@@ -23,6 +23,10 @@ pub fn check(product: &Product) -> Vec<Diagnostic> {
     for (when, at) in product.guarantees.iter().filter_map(|own| Some((own.when.as_ref()?, &own.at))) {
         check_expression(when, at, &environment, &mut found);
     }
+    let unless = product.service.iter().filter_map(|service| service.replicas.as_ref()).flat_map(|own| &own.unless);
+    for (when, at) in unless.filter_map(|own| Some((own.when.as_ref()?, &own.at))) {
+        check_expression(when, at, &environment, &mut found);
+    }
     for program in product.service.iter().map(|service| &service.embedded) {
         for arg in &program.args {
             check_text("an argument", arg, &program.at, &environment, &mut found);

@@ -67,7 +67,10 @@ fn programs(mesh: &Mesh, state: &StateFolder) -> BTreeMap<String, Program> {
         identity: String::new(),
         control: state.root().join("control"),
     };
-    mesh.services().map(|(instance, service)| (instance.name.clone(), one(&service.embedded.program))).collect()
+    let services = mesh.services().flat_map(|(instance, service)| {
+        instance.service_names().map(move |name| (name, service.embedded.program.as_str()))
+    });
+    services.map(|(name, program)| (name, one(program))).collect()
 }
 
 /// A machine on which every port is free.

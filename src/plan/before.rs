@@ -16,6 +16,7 @@ use super::session::Session;
 use super::step::Plan;
 use super::trouble::Trouble;
 use super::typed::Taken;
+use crate::project::names;
 use crate::runtime::Runtime;
 
 /// What was there.
@@ -42,8 +43,10 @@ impl Before {
             move |error| Trouble::io(&path, &error)
         };
         let mut contents = Contents::new();
-        for instance in session.observed.services.keys() {
-            contents.insert(instance.clone(), texts(&state.rendered(instance))?);
+        for instance in session.observed.services.keys().map(|service| names::instance_of(service)) {
+            if !contents.contains_key(instance) {
+                contents.insert(instance.to_owned(), texts(&state.rendered(instance))?);
+            }
         }
         Ok(Self {
             observed: session.observed.clone(),
@@ -62,7 +65,9 @@ impl Before {
     /// When that cannot be seen, or there is no such plan.
     pub async fn plan(&self, runtime: &dyn Runtime, journal: Journal) -> Result<Plan, Trouble> {
         let was = former::as_it_was(&self.observed, &self.contents);
-        let now = observe(&self.state, &self.key, journal, runtime.observe().await?, &was, None).await;
+        let mut now = observe(&self.state, &self.key, journal, runtime.observe().await?, &was, None).await;
+        // Settings are what they are: they are not gone back to.
+        now.edited.clear();
         Ok(former::back(&was, &self.observed, &now)?)
     }
 

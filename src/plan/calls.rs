@@ -53,6 +53,7 @@ impl<'a> Surroundings<'a> {
             product: instance.product.clone(),
             managed: self.mesh.product_of(instance).service.is_some(),
             settings: instance.settings.clone(),
+            over: instance.over.clone(),
             takes: takes.iter().map(|topic| (*topic).to_owned()).collect(),
             gives: gives.iter().map(|topic| (*topic).to_owned()).collect(),
             endpoints: numbers.into_iter().map(|(name, number)| (name, reach(number))).collect(),

@@ -19,6 +19,7 @@ use super::step::{Launch, Setup};
 use crate::hooks::{self, Call, HostedHook, Kind};
 use crate::mesh::model::{DeclaredHook, End, HookKind, Instance, Mesh, Plug, PlugId, Product, ReadyProbe, Service};
 use crate::project::code::Code;
+use crate::project::names;
 use crate::project::position::Diagnostic;
 use crate::runtime::{Ready, ServiceSpec};
 
@@ -46,7 +47,7 @@ pub struct Program {
 pub struct DesiredService {
     /// How it runs, and what it needs.
     pub launch: Launch,
-    /// Its files.
+    /// The files of its instance.
     pub files: Files,
     /// Digest of these.
     pub digest: String,
@@ -68,7 +69,7 @@ pub struct DesiredSetup {
 /// Everything the mesh wants.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Desired {
-    /// Services by instance.
+    /// Services by name: those of an instance with replicas are `name`, `name/2`, ...
     pub services: BTreeMap<String, DesiredService>,
     /// Setups by key.
     pub setups: BTreeMap<String, DesiredSetup>,
@@ -109,11 +110,42 @@ impl Desired {
         }
     }
 
+    /// The instances with services, each with the first of these.
+    pub fn instances(&self) -> impl Iterator<Item = (&str, &DesiredService)> {
+        let named = self.services.iter().map(|(name, service)| (names::instance_of(name), name, service));
+        let is_first = |instance: &str, name: &String| self.services_of(instance).next() == Some(name);
+        named
+            .filter(move |(instance, name, _)| is_first(instance, name))
+            .map(|(instance, _, service)| (instance, service))
+    }
+
+    /// Whether an instance has a service.
+    pub fn runs(&self, instance: &str) -> bool {
+        self.services_of(instance).next().is_some()
+    }
+
+    /// The names of the services of an instance.
+    pub fn services_of<'a>(&'a self, instance: &str) -> impl Iterator<Item = &'a String> + use<'a> {
+        services_of(&self.services, instance)
+    }
+
     /// The setups of a plug with their keys, those of the passive end first.
     pub fn setups_of<'a>(&'a self, plug: &PlugId) -> impl Iterator<Item = (&'a String, &'a DesiredSetup)> + use<'a> {
         let keys = self.of_plug.get(plug).map_or(&[][..], Vec::as_slice);
         keys.iter().filter_map(|key| self.setups.get_key_value(key))
     }
+}
+
+/// The names of the services of an instance among these: `name` and, where they are in order of names,
+/// `name/2`, `name/3`, ...
+pub(super) fn services_of<'a, T>(
+    services: &'a BTreeMap<String, T>,
+    instance: &str,
+) -> impl Iterator<Item = &'a String> + use<'a, T> {
+    let first = services.get_key_value(instance).map(|(name, _)| name);
+    let others = names::replicas_of(instance);
+    let below = services.range(others.clone()..).map(|(name, _)| name);
+    first.into_iter().chain(below.take_while(move |name| name.starts_with(&others)))
 }
 
 /// What this machine gives.
@@ -123,7 +155,7 @@ pub struct Machine<'a> {
     pub state: &'a StateFolder,
     /// Port numbers.
     pub ports: &'a Ports,
-    /// Programs by instance.
+    /// Programs by service.
     pub programs: &'a BTreeMap<String, Program>,
     /// Secrets; a changed one makes its service start anew.
     pub secrets: &'a Secrets,
@@ -163,13 +195,16 @@ pub fn services(mesh: &Mesh, machine: &Machine<'_>, rendered: Rendered) -> Resul
             continue;
         }
         let ports = shown.remove(&instance.name).unwrap_or_default();
-        match spec(mesh, instance, service, machine, &files, ports) {
-            Ok((spec, identity)) => {
-                let digest = spec.files_digest.clone();
-                let launch = Launch { spec, identity, needs: BTreeSet::new() };
-                desired.services.insert(instance.name.clone(), DesiredService { launch, files, digest });
+        for name in instance.service_names() {
+            match spec(mesh, (&name, instance), service, machine, &files, &ports) {
+                Ok((spec, identity)) => {
+                    let digest = spec.files_digest.clone();
+                    let launch = Launch { spec, identity, needs: BTreeSet::new() };
+                    let files = files.clone();
+                    desired.services.insert(name, DesiredService { launch, files, digest });
+                }
+                Err(wrong) => found.push(wrong),
             }
-            Err(wrong) => found.push(wrong),
         }
     }
     if found.is_empty() { Ok(desired) } else { Err(found) }
@@ -243,13 +278,12 @@ fn digest(call: &Call) -> String {
 
 fn spec(
     mesh: &Mesh,
-    instance: &Instance,
+    (name, instance): (&String, &Instance),
     service: &Service,
     machine: &Machine<'_>,
     files: &Files,
-    ports: BTreeMap<String, u16>,
+    ports: &BTreeMap<String, u16>,
 ) -> Result<(ServiceSpec, String), Diagnostic> {
-    let name = &instance.name;
     let wrong = |why: String| {
         Diagnostic::error(service.embedded.at.clone(), format!("`{name}` cannot be started: {why}"))
             .coded(Code::Configuration)
@@ -264,7 +298,7 @@ fn spec(
         ReadyProbe::Http { path, port } => Ready::Http(format!("http://{}{path}", address(port)?)),
         ReadyProbe::Tcp { port } => Ready::Tcp(address(port)?),
     };
-    let folder = machine.state.rendered(name);
+    let folder = machine.state.rendered(&instance.name);
     let places = Places {
         files: &folder,
         data: &machine.state.data(name),
@@ -284,11 +318,11 @@ fn spec(
         control: has_control.then(|| program.control.clone()),
         reload: service.reload.clone(),
         stop_within: STOP_WITHIN,
-        ports,
+        ports: ports.clone(),
         files_digest: files.digest(machine.key),
     };
     let typed: Vec<Option<String>> = typed_secrets(mesh, instance)
-        .map(|key| machine.secrets.get(name, key).map(|secret| machine.key.digest(&secret.expose())))
+        .map(|key| machine.secrets.get(&instance.name, key).map(|secret| machine.key.digest(&secret.expose())))
         .collect();
     Ok((spec, machine.key.digest(&(&instance.settings, &program.identity, typed))))
 }

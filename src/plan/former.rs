@@ -10,6 +10,7 @@ use super::reconcile::{self, Observed, Ring};
 use super::render::Files;
 use super::step::{Action, Launch, Plan, Setup, Step};
 use crate::mesh::model::{Mode, PlugId};
+use crate::project::names;
 use crate::runtime::State;
 
 /// Why something is taken away that an `up` has made.
@@ -22,17 +23,18 @@ pub type Contents = BTreeMap<String, BTreeMap<String, String>>;
 /// among it: how it ran is not known.
 pub fn as_it_was(before: &Observed, contents: &Contents) -> Desired {
     let mut was = Desired::default();
-    for (instance, status) in &before.services {
-        let started = before.journal.services.get(instance);
+    for (service, status) in &before.services {
+        let started = before.journal.services.get(service);
         let launch = Launch {
             spec: status.spec.clone(),
             identity: started.map(|started| started.identity.clone()).unwrap_or_default(),
             needs: started.map(|started| started.needs.clone()).unwrap_or_default(),
         };
+        let instance = names::instance_of(service);
         let files = Files { files: contents.get(instance).cloned().unwrap_or_default(), incomplete: None };
         // Contents are those that were on disk.
         let digest = before.on_disk.get(instance).cloned().unwrap_or_default();
-        was.services.insert(instance.clone(), DesiredService { launch, files, digest });
+        was.services.insert(service.clone(), DesiredService { launch, files, digest });
     }
     for up in before.journal.plugs.values() {
         was.plugs.insert(up.plug.clone(), up.digest.clone());

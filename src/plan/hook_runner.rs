@@ -10,9 +10,12 @@ use super::apply::Hooks;
 use super::journal::{DoneSetup, Undo};
 use super::paths::StateFolder;
 use super::step::{Action, Plan, Setup};
-use crate::hooks::documents::Reader;
+use crate::hooks::documents::{self, Reader};
 use crate::hooks::host::Hosts;
 use crate::hooks::{self, Call, Given, HookContext, HookError, HostedHook, Kind, Outcome, Run};
+use crate::project::edit::set_key;
+use crate::project::saved::{Edited, Saved, Settings};
+use crate::project::write;
 use crate::redact::Redactor;
 
 type Said = Result<Option<String>, HookError>;
@@ -45,7 +48,7 @@ impl HookRunner<'_> {
     }
 
     fn context(&self, call: &Call) -> HookContext {
-        HookContext { call: call.clone(), secrets: self.state.secrets(), control: None }
+        HookContext { call: call.clone(), secrets: self.state.secrets(), controls: Vec::new() }
     }
 
     async fn hosted(&self, hook: &HostedHook, call: &Call, given: Given) -> Said {
@@ -54,6 +57,32 @@ impl HookRunner<'_> {
             Value::String(what) if !what.trim().is_empty() => Some(what),
             _ => None,
         })
+    }
+
+    /// Keeps what a setup hook has left of the settings of its plug.
+    fn note(&self, call: &Call) -> Result<(), HookError> {
+        let left = call.plug.as_ref().zip(documents::settings_of_plug(self.project, call));
+        let noted = left.map_or(Ok(()), |(plug, settings)| Saved::of(self.project).note(plug, &settings));
+        noted.map_err(|error| {
+            HookError::new(format!("what it has left of the plug's settings cannot be kept: {error}"))
+                .hint("check the permissions of `.resilmesh` and the free disk space")
+        })
+    }
+
+    /// Puts edits of settings back that a hook has saved over, since it was given the former ones.
+    fn keep_edits(&self, call: &Call, edited: &Edited, now: &Settings) -> Result<(), HookError> {
+        let Some(path) = documents::path_of_plug(self.project, call) else { return Ok(()) };
+        let left = documents::settings_of_plug(self.project, call).unwrap_or_default();
+        let lost = |name: &&String| left.get(*name) != now.get(*name) && left.get(*name) == edited.former.get(*name);
+        let lost: Vec<&String> = edited.names.iter().filter(lost).collect();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let text = std::fs::read_to_string(&path).map(|text| {
+            lost.into_iter().fold(text, |text, name| set_key(&text, Some("settings"), name, now.get(name)))
+        });
+        text.and_then(|text| write::replace(&path, text))
+            .map_err(|error| HookError::new(format!("`{}` cannot be written: {error}", path.display())))
     }
 
     fn said(&self, said: Said) -> Said {
@@ -66,7 +95,10 @@ impl HookRunner<'_> {
 impl Hooks for HookRunner<'_> {
     async fn setup(&self, setup: &Setup) -> Said {
         let said = match &setup.hosted {
-            Some(hook) => self.hosted(hook, &setup.call, Given::default()).await,
+            Some(hook) => match self.hosted(hook, &setup.call, Given::default()).await {
+                Ok(said) => self.note(&setup.call).map(|()| said),
+                failed => failed,
+            },
             None => match hooks::find(Kind::Setup, &setup.call).map(|hook| hook.run) {
                 Some(Run::Setup(run)) => run(&self.context(&setup.call)).await.map(words),
                 _ => Err(missing(&setup.call, "setup")),
@@ -82,10 +114,17 @@ impl Hooks for HookRunner<'_> {
         }
     }
 
-    async fn undo(&self, undo: &Undo) -> Said {
-        self.said(
-            self.hosted(&undo.hook, &undo.call, Given { up: true, told: undo.of_others, ..Given::default() }).await,
-        )
+    async fn undo(&self, undo: &Undo, edited: Option<&Edited>) -> Said {
+        let Some(edited) = edited else {
+            let given = Given { up: true, told: undo.of_others, ..Given::default() };
+            return self.said(self.hosted(&undo.hook, &undo.call, given).await);
+        };
+        let now = documents::settings_of_plug(self.project, &undo.call);
+        let call = Call { settings: edited.former.clone(), ..undo.call.clone() };
+        let given = Given { up: true, told: true, ..Given::default() };
+        let said = self.hosted(&undo.hook, &call, given).await;
+        let kept = now.map_or(Ok(()), |now| self.keep_edits(&call, edited, &now));
+        self.said(said.and_then(|said| kept.map(|()| said)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is seen on this machine. Reads only.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,14 +9,15 @@ use futures::future::join_all;
 use tokio::time::timeout;
 
 use super::desired::{self, Desired};
-use super::journal::{DoneSetup, Journal, PlugState};
+use super::journal::{DoneSetup, Journal, PlugState, Undoing};
 use super::keyed::Key;
 use super::paths::StateFolder;
 use super::reconcile::Observed;
 use super::step::Setup;
 use crate::hooks::host::Hosts;
-use crate::hooks::{self, Call, Drift, Given, HookContext, HostedHook, Kind, Run};
+use crate::hooks::{self, Call, Drift, Given, HookContext, HostedHook, Kind, Run, documents};
 use crate::mesh::model::PlugId;
+use crate::project::saved::{Edited, Saved};
 use crate::runtime::{ServiceStatus, State};
 
 /// How long a check hook in a file may take.
@@ -54,8 +56,53 @@ pub async fn observe(
         is_done.then_some(InForce { key, call, hosted: hosted.is_some(), checks })
     });
     let drift = drift(state, &services, in_force.collect(), checker).await;
-    let on_disk = on_disk(state, key, wanted.services.keys().chain(journal.rendered.keys()));
-    Observed { journal, services, on_disk, drift }
+    let on_disk = on_disk(
+        state,
+        key,
+        wanted.instances().map(|(instance, _)| instance).chain(journal.rendered.keys().map(String::as_str)),
+    );
+    let edited = edited(state, &journal);
+    Observed { journal, services, on_disk, drift, edited }
+}
+
+/// The settings of plugs that were edited since hooks in files have set them up. Of those that others have
+/// set up it is not known what hooks have left.
+pub fn edited(state: &StateFolder, journal: &Journal) -> BTreeMap<String, Edited> {
+    let Some(project) = state.root().parent() else { return BTreeMap::new() };
+    let saved = Saved::of(project);
+    let of_plug = |(name, undoing): (&String, &Undoing)| {
+        let call = set_up_by_files(journal, undoing)?;
+        let former = saved.read(&undoing.plug)?;
+        // Of a plug whose file is gone, what hooks have left is all that is known.
+        let now = documents::settings_of_plug(project, call).unwrap_or_default();
+        Some((name.clone(), Edited::between(former, &now)?))
+    };
+    journal.undo.iter().filter_map(of_plug).collect()
+}
+
+/// A call of the hooks in files that have set a plug up, which is up; none if somebody else has, elsewhere.
+fn set_up_by_files<'a>(journal: &'a Journal, undoing: &'a Undoing) -> Option<&'a Call> {
+    let is_up = journal.plug_state(&undoing.plug) == PlugState::Up;
+    let is_ours = is_up && !undoing.hooks.iter().any(|undo| undo.of_others);
+    let mut setups = journal.setups_of(&undoing.plug).filter(|(_, done)| is_ours && done.hosted.is_some());
+    setups.next().map(|(_, done)| &done.call)
+}
+
+/// Takes the settings of plugs for what hooks have left, where that is not known: they were set up by an
+/// earlier version of this program, or by Meshroom.
+///
+/// # Errors
+/// When that cannot be written.
+pub fn adopt_settings(state: &StateFolder, journal: &Journal) -> io::Result<()> {
+    let Some(project) = state.root().parent() else { return Ok(()) };
+    let saved = Saved::of(project);
+    for undoing in journal.undo.values().filter(|undoing| saved.read(&undoing.plug).is_none()) {
+        if let Some(now) = set_up_by_files(journal, undoing).and_then(|call| documents::settings_of_plug(project, call))
+        {
+            saved.note(&undoing.plug, &now)?;
+        }
+    }
+    Ok(())
 }
 
 /// Puts together what is seen of what the journal says, whatever is wanted now.
@@ -74,20 +121,16 @@ pub async fn observe_left(
         InForce { key, call, hosted: hosted.is_some(), checks }
     });
     let drift = drift(state, &services, done.collect(), checker).await;
-    let on_disk = on_disk(state, key, journal.rendered.keys());
-    Observed { journal, services, on_disk, drift }
+    let on_disk = on_disk(state, key, journal.rendered.keys().map(String::as_str));
+    Observed { journal, services, on_disk, drift, ..Observed::default() }
 }
 
 fn by_instance(services: Vec<ServiceStatus>) -> BTreeMap<String, ServiceStatus> {
     services.into_iter().map(|status| (status.spec.instance.clone(), status)).collect()
 }
 
-fn on_disk<'a>(
-    state: &StateFolder,
-    key: &Key,
-    instances: impl Iterator<Item = &'a String>,
-) -> BTreeMap<String, String> {
-    let digest = |instance: &String| Some((instance.clone(), desired::digest_on_disk(&state.rendered(instance), key)?));
+fn on_disk<'a>(state: &StateFolder, key: &Key, instances: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
+    let digest = |instance: &str| Some((instance.to_owned(), desired::digest_on_disk(&state.rendered(instance), key)?));
     instances.filter_map(digest).collect()
 }
 
@@ -143,7 +186,7 @@ async fn hosted_check(checker: &Checker<'_>, setup: &InForce<'_>) -> Option<Stri
 /// again and fails with the reason, or mends it.
 async fn check(state: &StateFolder, call: &Call) -> Option<String> {
     let Run::Check(check) = hooks::find(Kind::Check, call)?.run else { return None };
-    let context = HookContext { call: call.clone(), secrets: state.secrets(), control: None };
+    let context = HookContext { call: call.clone(), secrets: state.secrets(), controls: Vec::new() };
     match check(&context).await {
         Ok(Drift::AsDeclared) => None,
         Ok(Drift::Differs(what)) => Some(what),

@@ -36,7 +36,10 @@ impl Programs for OnThisMachine<'_> {
         let mut programs = BTreeMap::new();
         for (instance, service) in mesh.services() {
             let program = self.one(instance, &service.embedded).await?;
-            programs.insert(instance.name.clone(), program);
+            for name in instance.service_names() {
+                let control = self.runtime.control_socket(&name)?;
+                programs.insert(name, Program { control, ..program.clone() });
+            }
         }
         Ok(programs)
     }

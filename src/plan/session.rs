@@ -9,7 +9,7 @@ use super::desired::{self, Desired, Machine, Program};
 use super::journal::Journal;
 use super::keyed::Key;
 use super::meshroom;
-use super::observe::{Checker, observe};
+use super::observe::{Checker, adopt_settings, observe};
 use super::paths::StateFolder;
 use super::ports::probe;
 use super::ports::{self, Allocated, Claims, Ports};
@@ -32,7 +32,7 @@ use crate::vault::{Prompting, Secret, Vault};
 /// Finds the programs of services; may fetch them.
 #[async_trait::async_trait]
 pub trait Programs: Sync {
-    /// The programs of all services of the mesh, by instance.
+    /// The programs of all services of the mesh, by service.
     ///
     /// # Errors
     /// When one is not to be had.
@@ -195,6 +195,7 @@ impl Session {
             .and_then(|()| self.taken.save(&self.state.typed()))
             .and_then(|()| self.key.save(&self.state.key()))
             .and_then(|()| self.ports.save(&self.state.ports()))
+            .and_then(|()| adopt_settings(&self.state, &self.observed.journal))
             .and_then(|()| profile::remember(&self.state, self.profile.wanted.as_deref()));
         saved.map_err(|error| Trouble::io(root, &error))
     }

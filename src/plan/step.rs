@@ -11,6 +11,7 @@ use super::changes::FileChange;
 use super::journal::{DoneSetup, Undo};
 use crate::hooks::{self, Call, HostedHook};
 use crate::mesh::model::PlugId;
+use crate::project::saved::Edited;
 use crate::runtime::ServiceSpec;
 
 /// A service to start, with what the journal keeps about it.
@@ -97,6 +98,8 @@ pub enum Action {
         plug: PlugId,
         /// The hook.
         undo: Box<Undo>,
+        /// The plug's settings were edited: it is taken down by the former ones.
+        edited: Option<Box<Edited>>,
     },
     /// Notes that a plug is up.
     PlugUp {
@@ -171,7 +174,7 @@ impl Action {
             Self::Start(launch) | Self::Restart(launch) | Self::Reload(launch) => launch.spec.instance.clone(),
             Self::Setup(setup) => format!("{} ({})", setup.key, setup.title),
             Self::Teardown { key, done } => format!("{key} ({})", done.title),
-            Self::Undo { plug, undo } => format!("{}: {plug} ({})", undo.call.own.name, undo.title),
+            Self::Undo { plug, undo, .. } => format!("{}: {plug} ({})", undo.call.own.name, undo.title),
             Self::PlugUp { plug, .. } | Self::PlugDown(plug) => plug.to_string(),
             Self::Finish => "supervisor".to_owned(),
         }

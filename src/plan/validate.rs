@@ -1,7 +1,7 @@
 //! Has the engine check pipelines before anything is started: a mistake in VRL or in an option is
 //! reported with its place while everything still runs as it did.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::{fmt, fs, io};
@@ -11,30 +11,34 @@ use futures::future::{join_all, ready};
 use tokio::process::Command;
 
 use super::anywhere::Anywhere;
+use super::desired::Desired;
 use super::paths;
 use super::session::Session;
 use super::step::Action;
 use super::trouble::Trouble;
+use crate::project::names;
 use crate::runtime::ServiceSpec;
 
-/// Checks every pipeline whose files the plan writes.
+/// Checks every pipeline whose files the plan writes, or which is to share its work with others.
 ///
 /// # Errors
 /// What the engine finds wrong with them, all at once.
 pub async fn validate(session: &Session) -> Result<(), Trouble> {
-    let rendered = session.plan.steps.iter().filter_map(|step| match &step.action {
-        Action::Render { instance, files, .. } => Some((instance, files)),
+    let changed = session.plan.steps.iter().filter_map(|step| match &step.action {
+        Action::Render { instance, .. } => Some(instance.as_str()),
+        Action::Start(launch) if names::number_of(&launch.spec.instance) > 1 => {
+            Some(names::instance_of(&launch.spec.instance))
+        }
         _ => None,
     });
-    let pipelines: Vec<(&ServiceSpec, &BTreeMap<String, String>)> = rendered
-        .filter_map(|(instance, files)| Some((&session.desired.services.get(instance)?.launch.spec, files)))
-        .filter(|(spec, _)| is_pipeline(spec))
-        .collect();
+    let changed: BTreeSet<&str> = changed.collect();
+    let mut pipelines = pipelines(&session.desired);
+    pipelines.retain(|pipeline| changed.contains(names::instance_of(&pipeline.spec.instance)));
     if pipelines.is_empty() {
         return Ok(());
     }
     let folder = Folder::make(session)?;
-    let checks = pipelines.iter().map(|(spec, files)| check(&folder.0, spec, files));
+    let checks = pipelines.iter().map(|pipeline| pipeline.check(&folder.0));
     let wrong: Vec<String> =
         join_all(checks).await.into_iter().filter_map(Result::err).map(|wrong| wrong.to_string()).collect();
     if wrong.is_empty() {
@@ -49,23 +53,32 @@ pub async fn validate(session: &Session) -> Result<(), Trouble> {
 /// # Errors
 /// When that folder cannot be written.
 pub async fn rehearsed(rehearsal: &Anywhere) -> io::Result<Vec<Wrong>> {
-    let services = rehearsal.desired.services.values();
-    let pipelines: Vec<_> = services
-        .map(|service| (&service.launch.spec, &service.files.files))
-        .filter(|(spec, _)| is_pipeline(spec))
-        .collect();
+    let pipelines = pipelines(&rehearsal.desired);
     if pipelines.is_empty() {
         return Ok(Vec::new());
     }
     let folder = tempfile::Builder::new().prefix("resilmesh-check-").tempdir()?;
     rehearsal.secrets.save_all(&folder.path().join("secrets"))?;
-    let checks = futures::stream::iter(pipelines.iter().map(|(spec, files)| check(folder.path(), spec, files)));
+    let checks = futures::stream::iter(pipelines.iter().map(|pipeline| pipeline.check(folder.path())));
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(checks.buffered(at_once).filter_map(|checked| ready(checked.err())).collect().await)
 }
 
-fn is_pipeline(spec: &ServiceSpec) -> bool {
-    spec.args.iter().map(String::as_str).take(2).eq(["engine", "pipeline"])
+/// An instance that is a pipeline, or several that share its work.
+struct Pipeline<'a> {
+    /// How the first of them runs.
+    spec: &'a ServiceSpec,
+    files: &'a BTreeMap<String, String>,
+    replicas: usize,
+}
+
+fn pipelines(wanted: &Desired) -> Vec<Pipeline<'_>> {
+    let services = wanted.instances().map(|(instance, service)| Pipeline {
+        spec: &service.launch.spec,
+        files: &service.files.files,
+        replicas: wanted.services_of(instance).count(),
+    });
+    services.filter(|own| own.spec.args.iter().map(String::as_str).take(2).eq(["engine", "pipeline"])).collect()
 }
 
 /// A folder laid out as the state folder, which goes when this is dropped.
@@ -96,43 +109,64 @@ impl Drop for Folder {
 pub struct Wrong {
     /// Its instance.
     pub instance: String,
+    /// It could, if it were alone; but it is to share its work with so many others and itself.
+    pub replicas: Option<usize>,
     /// The engine could not be asked, or what it says: one finding a line.
     pub why: Result<String, String>,
 }
 
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.why {
-            Ok(found) => write!(f, "the configuration of `{}` is wrong:\n{found}", self.instance),
-            Err(why) => write!(f, "the configuration of `{}` cannot be checked: {why}", self.instance),
+        match (&self.why, self.replicas) {
+            (Ok(found), Some(replicas)) => {
+                write!(f, "`{}` cannot have {replicas} replicas:\n{found}", self.instance)
+            }
+            (Ok(found), None) => write!(f, "the configuration of `{}` is wrong:\n{found}", self.instance),
+            (Err(why), _) => write!(f, "the configuration of `{}` cannot be checked: {why}", self.instance),
         }
     }
 }
 
-async fn check(folder: &Path, spec: &ServiceSpec, files: &BTreeMap<String, String>) -> Result<(), Wrong> {
-    let name = spec.directory.file_name().unwrap_or_default();
-    let own = folder.join("rendered").join(name);
-    let failed = |error: io::Error| Wrong { instance: spec.instance.clone(), why: Err(error.to_string()) };
-    for (path, content) in files {
-        paths::write_file(&own.join(path), content.as_bytes()).map_err(failed)?;
+impl Pipeline<'_> {
+    async fn check(&self, folder: &Path) -> Result<(), Wrong> {
+        let name = self.spec.directory.file_name().unwrap_or_default();
+        let own = folder.join("rendered").join(name);
+        let wrong =
+            |replicas| move |why| Wrong { instance: names::instance_of(&self.spec.instance).to_owned(), replicas, why };
+        let failed = |error: io::Error| wrong(None)(Err(error.to_string()));
+        for (path, content) in self.files {
+            paths::write_file(&own.join(path), content.as_bytes()).map_err(failed)?;
+        }
+        paths::make_folder(&folder.join("data").join(name)).map_err(failed)?;
+        self.ask(&own, &[]).await.map_err(wrong(None))?;
+        if self.replicas > 1 {
+            let more = ["--replicas".to_owned(), self.replicas.to_string()];
+            self.ask(&own, &more).await.map_err(wrong(Some(self.replicas)))?;
+        }
+        Ok(())
     }
-    paths::make_folder(&folder.join("data").join(name)).map_err(failed)?;
-    let real = &spec.directory;
-    let output = Command::new(&spec.program)
-        .args(arguments(&spec.args, real, &own))
-        .current_dir(&own)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(failed)?;
-    if output.status.success() {
-        return Ok(());
+
+    /// What the engine says of the files in a folder, unless it is content; inside, why it cannot be asked.
+    async fn ask(&self, own: &Path, more: &[String]) -> Result<(), Result<String, String>> {
+        let real = &self.spec.directory;
+        let output = Command::new(&self.spec.program)
+            .args(arguments(&self.spec.args, real, own))
+            .args(more)
+            .current_dir(own)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .map_err(|error| Err(error.to_string()))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let text = [output.stderr, output.stdout].concat();
+        let text =
+            String::from_utf8_lossy(&text).trim().replace(&own.display().to_string(), &real.display().to_string());
+        let text = text.strip_prefix("error: ").unwrap_or(&text);
+        Err(Ok(text.to_owned()))
     }
-    let text = [output.stderr, output.stdout].concat();
-    let text = String::from_utf8_lossy(&text).trim().replace(&own.display().to_string(), &real.display().to_string());
-    let text = text.strip_prefix("error: ").unwrap_or(&text);
-    Err(Wrong { instance: spec.instance.clone(), why: Ok(text.to_owned()) })
 }
 
 /// The service's own arguments, about the other folder, with `--validate` and without a socket.

@@ -42,6 +42,8 @@ pub enum Code {
     UnknownInstance,
     /// There is no such runtime.
     UnknownRuntime,
+    /// Several services cannot share the work of an instance.
+    Replicas,
     /// A product or integration declares no such setting.
     UnknownSetting,
     /// A setting has a value that it cannot have.
@@ -88,7 +90,7 @@ pub enum Code {
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::Invalid,
         Self::Unreadable,
         Self::NotUtf8,
@@ -107,6 +109,7 @@ impl Code {
         Self::UnknownProduct,
         Self::UnknownInstance,
         Self::UnknownRuntime,
+        Self::Replicas,
         Self::UnknownSetting,
         Self::SettingValue,
         Self::MissingSetting,
@@ -167,6 +170,10 @@ impl Code {
             ),
             Self::UnknownInstance => ("unknown-instance", "a plug connects two instances of this project"),
             Self::UnknownRuntime => ("unknown-runtime", "services run only where resilmesh can run them"),
+            Self::Replicas => (
+                "replicas",
+                "replicas share the events of an instance; what listens on a port, reads files, keeps something or remembers events cannot be shared",
+            ),
             Self::UnknownSetting => ("unknown-setting", "a setting that is not declared would change nothing"),
             Self::SettingValue => ("setting-value", "the value does not fit what the setting declares"),
             Self::MissingSetting => ("missing-setting", "the product cannot work before it is told this"),

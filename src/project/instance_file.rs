@@ -20,6 +20,8 @@ pub struct InstanceFile {
     pub settings: BTreeMap<String, Located<Node>>,
     /// Where it is to run.
     pub runtime: Option<Located<String>>,
+    /// How many like services are to run for it.
+    pub replicas: Option<Located<u16>>,
     /// Its network zone.
     pub zone: Option<Located<String>>,
     /// Where it is declared.
@@ -37,6 +39,7 @@ impl InstanceFile {
             product: product.to_owned(),
             settings: BTreeMap::new(),
             runtime: None,
+            replicas: None,
             zone: None,
             product_at: at.clone(),
             at,
@@ -58,10 +61,19 @@ impl InstanceFile {
         }
         file.settings = settings(&mut fields, "settings", report);
         file.runtime = fields.text("runtime", report);
+        file.replicas = replicas(&mut fields, report);
         file.zone = fields.text("zone", report);
         fields.finish(report);
         file
     }
+}
+
+/// How many like services an instance is to have, as its own file or a profile says.
+pub(super) fn replicas(fields: &mut Fields<'_>, report: &mut Report) -> Option<Located<u16>> {
+    let at = fields.get("replicas")?.at;
+    // The table says what it can be.
+    let value = fields.number("replicas", report).and_then(|number| u16::try_from(number).ok())?;
+    Some(Located { value, at })
 }
 
 /// The settings of an instance or a plug as written.

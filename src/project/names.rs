@@ -3,6 +3,9 @@
 /// The most characters a name may have: as many as a DNS label and a Kubernetes object.
 const LONGEST: usize = 63;
 
+/// What stands between the name of an instance and the number of a service of it.
+const REPLICA: char = '/';
+
 /// Checks the name of a product: word characters, dots and dashes, as Meshroom has them.
 ///
 /// # Errors
@@ -82,6 +85,27 @@ pub const NAME_HINT: &str = "names have letters, digits, `_`, `-` and `.`, and s
 /// A name as a part of component, file and user names: characters outside `[A-Za-z0-9_-]` become `_`.
 pub fn id(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' }).collect()
+}
+
+/// The name of a service: the first one of an instance is called as the instance, so that it stays who it is
+/// when others join it; those are `name/2`, `name/3`. No instance has `/` in its name.
+pub fn service(instance: &str, number: u16) -> String {
+    if number <= 1 { instance.to_owned() } else { format!("{instance}{REPLICA}{number}") }
+}
+
+/// What the names of all services of an instance but the first begin with.
+pub fn replicas_of(instance: &str) -> String {
+    format!("{instance}{REPLICA}")
+}
+
+/// The instance that a service is one of.
+pub fn instance_of(service: &str) -> &str {
+    service.split_once(REPLICA).map_or(service, |(instance, _)| instance)
+}
+
+/// Which one of its instance's a service is, from 1.
+pub fn number_of(service: &str) -> u16 {
+    service.split_once(REPLICA).and_then(|(_, number)| number.parse().ok()).unwrap_or(1)
 }
 
 /// A name as a part of a name in Python: letters and digits of ASCII, and `_`.

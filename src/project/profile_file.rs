@@ -1,5 +1,5 @@
-//! `profiles/<name>.yaml`: what is different in one environment. The graph stays: a profile has settings
-//! and runtimes, and neither instances nor plugs of its own.
+//! `profiles/<name>.yaml`: what is different in one environment. The graph stays: a profile has settings,
+//! runtimes and numbers of replicas, and neither instances nor plugs of its own.
 //!
 //! A file for each profile, not a section of `resilmesh.yaml`: environments are compared, reviewed and
 //! protected one by one, and two people who change two of them are in nobody's way.
@@ -41,6 +41,8 @@ pub struct Overlay {
     pub settings: BTreeMap<String, Located<Node>>,
     /// Where it is to run.
     pub runtime: Option<Located<String>>,
+    /// How many like services are to run for it.
+    pub replicas: Option<Located<u16>>,
 }
 
 impl ProfileFile {
@@ -68,7 +70,8 @@ impl ProfileFile {
 fn overlay(name: &str, at: Mark, node: &Node, report: &mut Report) -> Option<Overlay> {
     let mut fields = Fields::of(node, format!("instance `{name}` of the profile"), &OVERLAY, report)?;
     let settings = instance_file::settings(&mut fields, "settings", report);
-    let overlay = Overlay { at, settings, runtime: fields.text("runtime", report) };
+    let runtime = fields.text("runtime", report);
+    let overlay = Overlay { at, settings, runtime, replicas: instance_file::replicas(&mut fields, report) };
     for graph in ["plugs", "product", "zone"] {
         let message = format!("a profile cannot change `{graph}` of `{name}`: the graph is the same everywhere");
         fields.refuse(graph, message, report);

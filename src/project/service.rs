@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::decode::{Fields, Report};
 use super::definition;
-use super::schema::tables::{FETCH, FILE, NEEDS, PROGRAM, READY, RELOAD, SERVICE};
+use super::schema::tables::{FETCH, FILE, NEEDS, PROGRAM, READY, RELOAD, REPLICATION, SERVICE, UNLESS};
 use super::yaml::Node;
-use crate::mesh::model::{Fetch, Needs, Program, ReadyProbe, Service};
+use crate::mesh::model::{Fetch, Needs, Program, ReadyProbe, Replication, Service, Unless};
 
 /// Reads `service` of `product`.
 pub(super) fn decode(node: &Node, product: &str, report: &mut Report) -> Option<Service> {
@@ -17,8 +17,24 @@ pub(super) fn decode(node: &Node, product: &str, report: &mut Report) -> Option<
     let reload = fields.get("reload").and_then(|node| reload(node, report));
     let embedded = fields.get("embedded").and_then(|node| program(node, report));
     let needs = fields.get("needs").map(|node| needs(node, report)).unwrap_or_default();
+    let replicas = fields.get("replicas").and_then(|node| replicas(node, report));
     fields.finish(report);
-    Some(Service { ports, files, ready: ready?, reload, embedded: embedded?, needs })
+    Some(Service { ports, files, ready: ready?, reload, embedded: embedded?, needs, replicas })
+}
+
+fn replicas(node: &Node, report: &mut Report) -> Option<Replication> {
+    let mut fields = Fields::of(node, "`replicas`", &REPLICATION, report)?;
+    let unless = fields.items("unless", report).iter().filter_map(|node| unless(node, report)).collect();
+    fields.finish(report);
+    Some(Replication { unless })
+}
+
+fn unless(node: &Node, report: &mut Report) -> Option<Unless> {
+    let mut fields = Fields::of(node, "an entry of `unless`", &UNLESS, report)?;
+    let when = fields.text("when", report).map(|when| when.value);
+    let because = fields.text("because", report);
+    fields.finish(report);
+    Some(Unless { when, because: because?.value, at: report.position(node.at) })
 }
 
 fn needs(node: &Node, report: &mut Report) -> Needs {

@@ -11,5 +11,6 @@ mod going_back;
 mod interrupted;
 mod lifecycle;
 mod mesh;
+mod replicas;
 mod secrecy;
 mod seeing;

@@ -107,10 +107,11 @@ impl Mesh {
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
     }
 
-    pub(crate) fn service(&self, instance: &str) -> Value {
+    /// What `status` says of a service: `indexer`, `indexer/2`.
+    pub(crate) fn service(&self, name: &str) -> Value {
         let status = self.status();
         let services = status["services"].as_array().expect("services").clone();
-        services.into_iter().find(|service| service["instance"] == instance).expect("service is listed")
+        services.into_iter().find(|service| service["service"] == name).expect("service is listed")
     }
 
     pub(crate) fn port(&self, instance: &str, name: &str) -> u16 {

@@ -17,6 +17,8 @@ use resilmesh::plan::journal::{DoneSetup, Journal, Undo, setup_key};
 use resilmesh::plan::paths::StateFolder;
 use resilmesh::plan::reconcile::Observed;
 use resilmesh::plan::step::{Plan, Setup};
+use resilmesh::project::names::instance_of;
+use resilmesh::project::saved::Edited;
 use resilmesh::runtime::{Runtime, RuntimeError, ServiceSpec, ServiceStatus, State};
 use resilmesh::trust::Trusted;
 use tokio_util::sync::CancellationToken;
@@ -108,15 +110,16 @@ impl World {
     /// What `up` and `down` would see.
     pub fn observed(&self, wanted: &Desired) -> Observed {
         let journal = self.journal();
-        let instances: BTreeSet<String> = wanted.services.keys().chain(journal.rendered.keys()).cloned().collect();
+        let services = wanted.services.keys().chain(journal.rendered.keys());
+        let instances: BTreeSet<String> = services.map(|service| instance_of(service).to_owned()).collect();
         let on_disk = |instance: String| {
             Some((instance.clone(), digest_on_disk(&self.state.rendered(&instance), &super::key())?))
         };
         Observed {
             services: self.inside().running.clone(),
             on_disk: instances.into_iter().filter_map(on_disk).collect(),
-            drift: BTreeMap::new(),
             journal,
+            ..Observed::default()
         }
     }
 
@@ -143,14 +146,14 @@ impl World {
             .collect()
     }
 
-    /// The rendered files of instances.
+    /// The rendered files of the instances of services.
     pub fn contents<'a>(&self, instances: impl Iterator<Item = &'a String>) -> Contents {
         let text = |(path, bytes)| (path, String::from_utf8(bytes).expect("text"));
         let files = |instance: &String| {
             let files = files_on_disk(&self.state.rendered(instance)).unwrap_or_default();
             (instance.clone(), files.into_iter().map(text).collect())
         };
-        instances.map(files).collect()
+        instances.map(|service| instance_of(service).to_owned()).map(|instance| files(&instance)).collect()
     }
 
     /// What setups have made, of instances that `counts` (by name, and whether they are managed).
@@ -282,7 +285,7 @@ impl Hooks for World {
         self.work(effect, None).await.map_err(HookError::new)
     }
 
-    async fn undo(&self, undo: &Undo) -> Result<Option<String>, HookError> {
+    async fn undo(&self, undo: &Undo, _: Option<&Edited>) -> Result<Option<String>, HookError> {
         let plug = undo.call.plug.as_ref().expect("teardown hooks are for plugs");
         let key = setup_key(&undo.call.own.name, plug);
         let numbered = format!("{key}: ");

@@ -107,15 +107,17 @@ pub fn wanted(mesh: &Mesh) -> Desired {
     let ports = default_ports(mesh);
     let programs = mesh
         .services()
-        .map(|(instance, service)| {
+        .flat_map(|(instance, service)| {
             let name = &service.embedded.program;
-            let program = Program {
-                path: PathBuf::from("/bin").join(name),
-                label: name.clone(),
-                identity: "1".to_owned(),
-                control: PathBuf::from(format!("/run/{}.sock", instance.name)),
-            };
-            (instance.name.clone(), program)
+            instance.service_names().map(move |service| {
+                let program = Program {
+                    path: PathBuf::from("/bin").join(name),
+                    label: name.clone(),
+                    identity: "1".to_owned(),
+                    control: PathBuf::from(format!("/run/{service}.sock")),
+                };
+                (service, program)
+            })
         })
         .collect();
     let state = StateFolder::of(Path::new("/project"));

@@ -8,6 +8,7 @@ mod common;
 
 mod broken;
 mod checks;
+mod edited;
 mod endless;
 mod names;
 mod packages;

@@ -17,26 +17,31 @@ pub(super) async fn follow(cx: &HookContext, from: From) -> Result<Events, HookE
         return Err(HookError::new(format!("`{}` keeps no events, it can show only what flows", cx.call.own.name))
             .hint("watch the topic on its bus, or search the store"));
     }
-    let socket = cx.control.as_deref().ok_or_else(|| HookError::new(format!("`{}` has no control socket", cx.call.own.name)))?;
+    if cx.controls.is_empty() {
+        return Err(HookError::new(format!("`{}` has no control socket", cx.call.own.name)));
+    }
     let failed = |error: &dyn std::error::Error| {
         HookError::new(format!("`{}` cannot be watched: {error}", cx.call.own.name)).hint("`resilmesh status` tells whether it is up")
     };
-    let mut client = Client::connect(socket).await.map_err(|error| failed(&error))?;
     let question = json!({"components": [component(cx)?]});
     let (to, events) = mpsc::channel(256);
-    let told = cx.call.own.name.clone();
-    tokio::spawn(async move {
-        // One who reads too slowly sees gaps: the pipeline never waits for a watcher.
-        let show = |mut seen: Value| {
-            let rejected = seen["component"].as_str().is_some_and(|component| component.ends_with(".dropped"));
-            if !rejected {
-                let _ = to.try_send(Ok(seen["event"].take()));
+    // An event passes through one of the replicas, whichever it is.
+    for socket in &cx.controls {
+        let mut client = Client::connect(socket).await.map_err(|error| failed(&error))?;
+        let (told, question, to) = (cx.call.own.name.clone(), question.clone(), to.clone());
+        tokio::spawn(async move {
+            // One who reads too slowly sees gaps: the pipeline never waits for a watcher.
+            let show = |mut seen: Value| {
+                let rejected = seen["component"].as_str().is_some_and(|component| component.ends_with(".dropped"));
+                if !rejected {
+                    let _ = to.try_send(Ok(seen["event"].take()));
+                }
+            };
+            if let Err(error) = client.ask_each("tap", question, show).await {
+                let _ = to.send(Err(HookError::new(format!("watching `{told}` ended: {error}")))).await;
             }
-        };
-        if let Err(error) = client.ask_each("tap", question, show).await {
-            let _ = to.send(Err(HookError::new(format!("watching `{told}` ended: {error}")))).await;
-        }
-    });
+        });
+    }
     Ok(ReceiverStream::new(events).boxed())
 }
 

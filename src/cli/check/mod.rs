@@ -201,10 +201,13 @@ fn wrong_pipelines(mesh: &Mesh, rehearsal: &Anywhere) -> Result<Vec<Diagnostic>,
     })?;
     let finding = |wrong: &validate::Wrong| {
         let said = wrong.to_string().replace('\n', "; ").replacen(":; ", ": ", 1);
-        let found = match mesh.instances.get(&wrong.instance) {
-            Some(instance) => Diagnostic::error(instance.at.clone(), said),
-            None => Diagnostic::nowhere(said),
+        let Some(instance) = mesh.instances.get(&wrong.instance) else {
+            return Diagnostic::nowhere(said).coded(Code::Configuration);
         };
+        if let (Some(at), Some(_)) = (&instance.replicas.at, wrong.replicas) {
+            return Diagnostic::error(at.clone(), said).coded(Code::Replicas).with_hint("take `replicas` out");
+        }
+        let found = Diagnostic::error(instance.at.clone(), said);
         found.coded(Code::Configuration).with_hint("mend the setting or the template that it comes from")
     };
     Ok(wrong.iter().map(finding).collect())

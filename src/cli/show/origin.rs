@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::say;
 use crate::cli::Context;
 use crate::cli::failure::Failure;
-use crate::mesh::origins::{Layer, LayerKind, Origin, of_instance};
+use crate::mesh::origins::{Layer, LayerKind, Origin, of_instance, of_replicas};
 use crate::mesh::secrets::name_of_instance;
 use crate::project::instance_file::InstanceFile;
 use crate::project::load::ProjectFiles;
@@ -24,12 +24,17 @@ pub(super) fn all(cx: &Context, files: &ProjectFiles, name: &str) -> Result<(), 
         let settings: Vec<Value> = origins.iter().map(|origin| data(origin, written)).collect();
         cx.ui.document(&json!({
             "schema": 1, "instance": name, "product": written.product, "profile": files.profile, "settings": settings,
+            "replicas": of_replicas(files, written).map(|origin| data(&origin, written)),
         }));
         return Ok(());
     }
     let profile = files.profile.as_ref().map(|profile| format!(", profile {profile}")).unwrap_or_default();
     say(cx, &format!("{name} ({}{profile})", written.product));
-    let rows = origins.iter().map(|origin| (format!("{}: {}", origin.setting, value(origin)), place(origin, written)));
+    let replicas = of_replicas(files, written);
+    let rows = origins
+        .iter()
+        .chain(&replicas)
+        .map(|origin| (format!("{}: {}", origin.setting, value(origin)), place(origin, written)));
     let rows: Vec<(String, String)> = rows.collect();
     let width = rows.iter().map(|(value, _)| value.chars().count()).max().unwrap_or(0);
     rows.iter().for_each(|(value, place)| say(cx, &format!("  {value:<width$}  {place}")));
@@ -43,7 +48,9 @@ pub(super) fn all(cx: &Context, files: &ProjectFiles, name: &str) -> Result<(), 
 pub(super) fn one(cx: &Context, files: &ProjectFiles, name: &str, key: &str) -> Result<(), Failure> {
     cx.mesh()?;
     let written = instance(files, name)?;
-    let origins = of_instance(files, written);
+    let mut origins = of_instance(files, written);
+    origins.extend(of_replicas(files, written));
+    // A setting that is called like a key of the instance goes before it.
     let Some(origin) = origins.iter().find(|origin| origin.setting == key) else {
         let hint = names::suggest(key, origins.iter().map(|origin| origin.setting.as_str()));
         let failure = Failure::new(format!("`{name}` has no setting `{key}`"));

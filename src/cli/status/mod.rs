@@ -59,11 +59,12 @@ pub fn run(cx: &Context, args: StatusArgs) -> Result<(), Failure> {
 
     let mut rows: BTreeMap<String, Row> = declared
         .into_iter()
-        .map(|it| (it.instance.clone(), Row::stopped(it.instance, it.product, it.program)))
+        .map(|it| (it.service.clone(), Row::stopped(&it.service, it.product, it.program)))
         .collect();
     rows.extend(running.into_iter().map(|service| {
-        let numbers = numbers.get(&service.spec.instance).cloned().unwrap_or_default();
-        (service.spec.instance.clone(), Row::of(service, numbers))
+        let name = service.spec.instance.clone();
+        let numbers = numbers.get(&name).cloned().unwrap_or_default();
+        (name, Row::of(service, numbers))
     }));
     let state = StateFolder::of(&project);
     let profile = profile::up(&state).map_err(|error| Trouble::io(&state.profile(), &error))?;
@@ -73,7 +74,7 @@ pub fn run(cx: &Context, args: StatusArgs) -> Result<(), Failure> {
     own_clone::note(cx);
     match report.services.iter().find(|row| row.state != State::Ready) {
         Some(row) if args.exit_code => {
-            Err(Failure::new(format!("`{}` is not ready", row.instance)).hint("`resilmesh status` shows why"))
+            Err(Failure::new(format!("`{}` is not ready", row.service)).hint("`resilmesh status` shows why"))
         }
         _ => Ok(()),
     }
@@ -126,9 +127,9 @@ fn at_work(tenants: &Tenants) -> Option<String> {
 
 /// A service of the mesh as it is written down.
 pub(super) struct Declared {
-    /// The instance.
-    pub(super) instance: String,
-    /// Its product.
+    /// Its name.
+    pub(super) service: String,
+    /// The product of its instance.
     pub(super) product: String,
     /// What would run.
     pub(super) program: String,
@@ -142,20 +143,23 @@ pub(super) fn declared(cx: &Context) -> (Option<String>, Vec<Declared>) {
         return (None, Vec::new());
     };
     if let Ok((mesh, _)) = compile_used(&files) {
-        let services = mesh.services().map(|(own, service)| Declared::new(&own.name, &own.product, service));
+        let services = mesh
+            .services()
+            .flat_map(|(own, service)| own.service_names().map(|name| Declared::new(name, &own.product, service)));
         return (Some(mesh.name.clone()), services.collect());
     }
     cx.ui.warning("the project has mistakes; `resilmesh check` names them");
     let service = |product: &str| files.products.get(product).and_then(|product| product.service.as_ref());
-    let services =
-        files.instances.iter().filter_map(|own| Some(Declared::new(&own.name, &own.product, service(&own.product)?)));
+    let services = files
+        .instances
+        .iter()
+        .filter_map(|own| Some(Declared::new(own.name.clone(), &own.product, service(&own.product)?)));
     (None, services.collect())
 }
 
 impl Declared {
-    fn new(instance: &str, product: &str, service: &Service) -> Self {
-        let program = program::name_of(&service.embedded);
-        Self { instance: instance.to_owned(), product: product.to_owned(), program }
+    fn new(name: String, product: &str, service: &Service) -> Self {
+        Self { service: name, product: product.to_owned(), program: program::name_of(&service.embedded) }
     }
 }
 

@@ -51,9 +51,9 @@ impl Report {
         (!counted.is_empty()).then(|| format!("between tenants: {}", counted.join(", ")))
     }
 
-    /// Why services are not ready, by instance.
+    /// Why services are not ready, by name.
     pub(super) fn reasons(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.services.iter().filter_map(|row| Some((row.instance.as_str(), row.because.as_deref()?)))
+        self.services.iter().filter_map(|row| Some((row.service.as_str(), row.because.as_deref()?)))
     }
 }
 
@@ -71,7 +71,11 @@ pub(super) struct Tenants {
 /// One service.
 #[derive(Debug, Serialize)]
 pub(super) struct Row {
-    pub(super) instance: String,
+    /// Its name: that of its instance, with a number behind it from the second on.
+    pub(super) service: String,
+    instance: String,
+    /// Which one of its instance's it is, from 1.
+    replica: u16,
     product: String,
     runtime: &'static str,
     program: String,
@@ -87,9 +91,11 @@ pub(super) struct Row {
 
 impl Row {
     /// A service that is written down but does not run.
-    pub(super) fn stopped(instance: String, product: String, program: String) -> Self {
+    pub(super) fn stopped(service: &str, product: String, program: String) -> Self {
         Self {
-            instance,
+            service: service.to_owned(),
+            instance: names::instance_of(service).to_owned(),
+            replica: names::number_of(service),
             product,
             runtime: "embedded",
             program,
@@ -106,7 +112,9 @@ impl Row {
     /// A service that the runtime knows.
     pub(super) fn of(service: ServiceStatus, numbers: Numbers) -> Self {
         Self {
-            instance: service.spec.instance,
+            instance: names::instance_of(&service.spec.instance).to_owned(),
+            replica: names::number_of(&service.spec.instance),
+            service: service.spec.instance,
             product: service.spec.product,
             runtime: "embedded",
             program: service.spec.label,
@@ -129,7 +137,7 @@ impl Row {
         };
         let ports: Vec<String> = self.ports.iter().map(|(name, port)| format!("{name} {port}")).collect();
         vec![
-            self.instance.clone(),
+            self.service.clone(),
             self.product.clone(),
             self.program.clone(),
             word(self.state).to_owned(),
@@ -193,7 +201,7 @@ mod tests {
 
     #[test]
     fn the_json_keeps_its_keys() {
-        let stopped = Row::stopped("store".to_owned(), "elasticsearch".to_owned(), "resilmesh engine store".to_owned());
+        let stopped = Row::stopped("store", "elasticsearch".to_owned(), "resilmesh engine store".to_owned());
         let rows = vec![Row::of(bus(), Numbers::default()), stopped];
         let seen =
             serde_json::to_value(Report::new("soapa".to_owned(), Some("prod".to_owned()), Supervision::Present, rows))
@@ -205,12 +213,12 @@ mod tests {
             service
         };
         let bus = with(json!({
-            "instance": "bus", "product": "nats", "runtime": "embedded", "program": "nats-server 2.15.1",
+            "service": "bus", "instance": "bus", "replica": 1, "product": "nats", "runtime": "embedded", "program": "nats-server 2.15.1",
             "state": "ready", "pid": 4101, "since": "2026-01-05T16:27:40Z", "restarts": 0,
             "ports": {"client": 4222, "monitor": 8222}, "because": null
         }));
         let store = with(json!({
-            "instance": "store", "product": "elasticsearch", "runtime": "embedded",
+            "service": "store", "instance": "store", "replica": 1, "product": "elasticsearch", "runtime": "embedded",
             "program": "resilmesh engine store", "state": "stopped", "pid": null, "since": null, "restarts": 0,
             "ports": {}, "because": null
         }));

@@ -50,7 +50,25 @@ pub(super) fn save(files: &ProjectFiles, name: &InstanceName, settings: Map<Stri
         Some(product) => product.clone(),
         None => find(files, name)?.product.clone(),
     };
+    let mut settings = settings;
+    let reader = Reader::default();
+    let file = documents::instance_of(&reader, &files.root, &product, &name.name, Map::new).settings;
+    documents::lift_off(&mut settings, &over(files, &name.name), &file);
     keep(files, &product, &name.name, settings)
+}
+
+/// What the profile in force says about the settings of an instance.
+fn over(files: &ProjectFiles, name: &str) -> BTreeMap<String, Value> {
+    let own = files.profile_in_force().and_then(|profile| profile.instances.get(name));
+    let settings = own.into_iter().flat_map(|own| &own.settings);
+    settings.map(|(name, given)| (name.clone(), given.value.to_json())).collect()
+}
+
+/// An instance as hooks see it, by what stands in its file and in the profile in force.
+fn seen(files: &ProjectFiles, product: &str, name: &str) -> Answer {
+    let mut instance = documents::instance_of(&Reader::default(), &files.root, product, name, Map::new);
+    documents::lay_over(&mut instance.settings, &over(files, name));
+    to_value(&instance)
 }
 
 fn keep(files: &ProjectFiles, product: &str, name: &str, settings: Map<String, Value>) -> Answer {
@@ -66,7 +84,7 @@ fn keep(files: &ProjectFiles, product: &str, name: &str, settings: Map<String, V
     }
     let change = Change::WriteInstance { product: product.into(), name: name.into(), text: write::to_yaml(&entries) };
     change.make(&files.root).map_err(|error| not_written(&path, &error))?;
-    to_value(&documents::instance_of(&Reader::default(), &files.root, product, name, Map::new))
+    seen(files, product, name)
 }
 
 pub(super) fn delete(files: &ProjectFiles, name: &InstanceName) -> Answer {
@@ -104,5 +122,5 @@ pub(super) fn setting(setting: &Setting) -> Value {
 }
 
 fn document(files: &ProjectFiles, own: &InstanceFile) -> Answer {
-    to_value(&documents::instance_of(&Reader::default(), &files.root, &own.product, &own.name, Map::new))
+    seen(files, &own.product, &own.name)
 }

@@ -1,5 +1,7 @@
 //! Plugs.
 
+use std::collections::BTreeMap;
+
 use resilmesh_hook_api::{self as api, Failure, InstanceName, PlugName};
 use serde_json::{Map, Value};
 
@@ -10,6 +12,7 @@ use crate::mesh::model::{Mode, PlugId, Product, Role};
 use crate::project::change::{Change, plug_path, plug_text};
 use crate::project::load::ProjectFiles;
 use crate::project::plug_file::PlugFile;
+use crate::project::saved::Saved;
 use crate::project::{names, write};
 
 /// What a plug's path says, or is not worth saying.
@@ -114,7 +117,16 @@ pub(super) fn save(files: &ProjectFiles, name: &PlugName, mut document: Map<Stri
     FROM_PATH.iter().zip(path).for_each(|(key, value)| drop(document.insert((*key).to_owned(), value)));
     document.retain(|_, value| !is_empty(value));
     document.retain(|key, value| key != "status" && (key != "kind" || value == "trigger"));
-    keep(files, &product, &id, write::to_yaml(&document.into_iter().collect()))
+    let kept = keep(files, &product, &id, write::to_yaml(&document.into_iter().collect()))?;
+    // What a hook saves is no edit of a person. As the file has it: numbers may look different there.
+    let mut document = documents::read(&files.root.join(plug_path(&product, &id))).unwrap_or_default();
+    let settings = match document.remove("settings") {
+        Some(Value::Object(settings)) => settings.into_iter().collect(),
+        _ => BTreeMap::new(),
+    };
+    let noted = Saved::of(&files.root).note(&id, &settings);
+    noted.map_err(|error| failure(format!("what was saved of plug `{id}` cannot be kept: {error}")))?;
+    Ok(kept)
 }
 
 fn is_empty(value: &Value) -> bool {

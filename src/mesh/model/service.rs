@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Into;
+use super::{Into, Replication};
 use crate::project::position::Position;
 
 /// A file to render: from which template, to which path, in which case.
@@ -82,6 +82,8 @@ pub struct Service {
     pub embedded: Program,
     /// What it needs of the machine.
     pub needs: Needs,
+    /// Whether several like ones can share the work of an instance; none = nobody has said so.
+    pub replicas: Option<Replication>,
 }
 
 /// What an instance needs of the machine that it runs on.

@@ -8,9 +8,11 @@ use tokio::time::timeout;
 
 use super::{Executor, StepError};
 use crate::hooks::HookError;
+use crate::mesh::model::PlugId;
 use crate::plan::paths;
 use crate::plan::step::Action;
 use crate::project::names;
+use crate::project::saved::Saved;
 
 type Done = Result<Option<String>, StepError>;
 
@@ -51,8 +53,9 @@ pub(super) async fn run(executor: &Executor<'_>, action: &Action) -> Done {
         Action::Finish => nothing_to_say(runtime.finish().await),
         Action::Setup(setup) => hook(executor, executor.hooks.setup(setup)).await,
         Action::Teardown { done, .. } => hook(executor, executor.hooks.teardown(done)).await,
-        Action::Undo { undo, .. } => hook(executor, executor.hooks.undo(undo)).await,
-        Action::PlugUp { .. } | Action::PlugDown(_) => Ok(None),
+        Action::Undo { undo, edited, .. } => hook(executor, executor.hooks.undo(undo, edited.as_deref())).await,
+        Action::PlugUp { .. } => Ok(None),
+        Action::PlugDown(plug) => forget(executor, plug),
     }
 }
 
@@ -79,6 +82,13 @@ async fn hook(executor: &Executor<'_>, call: impl Future<Output = Result<Option<
             Err(StepError::new(what, "`--wait-timeout` lets it take longer".to_owned()))
         }
     }
+}
+
+/// What hooks have left of the settings of a plug is of no use any more.
+fn forget(executor: &Executor<'_>, plug: &PlugId) -> Done {
+    let root = executor.state.root();
+    let Some(project) = root.parent() else { return Ok(None) };
+    Saved::of(project).forget(plug).map(|()| None).map_err(|error| file_error(root, "written", &error))
 }
 
 fn make_data(executor: &Executor<'_>, instance: &str) -> Result<(), StepError> {

@@ -20,6 +20,7 @@ use super::journal::{Appender, DoneSetup, Journal, JournalError, Undo};
 use super::paths::StateFolder;
 use super::step::{Plan, Setup, Step};
 use crate::hooks::{HookError, Trace};
+use crate::project::saved::Edited;
 use crate::runtime::{Runtime, RuntimeError};
 use crate::trust::Trusted;
 
@@ -96,11 +97,11 @@ pub trait Hooks: Sync {
     /// # Errors
     /// The hook's.
     async fn teardown(&self, done: &DoneSetup) -> Result<Option<String>, HookError>;
-    /// Calls a teardown hook of a plug.
+    /// Calls a teardown hook of a plug; with settings as they were before somebody has edited them.
     ///
     /// # Errors
     /// The hook's.
-    async fn undo(&self, undo: &Undo) -> Result<Option<String>, HookError>;
+    async fn undo(&self, undo: &Undo, edited: Option<&Edited>) -> Result<Option<String>, HookError>;
 }
 
 /// How it went.

@@ -50,7 +50,7 @@ pub(super) fn after(journal: &Journal, action: &Action) -> Vec<Change> {
         Action::Stop(instance) => vec![Change::Service(instance.clone(), None)],
         Action::Setup(setup) => vec![Change::Setup(setup.key.clone(), Some(Box::new(done(setup, &setup.digest))))],
         Action::Teardown { key, .. } => vec![Change::Setup(key.clone(), None)],
-        Action::Undo { plug, undo } => {
+        Action::Undo { plug, undo, .. } => {
             let left = journal.undo.get(&plug.to_string()).cloned().map(|mut undoing| {
                 undoing.hooks.retain(|other| other != undo.as_ref());
                 Change::Undo(plug.to_string(), Some(undoing))

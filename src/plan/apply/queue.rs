@@ -29,7 +29,7 @@ impl Turns {
     fn of(self, step: &Step) -> Option<(&str, &PlugId)> {
         let (instance, plug) = match &step.action {
             Action::Setup(setup) => (&setup.call.own.name, setup.hosted.as_ref().and(setup.call.plug.as_ref())?),
-            Action::Undo { plug, undo } => (&undo.call.own.name, plug),
+            Action::Undo { plug, undo, .. } => (&undo.call.own.name, plug),
             _ => return None,
         };
         Some(match self {

@@ -55,9 +55,13 @@ impl Wants {
     fn of(mesh: &Mesh, running: &[ServiceStatus]) -> Self {
         let runs = |name: &str| running.iter().any(|status| status.pid.is_some() && status.spec.instance == name);
         let mut wants = Self::default();
-        for (instance, service) in mesh.services().filter(|(instance, _)| !runs(&instance.name)) {
-            wants.services += 1;
-            wants.memory_mib += service.needs.memory_mib.unwrap_or(SOME_MIB);
+        for (instance, service) in mesh.services() {
+            let count = instance.service_names().filter(|name| !runs(name)).count();
+            if count == 0 {
+                continue;
+            }
+            wants.services += count;
+            wants.memory_mib += service.needs.memory_mib.unwrap_or(SOME_MIB) * count as u64;
             let most = wants.max_map_count.as_ref().map_or(0, |(_, most)| *most);
             if let Some(count) = service.needs.max_map_count.filter(|count| *count > most) {
                 wants.max_map_count = Some((instance.name.clone(), count));

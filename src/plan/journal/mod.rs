@@ -22,6 +22,7 @@ pub use self::entries::{DoneSetup, PlugState, StartedService, Undo, Undoing, UpP
 pub use self::environments::Tenants;
 pub use self::file::JournalError;
 use crate::mesh::model::{Mesh, PlugId};
+use crate::project::names;
 
 const VERSION: u32 = 1;
 
@@ -29,7 +30,7 @@ const VERSION: u32 = 1;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Journal {
     version: u32,
-    /// Services, by instance.
+    /// Services, by name.
     #[serde(default)]
     pub services: BTreeMap<String, StartedService>,
     /// Digest of the rendered files, by instance.
@@ -45,7 +46,7 @@ pub struct Journal {
     /// that is only here is half up.
     #[serde(default)]
     pub undo: BTreeMap<String, Undoing>,
-    /// Instances that have data on this machine.
+    /// Services that have data on this machine.
     #[serde(default)]
     pub data: BTreeSet<String>,
     /// The profile that its plugs between tenants are those of.
@@ -98,6 +99,11 @@ impl Journal {
         })
     }
 
+    /// Whether a service of an instance was started, and not stopped since.
+    pub fn runs(&self, instance: &str) -> bool {
+        self.services.keys().any(|service| names::instance_of(service) == instance)
+    }
+
     /// Taking the plug down was begun and not finished.
     pub fn is_half_down(&self, plug: &PlugId) -> bool {
         self.undo.get(&plug.to_string()).is_some_and(|undoing| undoing.begun)
@@ -105,8 +111,7 @@ impl Journal {
 
     /// How far a plug is, in the mesh or not.
     pub fn plug_state(&self, plug: &PlugId) -> PlugState {
-        let running = |instance: &String| self.services.contains_key(instance);
-        let done = |setup: &DoneSetup| setup.call.plug.as_ref() == Some(plug) && running(&setup.call.own.name);
+        let done = |setup: &DoneSetup| setup.call.plug.as_ref() == Some(plug) && self.runs(&setup.call.own.name);
         match self.plugs.contains_key(&plug.to_string()) {
             true if self.is_half_down(plug) => PlugState::Partial,
             true => PlugState::Up,

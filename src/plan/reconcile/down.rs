@@ -16,7 +16,7 @@ use crate::plan::step::{Action, Plan};
 pub fn down(seen: &Observed, volumes: bool) -> Result<Plan, Ring> {
     let mut graph = Graph::default();
     let cause = || "down".to_owned();
-    let running: BTreeSet<&String> = seen.journal.services.keys().chain(seen.services.keys()).collect();
+    let running = remove::known_services(seen);
     for instance in &running {
         remove::stop(&mut graph, instance, "down", seen);
     }
@@ -26,8 +26,7 @@ pub fn down(seen: &Observed, volumes: bool) -> Result<Plan, Ring> {
         graph.add(Node::PlugDown(plug.to_string()), Some((action, cause())), after);
     }
     for instance in seen.journal.rendered.keys() {
-        let action = Action::RemoveFiles(instance.clone());
-        graph.add(Node::RemoveFiles(instance.clone()), Some((action, cause())), [Node::Stop(instance.clone())]);
+        remove::remove_files(&mut graph, instance, "down", seen);
     }
     for instance in seen.journal.data.iter().filter(|_| volumes) {
         let action = Action::DeleteData(instance.clone());

@@ -19,6 +19,8 @@ use super::journal::Journal;
 use super::step::Plan;
 use crate::mesh::model::PlugId;
 use crate::mesh::sound::LeftOut;
+use crate::project::names;
+use crate::project::saved::Edited;
 use crate::runtime::ServiceStatus;
 
 /// What is seen on this machine.
@@ -26,12 +28,14 @@ use crate::runtime::ServiceStatus;
 pub struct Observed {
     /// What was done before.
     pub journal: Journal,
-    /// Services as they are, by instance.
+    /// Services as they are, by name.
     pub services: BTreeMap<String, ServiceStatus>,
     /// Digest of the rendered files on disk, by instance.
     pub on_disk: BTreeMap<String, String>,
     /// Setups that are not as declared any more, by key, with what is different.
     pub drift: BTreeMap<String, String>,
+    /// Settings of plugs that were edited since hooks in files have set them up, by their text form.
+    pub edited: BTreeMap<String, Edited>,
 }
 
 /// Some steps wait for each other in a ring.
@@ -51,18 +55,27 @@ pub struct Part {
 }
 
 impl Part {
-    /// Whether an instance has to do with it.
+    /// Whether an instance, or a service of one, has to do with it.
     pub fn has(&self, instance: &str) -> bool {
+        let instance = names::instance_of(instance);
         self.services.contains(instance)
             || self.plugs.iter().any(|plug| plug.source == instance || plug.destination == instance)
     }
 }
 
 impl Observed {
+    /// Why a plug that was set up by hooks in files goes and comes again, although it is wanted.
+    fn anew(&self, plug: &PlugId) -> Option<String> {
+        match self.journal.is_half_down(plug) {
+            true => Some(remove::HALF_DOWN.to_owned()),
+            false => self.edited.get(&plug.to_string()).map(Edited::cause),
+        }
+    }
+
     /// What is seen, but for what is left out.
     fn without(&self, left_out: &LeftOut) -> Self {
         let mut seen = self.clone();
-        let stays = |name: &String| !left_out.instances.contains(name);
+        let stays = |name: &str| !left_out.instances.contains(names::instance_of(name));
         let plug_stays = |id: &PlugId| stays(&id.source) && stays(&id.destination) && !left_out.plugs.contains(id);
         let journal = &mut seen.journal;
         journal.services.retain(|name, _| stays(name));
@@ -70,6 +83,7 @@ impl Observed {
         journal.plugs.retain(|_, up| plug_stays(&up.plug));
         journal.undo.retain(|_, undoing| plug_stays(&undoing.plug));
         journal.setups.retain(|_, done| stays(&done.call.own.name) && done.call.plug.as_ref().is_none_or(plug_stays));
+        seen.edited.retain(|name, _| journal.plugs.contains_key(name));
         seen.services.retain(|name, _| stays(name));
         seen
     }
@@ -90,7 +104,8 @@ pub fn up(wanted: &Desired, seen: &Observed) -> Result<Plan, Ring> {
 pub fn up_part(wanted: &Desired, seen: &Observed, part: &Part) -> Result<Plan, Ring> {
     let mut graph = up_graph(wanted, &seen.without(&part.left_out));
     let plugs = part.plugs.iter().map(|plug| Node::PlugUp(plug.to_string()));
-    graph.only(plugs.chain(part.services.iter().cloned().map(Node::Ready)));
+    let services = part.services.iter().flat_map(|instance| wanted.services_of(instance));
+    graph.only(plugs.chain(services.cloned().map(Node::Ready)));
     graph.plan()
 }
 

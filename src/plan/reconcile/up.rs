@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::graph::{Graph, Node};
-use super::remove::HALF_DOWN;
 use super::{Desired, Observed};
 use crate::mesh::model::{Mode, PlugId};
 use crate::plan::desired::{DesiredService, DesiredSetup};
 use crate::plan::step::{Action, Launch};
+use crate::project::names;
 use crate::runtime::{ServiceSpec, ServiceStatus, State};
 
 /// Adds them all.
@@ -16,10 +16,12 @@ pub(super) fn add(graph: &mut Graph, wanted: &Desired, seen: &Observed) {
     // A service that goes may hold a port that another one gets.
     let gone = seen.journal.services.keys().chain(seen.services.keys()).cloned().map(Node::Stop);
     graph.add(Node::Gone, None, gone);
-    for (instance, service) in &wanted.services {
+    for (instance, service) in wanted.instances() {
         files(graph, instance, service, seen);
-        start(graph, instance, service, &around, seen);
-        ready(graph, instance, seen);
+    }
+    for (name, service) in &wanted.services {
+        start(graph, name, service, &around, seen);
+        ready(graph, name, seen);
     }
     for (key, setup) in &wanted.setups {
         self::setup(graph, key, setup, &around, seen);
@@ -78,12 +80,13 @@ fn files(graph: &mut Graph, instance: &str, service: &DesiredService, seen: &Obs
     graph.add(Node::Render(instance.to_owned()), cause.map(|cause| (render(), cause.to_owned())), []);
 }
 
-fn start(graph: &mut Graph, instance: &str, service: &DesiredService, around: &Around<'_>, seen: &Observed) {
+fn start(graph: &mut Graph, name: &str, service: &DesiredService, around: &Around<'_>, seen: &Observed) {
+    let instance = names::instance_of(name);
     let (mut after, needs) = waits(instance, around);
     after.extend([Node::Gone, Node::Render(instance.to_owned())]);
     let launch = Launch { needs, ..service.launch.clone() };
-    let started = seen.journal.services.get(instance);
-    let needed = match seen.services.get(instance) {
+    let started = seen.journal.services.get(name);
+    let needed = match seen.services.get(name) {
         None => {
             let cause = if started.is_some() { "it is gone" } else { "new" };
             Some((Action::Start(Box::new(launch)), cause.to_owned()))
@@ -93,9 +96,14 @@ fn start(graph: &mut Graph, instance: &str, service: &DesiredService, around: &A
             change(status, launch, same_identity)
         }
     };
+    if let Some((Action::Restart(_), _)) = &needed {
+        after.extend(
+            around.wanted.services_of(instance).take_while(|other| *other != name).last().cloned().map(Node::Ready),
+        );
+    }
     let moved = around.wanted.moved.iter().filter(|moved| moved.instance == instance);
     let needed = needed.map(|(action, cause)| (action, moved.fold(cause, |cause, moved| format!("{cause}; {moved}"))));
-    graph.add(Node::Start(instance.to_owned()), needed, after);
+    graph.add(Node::Start(name.to_owned()), needed, after);
 }
 
 /// What a service that is known to the runtime needs to become what it shall be.
@@ -147,10 +155,10 @@ fn waits(instance: &str, around: &Around<'_>) -> (BTreeSet<Node>, BTreeSet<Strin
         }
         let setups = around.wanted.setups_of(plug).filter(|(_, setup)| setup.passive);
         let setups: Vec<Node> = setups.map(|(key, _)| Node::Setup(key.clone())).collect();
-        if around.wanted.services.contains_key(passive) {
+        if around.wanted.runs(passive) {
             needs.insert(passive.to_owned());
             if setups.is_empty() {
-                nodes.insert(Node::Ready(passive.to_owned()));
+                nodes.extend(readies(around.wanted, passive));
             }
         }
         nodes.extend(setups);
@@ -171,6 +179,11 @@ fn passive(plug: &PlugId) -> &str {
     }
 }
 
+/// The nodes for which an instance is ready: all its services are.
+fn readies(wanted: &Desired, instance: &str) -> Vec<Node> {
+    wanted.services_of(instance).cloned().map(Node::Ready).collect()
+}
+
 fn ready(graph: &mut Graph, instance: &str, seen: &Observed) {
     let start = Node::Start(instance.to_owned());
     let cause = match seen.services.get(instance) {
@@ -186,19 +199,19 @@ fn ready(graph: &mut Graph, instance: &str, seen: &Observed) {
 
 fn setup(graph: &mut Graph, key: &str, setup: &DesiredSetup, around: &Around<'_>, seen: &Observed) {
     let own = &setup.setup.call.own.name;
-    let is_half_down = setup.setup.hosted.is_some() && seen.journal.is_half_down(&setup.plug);
+    let anew = setup.setup.hosted.as_ref().and_then(|_| seen.anew(&setup.plug));
     let cause = match seen.journal.setups.get(key) {
-        _ if is_half_down => Some(HALF_DOWN.to_owned()),
+        _ if anew.is_some() => anew,
         None => Some("new".to_owned()),
         Some(done) if done.digest != setup.setup.digest => Some("changed".to_owned()),
         Some(_) if setup.setup.hosted.is_none() && graph.starts(own) => Some(format!("{own} starts")),
         Some(_) => seen.drift.get(key).cloned(),
     };
-    let mut after: BTreeSet<Node> = [Node::Ready(own.clone())].into();
+    let mut after: BTreeSet<Node> = readies(around.wanted, own).into_iter().collect();
     if setup.passive {
         after.extend(streams_before(setup, around));
     } else {
-        after.insert(Node::Ready(passive(&setup.plug).to_owned()));
+        after.extend(readies(around.wanted, passive(&setup.plug)));
         let others = around.wanted.setups_of(&setup.plug).filter(|(_, other)| other.passive);
         after.extend(others.map(|(key, _)| Node::Setup(key.clone())));
     }
@@ -221,15 +234,16 @@ fn streams_before(setup: &DesiredSetup, around: &Around<'_>) -> Vec<Node> {
 
 fn plug(graph: &mut Graph, plug: &PlugId, digest: &str, wanted: &Desired, seen: &Observed) {
     let cause = match seen.journal.plugs.get(&plug.to_string()) {
-        _ if seen.journal.is_half_down(plug) => Some(HALF_DOWN),
-        None => Some("new"),
-        Some(up) if up.digest != *digest => Some("changed"),
+        None => Some("new".to_owned()),
+        Some(up) if up.digest != *digest => Some("changed".to_owned()),
         Some(_) => None,
     };
+    let cause = seen.anew(plug).or(cause);
     let undo = wanted.undo.get(plug).cloned().unwrap_or_default();
     let action = Action::PlugUp { plug: plug.clone(), digest: digest.to_owned(), undo };
     let after = wanted.setups_of(plug).map(|(key, _)| Node::Setup(key.clone()));
     let down = Node::PlugDown(plug.to_string());
-    let after = after.chain([down, Node::Ready(plug.source.clone()), Node::Ready(plug.destination.clone())]);
-    graph.add(Node::PlugUp(plug.to_string()), cause.map(|cause| (action, cause.to_owned())), after.collect::<Vec<_>>());
+    let ends = [&plug.source, &plug.destination].into_iter().flat_map(|end| readies(wanted, end));
+    let after = after.chain([down]).chain(ends);
+    graph.add(Node::PlugUp(plug.to_string()), cause.map(|cause| (action, cause)), after.collect::<Vec<_>>());
 }

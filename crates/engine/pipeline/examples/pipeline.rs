@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use resilmesh_pipeline::PipelineOptions;
 use resilmesh_service::{RunOptions, log};
 
 #[tokio::main]
@@ -10,7 +11,8 @@ async fn main() -> ExitCode {
     log::init();
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
     let config = arguments.next().unwrap_or_else(|| ".".into());
-    let options = RunOptions { control: arguments.next() };
+    let service = RunOptions { control: arguments.next() };
+    let options = PipelineOptions { service, ..PipelineOptions::default() };
     match resilmesh_pipeline::run(&config, options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -91,6 +91,18 @@ pub struct Summary {
     pub sinks: usize,
     /// What is doubtful, but no reason not to start.
     pub warnings: Vec<ConfigError>,
+    /// Why several pipelines with this configuration cannot share the work; nothing if they can.
+    pub single: Vec<ConfigError>,
+}
+
+/// What a pipeline is run with.
+#[derive(Debug, Clone, Default)]
+pub struct PipelineOptions {
+    /// What every service is told.
+    pub service: RunOptions,
+    /// Where it keeps its state, in place of what the configuration says: each of several with one
+    /// configuration needs a folder of its own.
+    pub data_dir: Option<PathBuf>,
 }
 
 /// Checks a configuration without looking at the machine: no secret, address or server is used.
@@ -107,6 +119,7 @@ pub fn validate(config: &Path) -> Result<Summary, Vec<ConfigError>> {
         transforms: count(Section::Transform),
         sinks: count(Section::Sink),
         warnings: parts.warnings,
+        single: topology::single::found(&config),
     })
 }
 
@@ -115,7 +128,7 @@ pub fn validate(config: &Path) -> Result<Summary, Vec<ConfigError>> {
 ///
 /// # Errors
 /// When the configuration has mistakes, something it needs is not to be had, or a component fails.
-pub async fn run(config: &Path, options: RunOptions) -> Result<(), RunError> {
+pub async fn run(config: &Path, options: PipelineOptions) -> Result<(), RunError> {
     let lifecycle = Lifecycle::new();
     lifecycle.stop_on_signals().map_err(|error| RunError::Failed(format!("no signals can be received: {error}")))?;
     run_with(config, options, lifecycle, Stats::new()).await
@@ -125,14 +138,20 @@ pub async fn run(config: &Path, options: RunOptions) -> Result<(), RunError> {
 ///
 /// # Errors
 /// As [`run`].
-pub async fn run_with(config: &Path, options: RunOptions, lifecycle: Lifecycle, stats: Stats) -> Result<(), RunError> {
-    let (config, parts) = checked(config, SecretMode::PutIn, &stats).map_err(RunError::Config)?;
+pub async fn run_with(
+    config: &Path,
+    options: PipelineOptions,
+    lifecycle: Lifecycle,
+    stats: Stats,
+) -> Result<(), RunError> {
+    let (mut config, parts) = checked(config, SecretMode::PutIn, &stats).map_err(RunError::Config)?;
+    config.globals.data_dir = options.data_dir.or(config.globals.data_dir);
     for warning in &parts.warnings {
         tracing::warn!("{warning}");
     }
     let (data_dir, _lock) = data_dir(&config)?;
     let taps = Taps::default();
-    let _control = match &options.control {
+    let _control = match &options.service.control {
         None => None,
         Some(path) => {
             let verb = TapVerb { taps: taps.clone(), stop: lifecycle.stop_token() };

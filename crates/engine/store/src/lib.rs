@@ -10,11 +10,12 @@
 //! | `search` | sorting, paging, scrolling, parts of documents |
 //! | `mapping` | types of fields, and documents taken apart by them |
 //! | `index` | indices on disk: the write path, commits, retention |
-//! | `wal` | the write-ahead log |
+//! | `wal`, `check_log` | the write-ahead log |
 //!
 //! A request goes from `rest` to `index` (writes) or to `query` and `search` (reads). A write is
 //! acknowledged when it is in the write-ahead log, and searchable a second later.
 
+mod check_log;
 mod config;
 mod disk;
 mod error;
@@ -28,5 +29,6 @@ mod search;
 mod service;
 mod wal;
 
+pub use check_log::check_log;
 pub use query::check_query;
 pub use service::{RunError, run, validate};

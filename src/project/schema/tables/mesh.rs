@@ -2,6 +2,10 @@
 
 use super::super::{Field, Record, Shape, UnknownKeys};
 use super::MODES;
+use crate::mesh::model::Replicas;
+
+/// How many services an instance can have.
+const REPLICAS: Shape = Shape::Whole(1, Replicas::MOST as i64);
 
 pub(in crate::project) static PROJECT: Record = Record {
     name: "project",
@@ -46,6 +50,7 @@ pub(in crate::project) static INSTANCE: Record = Record {
             "Values of the product's settings by name. Secrets are not among them: they are in the vault.",
         ),
         Field::new("runtime", Shape::Text, "Where its service runs; without it, where the project says."),
+        Field::new("replicas", REPLICAS, "How many like services run for it and share its work; 1 without it."),
         Field::new("zone", Shape::Text, "The network zone that it is in, one of `zones` of the project."),
     ]],
 };
@@ -115,5 +120,6 @@ pub(in crate::project) static OVERLAY: Record = Record {
             "Values of the product's settings by name; null = the default of the product.",
         ),
         Field::new("runtime", Shape::Text, "Where its service runs."),
+        Field::new("replicas", REPLICAS, "How many like services run for it and share its work."),
     ]],
 };

@@ -12,7 +12,7 @@ pub(in crate::project) use definition::{
 };
 pub(in crate::project) use lock::{CATALOGUE, LOCK};
 pub(in crate::project) use mesh::{INSTANCE, OVERLAY, PLUG, PROFILE, PROJECT, ZONE};
-pub(in crate::project) use service::{FETCH, FILE, NEEDS, PROGRAM, READY, RELOAD, SERVICE};
+pub(in crate::project) use service::{FETCH, FILE, NEEDS, PROGRAM, READY, RELOAD, REPLICATION, SERVICE, UNLESS};
 pub(in crate::project) use setting::{PROPERTY, SETTING, SETTINGS};
 pub(in crate::project) use tests::{CASE, EXPECTATION, TESTS};
 

@@ -18,6 +18,11 @@ pub(in crate::project) static SERVICE: Record = Record {
         ),
         Field::required("embedded", Shape::Record(&PROGRAM), "What runs on the embedded runtime."),
         Field::new("needs", Shape::Record(&NEEDS), "What it needs of the machine, for `resilmesh doctor`."),
+        Field::new(
+            "replicas",
+            Shape::Record(&REPLICATION),
+            "Several like ones can share the work of an instance; without it, `replicas` of an instance can only be 1.",
+        ),
     ]],
 };
 
@@ -32,6 +37,31 @@ pub(in crate::project) static NEEDS: Record = Record {
             Shape::Whole(1, i32::MAX as i64),
             "The least `vm.max_map_count` of the kernel that it starts with.",
         ),
+    ]],
+};
+
+pub(in crate::project) static REPLICATION: Record = Record {
+    name: "replication",
+    about: "That several like services can share the work of an instance: each event goes to one of them, whichever it is.",
+    unknown: UnknownKeys::Refuse,
+    groups: &[&[Field::new(
+        "unless",
+        Shape::List(&Shape::Record(&UNLESS)),
+        "When they cannot; the first entry that holds counts. Who listens on a port never can.",
+    )]],
+};
+
+pub(in crate::project) static UNLESS: Record = Record {
+    name: "unless",
+    about: "When an instance cannot have several services.",
+    unknown: UnknownKeys::Refuse,
+    groups: &[&[
+        Field::new(
+            "when",
+            Shape::Text,
+            "An expression (minijinja) over `instance` and `settings`; without it, always.",
+        ),
+        Field::required("because", Shape::Text, "Why not, for people: a sentence without its subject, the instance."),
     ]],
 };
 

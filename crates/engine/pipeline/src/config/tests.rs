@@ -43,7 +43,7 @@ fn a_folder_with_vector_in_it_a_plain_one_and_a_single_file_are_all_the_same() {
     let json = r#"{"sources": {"in": {"type": "stdin"}}, "sinks": {"out": {"type": "blackhole", "inputs": ["in"]}}}"#;
     let files = [ROOT, SOURCE, SINK, ("m/vector/README.md", "x"), ("all.yaml", single), ("all.json", json)];
     for name in ["m", "m/vector", "all.yaml", "all.json"] {
-        let Summary { sources, transforms, sinks, warnings } = validated(&files, name).unwrap();
+        let Summary { sources, transforms, sinks, warnings, single: _ } = validated(&files, name).unwrap();
         assert_eq!((sources, transforms, sinks, warnings.len()), (1, 0, 1, 0), "{name}");
     }
 }
