@@ -13,6 +13,10 @@ pub(in crate::plan) const UNFINISHED: &str = "unfinished";
 /// Before the step.
 pub(in crate::plan) fn before(journal: &Journal, action: &Action) -> Vec<Change> {
     match action {
+        // Where nothing was, files that are half written are found again.
+        Action::Render { instance, .. } if !journal.rendered.contains_key(instance) => {
+            vec![Change::Rendered(instance.clone(), Some(UNFINISHED.to_owned()))]
+        }
         Action::Start(launch) | Action::Restart(launch) => {
             let instance = launch.spec.instance.clone();
             vec![Change::Data(instance.clone(), true), Change::Service(instance, Some(started(launch, UNFINISHED)))]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::graph::{Graph, Node};
 use super::{Desired, Observed};
 use crate::mesh::model::{Mode, PlugId};
+use crate::plan::apply::UNFINISHED;
 use crate::plan::desired::{DesiredService, DesiredSetup};
 use crate::plan::step::{Action, Launch};
 use crate::project::names;
@@ -73,7 +74,9 @@ fn files(graph: &mut Graph, instance: &str, service: &DesiredService, seen: &Obs
     let cause = match seen.on_disk.get(instance) {
         Some(there) if *there == digest => None,
         Some(there) if seen.journal.rendered.get(instance) == Some(there) => Some("changed"),
-        Some(_) if seen.journal.rendered.contains_key(instance) => Some("changed on disk"),
+        Some(_) if seen.journal.rendered.get(instance).is_some_and(|known| known != UNFINISHED) => {
+            Some("changed on disk")
+        }
         _ => Some("new"),
     };
     let render = || Action::Render { instance: instance.to_owned(), files: service.files.files.clone(), digest };
