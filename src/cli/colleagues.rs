@@ -10,6 +10,7 @@ use super::secret;
 use super::steps::StepArgs;
 use crate::git::outgoing;
 use crate::git::scan::{KnownSecret, Scanner};
+use crate::hooks::documents::Reader;
 use crate::hooks::{Call, documents};
 use crate::mesh::model::Mesh;
 use crate::plan::journal::Journal;
@@ -143,7 +144,7 @@ impl Colleagues {
 
     fn terms<'a>(&'a self, cx: &'a Context) -> Terms<'a> {
         let tells_secret: Box<dyn Fn(&str) -> bool + 'a> = Box::new(move |text| self.tells_secret(cx, text));
-        let settings = Box::new(|call: &Call| documents::settings_of_plug(&self.project, call));
+        let settings = Box::new(|call: &Call| documents::settings_of_plug(&Reader::default(), &self.project, call));
         Terms { take_over: self.take_over, unshared: self.unshared, tells_secret, settings }
     }
 

@@ -111,8 +111,8 @@ pub fn path_of_plug(project: &Path, call: &Call) -> Option<PathBuf> {
 }
 
 /// The settings of the plug that a call is about, as they are in its file; none if it has none.
-pub fn settings_of_plug(project: &Path, call: &Call) -> Option<BTreeMap<String, Value>> {
-    match read(&path_of_plug(project, call)?)?.remove("settings") {
+pub fn settings_of_plug(reader: &Reader, project: &Path, call: &Call) -> Option<BTreeMap<String, Value>> {
+    match reader.read(&path_of_plug(project, call)?)?.remove("settings") {
         Some(Value::Object(settings)) => Some(settings.into_iter().collect()),
         _ => Some(BTreeMap::new()),
     }

@@ -61,7 +61,7 @@ impl HookRunner<'_> {
 
     /// Keeps what a setup hook has left of the settings of its plug.
     fn note(&self, call: &Call) -> Result<(), HookError> {
-        let left = call.plug.as_ref().zip(documents::settings_of_plug(self.project, call));
+        let left = call.plug.as_ref().zip(documents::settings_of_plug(&self.documents, self.project, call));
         let noted = left.map_or(Ok(()), |(plug, settings)| Saved::of(self.project).note(plug, &settings));
         noted.map_err(|error| {
             HookError::new(format!("what it has left of the plug's settings cannot be kept: {error}"))
@@ -72,7 +72,7 @@ impl HookRunner<'_> {
     /// Puts edits of settings back that a hook has saved over, since it was given the former ones.
     fn keep_edits(&self, call: &Call, edited: &Edited, now: &Settings) -> Result<(), HookError> {
         let Some(path) = documents::path_of_plug(self.project, call) else { return Ok(()) };
-        let left = documents::settings_of_plug(self.project, call).unwrap_or_default();
+        let left = documents::settings_of_plug(&self.documents, self.project, call).unwrap_or_default();
         let lost = |name: &&String| left.get(*name) != now.get(*name) && left.get(*name) == edited.former.get(*name);
         let lost: Vec<&String> = edited.names.iter().filter(lost).collect();
         if lost.is_empty() {
@@ -119,7 +119,7 @@ impl Hooks for HookRunner<'_> {
             let given = Given { up: true, told: undo.of_others, ..Given::default() };
             return self.said(self.hosted(&undo.hook, &undo.call, given).await);
         };
-        let now = documents::settings_of_plug(self.project, &undo.call);
+        let now = documents::settings_of_plug(&self.documents, self.project, &undo.call);
         let call = Call { settings: edited.former.clone(), ..undo.call.clone() };
         let given = Given { up: true, told: true, ..Given::default() };
         let said = self.hosted(&undo.hook, &call, given).await;

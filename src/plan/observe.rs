@@ -14,6 +14,7 @@ use super::keyed::Key;
 use super::paths::StateFolder;
 use super::reconcile::Observed;
 use super::step::Setup;
+use crate::hooks::documents::Reader;
 use crate::hooks::host::Hosts;
 use crate::hooks::{self, Call, Drift, Given, HookContext, HostedHook, Kind, Run, documents};
 use crate::mesh::model::PlugId;
@@ -70,11 +71,12 @@ pub async fn observe(
 pub fn edited(state: &StateFolder, journal: &Journal) -> BTreeMap<String, Edited> {
     let Some(project) = state.root().parent() else { return BTreeMap::new() };
     let saved = Saved::of(project);
+    let reader = Reader::default();
     let of_plug = |(name, undoing): (&String, &Undoing)| {
         let call = set_up_by_files(journal, undoing)?;
         let former = saved.read(&undoing.plug)?;
         // Of a plug whose file is gone, what hooks have left is all that is known.
-        let now = documents::settings_of_plug(project, call).unwrap_or_default();
+        let now = documents::settings_of_plug(&reader, project, call).unwrap_or_default();
         Some((name.clone(), Edited::between(former, &now)?))
     };
     journal.undo.iter().filter_map(of_plug).collect()
@@ -96,8 +98,10 @@ fn set_up_by_files<'a>(journal: &'a Journal, undoing: &'a Undoing) -> Option<&'a
 pub fn adopt_settings(state: &StateFolder, journal: &Journal) -> io::Result<()> {
     let Some(project) = state.root().parent() else { return Ok(()) };
     let saved = Saved::of(project);
-    for undoing in journal.undo.values().filter(|undoing| saved.read(&undoing.plug).is_none()) {
-        if let Some(now) = set_up_by_files(journal, undoing).and_then(|call| documents::settings_of_plug(project, call))
+    let reader = Reader::default();
+    for undoing in journal.undo.values().filter(|undoing| !saved.has(&undoing.plug)) {
+        if let Some(now) =
+            set_up_by_files(journal, undoing).and_then(|call| documents::settings_of_plug(&reader, project, call))
         {
             saved.note(&undoing.plug, &now)?;
         }

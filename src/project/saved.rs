@@ -35,9 +35,19 @@ impl Saved {
         self.0.join(format!("{source}%{destination}%{topic}%{}.json", mode.word()))
     }
 
-    /// The settings as they were left; none if that is not known.
+    /// The settings as they were left; none if that is not known. A plug without settings has no file, since
+    /// that is how most are.
     pub fn read(&self, plug: &PlugId) -> Option<Settings> {
-        serde_json::from_slice(&fs::read(self.path(plug)).ok()?).ok()
+        match fs::read(self.path(plug)) {
+            Ok(settings) => serde_json::from_slice(&settings).ok(),
+            Err(error) if error.kind() == ErrorKind::NotFound && self.0.is_dir() => Some(Settings::new()),
+            Err(_) => None,
+        }
+    }
+
+    /// Whether settings of this plug are kept.
+    pub fn has(&self, plug: &PlugId) -> bool {
+        self.path(plug).exists()
     }
 
     /// Keeps the settings as they are now.
@@ -49,6 +59,9 @@ impl Saved {
             return Ok(());
         }
         DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
+        if settings.is_empty() {
+            return self.forget(plug);
+        }
         // Not waited for: what a power failure takes is adopted again.
         let mut file = tempfile::NamedTempFile::new_in(&self.0)?;
         file.write_all(&serde_json::to_vec(settings)?)?;
@@ -113,10 +126,13 @@ mod tests {
         fs::create_dir(project.path().join(STATE)).expect("a folder");
         saved.note(&plug, &left).expect("writable");
         assert_eq!(saved.read(&plug), Some(left));
-        assert_eq!(saved.read(&PlugId { mode: Mode::Pull, ..plug.clone() }), None);
+        assert!(!saved.has(&PlugId { mode: Mode::Pull, ..plug.clone() }));
         saved.forget(&plug).expect("ours");
         saved.forget(&plug).expect("it is gone");
-        assert_eq!(saved.read(&plug), None);
+        assert_eq!((saved.has(&plug), saved.read(&plug)), (false, Some(Settings::new())));
+        saved.note(&plug, &settings(json!({"key": 1}))).expect("writable");
+        saved.note(&plug, &Settings::new()).expect("writable");
+        assert_eq!((saved.has(&plug), saved.read(&plug)), (false, Some(Settings::new())));
     }
 
     #[test]
