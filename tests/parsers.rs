@@ -91,9 +91,13 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
     let yaml = || with_ending(&["products", "examples", "tests/invalid"], &["yaml", "yml"]);
     let text = |all: &[&str]| all.iter().map(|one| one.as_bytes().to_vec()).collect::<Vec<_>>();
     match target {
-        "document" => yaml(),
+        "document" => yaml().into_iter().chain([[&[0x13; 300][..], b": a\n"].concat()]).collect(),
         "project" => projects(),
-        "template" => with_ending(&["products", "tests/invalid"], &["yaml", "conf", "jinja"]),
+        "template" => {
+            let mut all = with_ending(&["products", "tests/invalid"], &["yaml", "conf", "jinja"]);
+            all.extend(text(&["{%- import \"lib.jinja\" as lib -re%}"]));
+            all
+        }
         "journal" => text(&[
             "{\"version\": 1}",
             "{\"version\": 2, \"services\": {}, \"setups\": {}, \"plugs\": {}, \"undo\": {}}\n%%\n{\"PlugUp\": 1}\n",
@@ -124,6 +128,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         }
         "python" => with_ending(&["sdk/python", "tests/invalid", "templates"], &["py"]),
         "frames" => text(&[
+            "\u{1}\u{1}\u{1}\n222",
             "\u{1}\u{20}\u{3}11 hello world5 again\nplain\n",
             "\0\u{8}\u{1}a\nbbbbbbbbbbbb\nc",
             "\u{2}\u{10}\u{2}\0\0\0\u{2}ab\0\0\0\u{7f}c",

@@ -35,10 +35,9 @@ pub fn check(product: &Product) -> Vec<Diagnostic> {
     // Hooks of a product that renders nothing may fill in its templates as they like.
     let base = product.at.file.parent().unwrap_or(Path::new("")).join("templates");
     for (path, text) in product.templates.iter().filter(|_| product.rendered().next().is_some()) {
-        if let Err(error) = environment.template_from_str(text) {
-            let line = error.line().unwrap_or(1);
+        if let Err((line, why)) = parse(text, &environment) {
             let at = Position::new(base.join(path), Mark::new(line, 1));
-            found.push(Diagnostic::error(at, format!("not a template: {}", reason(&error))).coded(Code::Template));
+            found.push(Diagnostic::error(at, format!("not a template: {why}")).coded(Code::Template));
         }
     }
     found
@@ -68,8 +67,8 @@ fn check_render(product: &Product, render: &Render, environment: &Environment<'_
 }
 
 fn check_text(what: &str, text: &str, at: &Position, environment: &Environment<'_>, found: &mut Vec<Diagnostic>) {
-    if let Err(error) = environment.template_from_str(text) {
-        let message = format!("{what} `{text}` is not a template: {}", reason(&error));
+    if let Err((_, why)) = parse(text, environment) {
+        let message = format!("{what} `{text}` is not a template: {why}");
         found.push(Diagnostic::error(at.clone(), message).coded(Code::Template));
     }
 }
@@ -82,6 +81,64 @@ fn check_expression(when: &str, at: &Position, environment: &Environment<'_>, fo
     }
 }
 
+/// Parses a template; on which line it is wrong, and why.
+fn parse(text: &str, environment: &Environment<'_>) -> Result<(), (usize, String)> {
+    if let Some(line) = odd_import(text) {
+        return Err((line, "what is imported must be called by a name behind `as`".to_owned()));
+    }
+    environment.template_from_str(text).map(drop).map_err(|error| (error.line().unwrap_or(1), reason(&error)))
+}
+
+/// The line of an `import` whose `as` is followed by something else than a name: minijinja takes any
+/// expression there, and panics.
+fn odd_import(text: &str) -> Option<usize> {
+    let blocks = text.match_indices("{%").map(|(start, _)| {
+        let block = &text[start + 2..];
+        (start, &block[..block.find("%}").unwrap_or(block.len())])
+    });
+    let mut imports = blocks.filter_map(|(start, block)| {
+        let block = block.trim_start_matches(['-', '+']).trim_end_matches(['-', '+']).trim();
+        Some((start, block.strip_prefix("import").filter(|import| !import.starts_with(is_of_name))?))
+    });
+    imports.find(|(_, import)| !ends_in_name(import)).map(|(start, _)| text[..start].matches('\n').count() + 1)
+}
+
+/// Whether what follows `import` ends in `as NAME`, perhaps with what it sees of its surroundings.
+fn ends_in_name(import: &str) -> bool {
+    const VALUES: [&str; 6] = ["true", "false", "none", "True", "False", "None"];
+    let import = ["with context", "without context"].iter().find_map(|end| import.strip_suffix(end)).unwrap_or(import);
+    let import = import.trim_end();
+    let before = import.trim_end_matches(is_of_name);
+    let name = &import[before.len()..];
+    let is_name = !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && !VALUES.contains(&name);
+    is_name && before.trim_end().strip_suffix("as").is_some_and(|before| !before.ends_with(is_of_name))
+}
+
+fn is_of_name(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
 fn reason(error: &minijinja::Error) -> String {
     error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_import_under_something_else_than_a_name_is_refused_before_it_is_parsed() {
+        let environment = Environment::new();
+        for good in [
+            "{%- import \"lib.jinja\" as lib -%}",
+            "{%import 'a b'as lib%}x{% import lib as other without context %}",
+            "{% from \"x\" import a as b %}{% set imported = 1 %}{{ import }}",
+        ] {
+            assert_eq!(parse(good, &environment), Ok(()), "{good}");
+        }
+        for bad in ["{% import 'x' as lib -re %}", "{%import 'x' as 9%}", "{% import 'x' as none with context %}"] {
+            let (line, why) = parse(&format!("a\n{bad}\n"), &environment).expect_err(bad);
+            assert_eq!((line, why.as_str()), (2, "what is imported must be called by a name behind `as`"), "{bad}");
+        }
+    }
 }

@@ -22,8 +22,12 @@ pub fn to_yaml(entries: &BTreeMap<String, Value>) -> String {
 
 fn entry(key: &str, value: &Value, indent: usize, out: &mut String) {
     out.push_str(&" ".repeat(indent));
-    out.push_str(&text(key));
-    out.push(':');
+    let key = text(key);
+    if is_long(&key) {
+        out.push_str(&format!("? {key}\n{}:", " ".repeat(indent)));
+    } else {
+        out.push_str(&format!("{key}:"));
+    }
     below(value, indent, out);
 }
 
@@ -73,12 +77,21 @@ pub fn inline(value: &Value) -> String {
         Value::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
         Value::Object(entries) => {
             let sorted: BTreeMap<_, _> = entries.iter().collect();
-            let entries: Vec<String> =
-                sorted.into_iter().map(|(key, value)| format!("{}: {}", text(key), inline(value))).collect();
+            let entry = |(key, value): (&String, &Value)| match text(key) {
+                key if is_long(&key) => format!("? {key} : {}", inline(value)),
+                key => format!("{key}: {}", inline(value)),
+            };
+            let entries: Vec<String> = sorted.into_iter().map(entry).collect();
             format!("{{{}}}", entries.join(", "))
         }
         other => other.to_string(),
     }
+}
+
+/// Whether a key, as it is written, is too long to stand before its `:` without more ado: YAML looks no
+/// further than 1024 characters for that.
+fn is_long(key: &str) -> bool {
+    key.chars().count() > 1000
 }
 
 /// A text without quotes where every YAML reader takes it for that text, else as JSON has it, which
@@ -226,6 +239,17 @@ mod tests {
             let line = format!("value: {}\n", inline(&value));
             let node = yaml::parse(&line, Path::new("x.yaml")).map_err(|wrong| TestCaseError::fail(format!("{wrong:?}\n{line}")))?;
             prop_assert_eq!(node.to_json(), json!({"value": value}), "{}", line);
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_very_long_reads_back() {
+        for key in ["k".repeat(2_000), "\u{13}".repeat(300)] {
+            let value = json!({key.clone(): [{key.clone(): {key.clone(): 1}, "b": 2}]});
+            let text = to_yaml(&value.as_object().expect("a map").clone().into_iter().collect());
+            assert_eq!(yaml::parse(&text, Path::new("x.yaml")).expect("YAML").to_json(), value, "{text}");
+            let line = inline(&value);
+            assert_eq!(yaml::parse(&line, Path::new("x.yaml")).expect("YAML").to_json(), value, "{line}");
         }
     }
 

@@ -159,7 +159,12 @@ impl Framer {
             Method::OctetCounting => matches!(count(&rest), Count::Of(..)),
             Method::Bytes | Method::Until(_) => false,
         };
-        Some(if counted { Frame::Incomplete } else { Frame::Whole(rest) })
+        Some(match counted {
+            true => Frame::Incomplete,
+            // Digits that could have become a length are not looked at before.
+            false if rest.len() > self.max_length => Frame::TooLong,
+            false => Frame::Whole(rest),
+        })
     }
 
     fn everything(&self, buffer: &mut BytesMut) -> Option<Frame> {
