@@ -11,6 +11,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::project::code::Code;
 use crate::project::position::Diagnostic;
@@ -40,21 +41,53 @@ impl Default for Limits {
     }
 }
 
-/// What is being rendered, as it is told if that takes too much.
+/// What is being rendered, as it is told if that takes too much: of what is rendered at the same time, what
+/// was begun first.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Doing(Arc<Mutex<Option<Diagnostic>>>);
+pub(super) struct Doing(Arc<Mutex<Vec<Place>>>);
+
+/// Since when somebody is at what; none when not at anything.
+type Place = Option<(Instant, Diagnostic)>;
+
+/// What one who renders is at.
+pub(super) struct At<'a> {
+    doing: &'a Doing,
+    place: usize,
+}
 
 impl Doing {
-    /// Notes it: a finding without its end, which says what it takes.
-    pub(super) fn note(&self, what: Diagnostic) {
-        *self.0.lock() = Some(what);
+    /// Somebody begins to render.
+    pub(super) fn begin(&self) -> At<'_> {
+        let mut places = self.0.lock();
+        places.push(None);
+        At { doing: self, place: places.len() - 1 }
     }
 
     fn takes(&self, why: &str) -> Vec<Diagnostic> {
-        let what = self.0.lock().clone().unwrap_or_else(|| nowhere("rendering"));
+        let first = self.0.lock().iter().flatten().min_by_key(|(since, _)| *since).map(|(_, what)| what.clone());
+        let what = first.unwrap_or_else(|| nowhere("rendering"));
         let message = format!("{} takes {why}, which is the limit for all templates of a mesh", what.message);
         vec![Diagnostic { message, ..what }]
     }
+}
+
+impl At<'_> {
+    /// Notes it: a finding without its end, which says what it takes.
+    pub(super) fn note(&self, what: Diagnostic) {
+        self.doing.0.lock()[self.place] = Some((Instant::now(), what));
+    }
+}
+
+impl Drop for At<'_> {
+    fn drop(&mut self) {
+        self.doing.0.lock()[self.place] = None;
+    }
+}
+
+/// Threads to render in; none if they cannot be had.
+pub(super) fn pool(threads: usize) -> Option<ThreadPool> {
+    let name = |number| format!("templates {number}");
+    ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK).thread_name(name).build().ok()
 }
 
 /// Does the work within the limits of time and memory.

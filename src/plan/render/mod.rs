@@ -6,7 +6,10 @@ mod environment;
 pub mod limits;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+
+use rayon::prelude::*;
 
 use self::context::Contexts;
 use self::environment::{Stop, Templates};
@@ -17,6 +20,11 @@ use super::secrets::Secrets;
 use crate::mesh::model::{Instance, Into, Mesh, Plug, PlugId, Render};
 use crate::project::code::Code;
 use crate::project::position::{Diagnostic, Mark, Position};
+
+/// From how many files on several are rendered at once.
+const MANY: usize = 64;
+/// Into how many parts they are divided for each processor: some take longer than others.
+const PARTS: usize = 4;
 
 /// The files of one instance.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -78,27 +86,12 @@ fn all(
     limits: Limits,
     doing: Doing,
 ) -> Result<Rendered, Vec<Diagnostic>> {
-    let mut round = Round {
-        templates: Templates::new(mesh, ports, secrets, limits),
-        contexts: Contexts::new(mesh, ports),
-        peers: peers(mesh),
-        doing,
-        rendered: Rendered::default(),
-        found: Vec::new(),
-        refused: Vec::new(),
-    };
-    for (instance, service) in mesh.services() {
-        round.rendered.instances.entry(instance.name.clone()).or_default();
-        for file in &service.files {
-            round.file(mesh, instance, None, file);
-        }
-    }
-    for plug in &mesh.plugs {
-        for end in [&plug.source, &plug.destination] {
-            for file in &end.capability.renders {
-                round.file(mesh, &mesh.instances[&end.instance], Some(plug), file);
-            }
-        }
+    let mut round = Round::default();
+    let units = round.units(mesh);
+    let templates = || Templates::new(mesh, ports, secrets, limits);
+    let made = make(&units, &templates, &Contexts::new(mesh, ports), &peers(mesh), &doing);
+    for (unit, made) in units.iter().zip(made) {
+        round.take(unit, made);
     }
     // An instance that cannot run yet is left out anyway, with what does not work in it.
     let works =
@@ -131,20 +124,80 @@ fn peers(mesh: &Mesh) -> HashMap<String, Arc<BTreeSet<String>>> {
     peers.into_iter().map(|(instance, peers)| (instance, Arc::new(peers))).collect()
 }
 
-struct Round<'a> {
-    templates: Templates<'a>,
-    contexts: Contexts,
-    peers: HashMap<String, Arc<BTreeSet<String>>>,
-    doing: Doing,
+/// A file to be rendered.
+struct Unit<'a> {
+    /// The instance whose product has the template.
+    instance: &'a Instance,
+    /// The plug that it is for, if it is declared for plugs.
+    plug: Option<&'a Plug>,
+    file: &'a Render,
+    /// The instance whose file it will be.
+    target: &'a str,
+}
+
+/// Path and content of a file; none if there is to be none.
+type Made = Result<Option<(String, String)>, Stop>;
+
+/// Renders many files on all processors, each of which has templates of its own: these know for whom they
+/// render, and no other.
+fn make<'a>(
+    units: &[Unit<'_>],
+    templates: &(impl Fn() -> Templates<'a> + Sync),
+    contexts: &Contexts,
+    peers: &HashMap<String, Arc<BTreeSet<String>>>,
+    doing: &Doing,
+) -> Vec<Made> {
+    let some = |units: &[Unit<'_>]| -> Vec<Made> {
+        let (templates, doing) = (templates(), doing.begin());
+        let one = |unit: &Unit<'_>| {
+            let what = format!("template `{}` of product `{}`", unit.file.template, unit.file.product);
+            doing.note(Diagnostic::error(unit.file.at.clone(), what).coded(Code::Template));
+            let context = contexts.of(unit.instance, unit.plug);
+            let peers = peers.get(&unit.instance.name).cloned().unwrap_or_default();
+            templates.render(unit.file, &context, &unit.instance.name, peers)
+        };
+        units.iter().map(one).collect()
+    };
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let pool = (units.len() >= MANY && threads > 1).then(|| limits::pool(threads)).flatten();
+    let Some(pool) = pool else { return some(units) };
+    let part = units.len().div_ceil(threads * PARTS);
+    pool.install(|| units.par_chunks(part).map(some).collect::<Vec<_>>()).into_iter().flatten().collect()
+}
+
+#[derive(Default)]
+struct Round {
     rendered: Rendered,
     found: Vec<Diagnostic>,
     /// What templates refuse, by the instance that the file is for.
     refused: Vec<(String, Diagnostic)>,
 }
 
-impl Round<'_> {
-    /// Renders one file, for one plug if it is declared for plugs.
-    fn file(&mut self, mesh: &Mesh, instance: &Instance, plug: Option<&Plug>, file: &Render) {
+impl Round {
+    /// All files: those of instances, then those of plugs.
+    fn units<'a>(&mut self, mesh: &'a Mesh) -> Vec<Unit<'a>> {
+        let mut units = Vec::new();
+        for (instance, service) in mesh.services() {
+            self.rendered.instances.entry(instance.name.clone()).or_default();
+            units.extend(service.files.iter().filter_map(|file| self.unit(mesh, instance, None, file)));
+        }
+        for plug in &mesh.plugs {
+            for end in [&plug.source, &plug.destination] {
+                let instance = &mesh.instances[&end.instance];
+                let files = end.capability.renders.iter();
+                units.extend(files.filter_map(|file| self.unit(mesh, instance, Some(plug), file)));
+            }
+        }
+        units
+    }
+
+    fn unit<'a>(
+        &mut self,
+        mesh: &'a Mesh,
+        instance: &'a Instance,
+        plug: Option<&'a Plug>,
+        file: &'a Render,
+    ) -> Option<Unit<'a>> {
         let target = match (plug, file.into) {
             (Some(plug), Into::Peer) if plug.id.source == instance.name => &plug.id.destination,
             (Some(plug), Into::Peer) => &plug.id.source,
@@ -153,19 +206,20 @@ impl Round<'_> {
         if mesh.instances.get(target).is_none_or(|target| mesh.product_of(target).service.is_none()) {
             let message = format!("`{}` is to be rendered into `{target}`, which has no service", file.template);
             self.found.push(Diagnostic::error(file.at.clone(), message).coded(Code::Template));
-            return;
+            return None;
         }
-        let what = format!("template `{}` of product `{}`", file.template, file.product);
-        self.doing.note(Diagnostic::error(file.at.clone(), what).coded(Code::Template));
-        let context = self.contexts.of(instance, plug);
-        let peers = self.peers.get(&instance.name).cloned().unwrap_or_default();
-        let made = self.templates.render(file, &context, &instance.name, peers);
-        let Some((path, content)) = self.keep(made, target, instance, plug, file) else { return };
-        if let Some(plug) = plug {
-            let plugs = self.rendered.of_plugs.entry((target.clone(), path.clone())).or_default();
+        Some(Unit { instance, plug, file, target })
+    }
+
+    /// Takes what was made of a file.
+    fn take(&mut self, unit: &Unit<'_>, made: Made) {
+        let Unit { target, file, .. } = *unit;
+        let Some((path, content)) = self.keep(made, unit) else { return };
+        if let Some(plug) = unit.plug {
+            let plugs = self.rendered.of_plugs.entry((target.to_owned(), path.clone())).or_default();
             plugs.insert(plug.id.clone());
         }
-        let files = &mut self.rendered.instances.entry(target.clone()).or_default().files;
+        let files = &mut self.rendered.instances.entry(target.to_owned()).or_default().files;
         match files.get(&path) {
             Some(other) if *other != content => {
                 let message = format!("file `{path}` of `{target}` is rendered twice, with different contents");
@@ -180,14 +234,8 @@ impl Round<'_> {
     }
 
     /// What was made, if something was; else keeps the reason.
-    fn keep(
-        &mut self,
-        made: Result<Option<(String, String)>, Stop>,
-        target: &str,
-        instance: &Instance,
-        plug: Option<&Plug>,
-        file: &Render,
-    ) -> Option<(String, String)> {
+    fn keep(&mut self, made: Made, unit: &Unit<'_>) -> Option<(String, String)> {
+        let Unit { instance, plug, file, target } = *unit;
         match made {
             Ok(made) => return made,
             Err(Stop::Incomplete(why)) => {
