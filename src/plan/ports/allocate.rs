@@ -277,14 +277,13 @@ impl Allocation<'_> {
 
     fn note_move(&mut self, claim: &Claim, refused: Option<(u16, String)>, to: u16) {
         let Some((from, why)) = refused else { return };
-        self.moved.push(Moved {
-            instance: claim.id.instance.clone(),
-            port: claim.shown.clone(),
-            from,
-            is_known: self.claimed.remembered.get(&claim.id).is_some(),
-            why,
-            to,
-        });
+        let is_known = self.claimed.remembered.get(&claim.id).is_some();
+        // That instances of one mesh share out the numbers between them is nothing that anybody has to know.
+        if !is_known && self.given.contains_key(&from) {
+            return;
+        }
+        let (instance, port) = (claim.id.instance.clone(), claim.shown.clone());
+        self.moved.push(Moved { instance, port, from, is_known, why, to });
     }
 
     /// Why a number cannot be had; none = it can.
