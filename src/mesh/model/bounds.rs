@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use regex::Regex;
+use resilmesh_service::amount;
 use serde_json::Value;
 
 /// What a value must be; by default, anything.
@@ -72,29 +73,16 @@ impl TextFormat {
     fn takes(self, text: &str) -> bool {
         match self {
             Self::Address => text == "localhost" || text.parse::<IpAddr>().is_ok(),
-            Self::TimeSpan => is_amount(text, &[("s", 1), ("m", 60), ("h", 3600), ("d", 86_400), ("w", 604_800)]),
-            Self::Bytes => {
-                const UNITS: [(&str, u64); 9] = [
-                    ("B", 1),
-                    ("KB", 1000),
-                    ("MB", 1_000_000),
-                    ("GB", 1_000_000_000),
-                    ("TB", 1_000_000_000_000),
-                    ("KiB", 1 << 10),
-                    ("MiB", 1 << 20),
-                    ("GiB", 1 << 30),
-                    ("TiB", 1 << 40),
-                ];
-                is_amount(text, &UNITS)
-            }
+            Self::TimeSpan => amount::milliseconds(text).is_some(),
+            Self::Bytes => amount::bytes(text).is_some(),
         }
     }
 
     fn words(self) -> &'static str {
         match self {
             Self::Address => "an IP address or `localhost`",
-            Self::TimeSpan => "a time with `s`, `m`, `h`, `d` or `w`",
-            Self::Bytes => "a size with `B`, `KiB`, `MiB`, `GiB`, `TiB` or `KB`, `MB`, `GB`, `TB`",
+            Self::TimeSpan => amount::TIME,
+            Self::Bytes => amount::BYTES,
         }
     }
 
@@ -114,18 +102,6 @@ impl TextFormat {
             Self::Bytes => Some("^0*[1-9][0-9]*([KMGT]i?)?B$"),
         }
     }
-}
-
-/// Whether a text is a whole number above zero with one of these units, and what it stands for can be counted.
-fn is_amount(text: &str, units: &[(&str, u64)]) -> bool {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let factor = units.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor);
-    let amount = number.parse::<i64>().ok().zip(factor).and_then(|(number, factor)| {
-        // In thousandths, as programs count time.
-        number.checked_mul(i64::try_from(factor).ok()?)?.checked_mul(1000)
-    });
-    amount.is_some_and(|amount| amount > 0)
 }
 
 /// A regular expression.

@@ -8,8 +8,10 @@
 //! | [`lifecycle`] | readiness and shutdown |
 //! | [`bus`] | how our programs connect to NATS |
 //! | [`log`] | how a service writes its log |
+//! | [`amount`] | amounts with units, such as `30d` |
 //! | [`rehearsal`] | what a service would make of something, without its surroundings |
 
+pub mod amount;
 pub mod bus;
 pub mod control;
 pub mod lifecycle;

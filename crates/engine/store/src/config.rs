@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use resilmesh_service::amount;
 use serde_yaml::Value;
 
 use crate::index::store::Options;
@@ -125,35 +126,12 @@ fn check_keys(map: &serde_yaml::Mapping, known: &[&str], parent: &str, mistakes:
     }
 }
 
-/// Reads a number with a unit.
-fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let (_, factor) = units.iter().find(|(name, _)| *name == unit.trim())?;
-    number.parse::<u64>().ok()?.checked_mul(*factor).filter(|value| *value > 0)
-}
-
 fn millis(text: &str) -> Result<i64, String> {
-    let units = [("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 604_800_000)];
-    with_unit(text, &units)
-        .and_then(|millis| i64::try_from(millis).ok())
-        .ok_or_else(|| "must be a number with s, m, h, d or w, such as 30d".to_owned())
+    amount::milliseconds(text).ok_or_else(|| format!("must be {}, such as 30d", amount::TIME))
 }
 
 fn bytes(text: &str) -> Result<u64, String> {
-    let units = [
-        ("B", 1),
-        ("KB", 1000),
-        ("MB", 1_000_000),
-        ("GB", 1_000_000_000),
-        ("TB", 1_000_000_000_000),
-        ("KiB", 1 << 10),
-        ("MiB", 1 << 20),
-        ("GiB", 1 << 30),
-        ("TiB", 1 << 40),
-    ];
-    with_unit(text, &units)
-        .ok_or_else(|| "must be a number with B, KiB, MiB, GiB, TiB or KB, MB, GB, TB, such as 10GiB".to_owned())
+    amount::bytes(text).ok_or_else(|| format!("must be {}, such as 10GiB", amount::BYTES))
 }
 
 #[cfg(test)]
