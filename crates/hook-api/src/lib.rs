@@ -10,8 +10,11 @@
 //! What hooks write on the host's own standard output never is part of the protocol: the host takes
 //! it as [`FromHost::Log`].
 //!
-//! Serde types only: nothing here does anything.
+//! Workers of modules, which events pass through, speak [`batch`].
+//!
+//! Serde types, and how frames are laid out: nothing here does anything.
 
+pub mod batch;
 mod call;
 mod documents;
 mod request;
