@@ -123,6 +123,18 @@ impl Hosts {
         Ok(host)
     }
 
+    /// Kills every host with all that its hooks have started; the calls that they had fail.
+    pub async fn kill(&self) {
+        self.running.lock().await.values().for_each(|host| host.kill());
+    }
+
+    /// Whether calls that nobody waits for any more have ended within that time, by themselves.
+    pub async fn settle(&self, within: Duration) -> bool {
+        let running: Vec<Arc<Host>> = self.running.lock().await.values().cloned().collect();
+        let settled = futures::future::join_all(running.iter().map(|host| host.settles(within))).await;
+        settled.into_iter().all(|settled| settled)
+    }
+
     /// Ends every host; one that does not end by itself is killed.
     pub async fn end(&self) {
         let running = std::mem::take(&mut *self.running.lock().await);

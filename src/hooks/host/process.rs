@@ -157,8 +157,17 @@ impl Host {
         !self.calls.dead.load(Ordering::Acquire)
     }
 
+    pub(super) fn kill(&self) {
+        self.kill.notify_one();
+    }
+
     /// Whether it can be given another call: it lives, and no call that was given up holds it up for long.
     pub(super) async fn is_free(&self) -> bool {
+        self.settles(SETTLE).await
+    }
+
+    /// Whether it lives, and all calls that were given up have ended within that time.
+    pub(super) async fn settles(&self, within: Duration) -> bool {
         let settled = async {
             loop {
                 let ended = self.calls.ended.notified();
@@ -170,7 +179,7 @@ impl Host {
                 ended.await;
             }
         };
-        tokio::time::timeout(SETTLE, settled).await.is_ok() && self.is_alive()
+        tokio::time::timeout(within, settled).await.is_ok() && self.is_alive()
     }
 
     fn send(&self, message: ToHost) {

@@ -1,0 +1,254 @@
+//! `resilmesh hooks test`: what hooks must keep, tried on hooks that keep it and on hooks that do not.
+
+use insta::assert_snapshot;
+
+use crate::common::TestProject;
+use crate::common::python::{hooks, setup};
+
+/// A product `lake` with these hooks, whose inlets are files in `tenant/`.
+fn lake(text: &str) -> TestProject {
+    let tenant = "\
+from pathlib import Path
+
+
+def inlet(instance, plug):
+    folder = Path(os.environ['HOME']) / 'tenant'
+    folder.mkdir(exist_ok=True)
+    return folder / f'{plug.topic}.{plug.mode}'
+
+
+";
+    let definition = "\
+settings: [{name: token, secret: true, required: true}, {name: region, required: true}]
+consumes: {events: [{}]}
+";
+    TestProject::with(&[
+        ("products/lake/definition.yaml", definition),
+        ("products/lake/hooks.py", &hooks(&format!("{tenant}{text}"))),
+    ])
+}
+
+const GOOD: &str = "\
+@setup_consumer('events')
+def make_inlet(instance, plug):
+    if not instance.get_secret('token'):
+        raise ValueError('no token')
+    inlet(instance, plug).touch()
+
+
+@teardown_consumer('events')
+def delete_inlet(instance, plug):
+    inlet(instance, plug).unlink(missing_ok=True)
+
+
+@check_consumer('events')
+def inlet_is_there(instance, plug):
+    return inlet(instance, plug).exists() or 'the inlet is gone'
+";
+
+#[test]
+fn hooks_that_keep_all_are_told_so() {
+    let project = lake(GOOD);
+    let before = project.files();
+    assert_snapshot!(project.run(&["hooks", "test", "lake"]), @"
+    -- stderr
+    instances/stand_in/stand_in/plugs/tried/events.yaml:4:8: error: nobody sets up the ends of `events` between `stand_in` and `tried`: neither both products set up their own, nor one of them both [cannot-connect]
+      4 | topic: events
+        |        ^
+      hint: `resilmesh create integration stand_in lake events producer` begins one, with setup hooks or `renders`
+    instances/stand_in/stand_in/plugs/tried/events_pull.yaml:4:8: error: nobody sets up the ends of `events` between `stand_in` and `tried`: neither both products set up their own, nor one of them both [cannot-connect]
+      4 | topic: events
+        |        ^
+      hint: `resilmesh create integration stand_in lake events producer --mode pull` begins one, with setup hooks or `renders`
+    error: the product cannot be plugged to a stand-in
+    -- exit 1
+    ");
+    assert_eq!(project.files(), before, "the project itself is left alone");
+    let json: serde_json::Value =
+        serde_json::from_str(&project.prints(&["hooks", "test", "lake", "--json"])).expect("a document");
+    assert_eq!(
+        json["cases"][0],
+        serde_json::json!({"case": "set-up", "plug": "events/stand_in/tried", "role": "consumer", "verdict": "kept"})
+    );
+}
+
+#[test]
+fn hooks_that_keep_nothing_are_told_what() {
+    let project = lake(
+        "\
+@setup_consumer('events')
+def make_inlet(instance, plug):
+    print('token is', instance.get_secret('token'))
+    inlet(instance, plug).touch(exist_ok=False)
+    time.sleep(0.3)
+
+
+@teardown_consumer('events')
+def delete_inlet(instance, plug):
+    inlet(instance, plug).unlink()
+
+
+@check_consumer('events')
+def inlet_is_there(instance, plug):
+    return inlet(instance, plug).exists()
+",
+    );
+    assert_snapshot!(project.run(&["hooks", "test", "lake"]), @"
+    -- stderr
+    instances/stand_in/stand_in/plugs/tried/events.yaml:4:8: error: nobody sets up the ends of `events` between `stand_in` and `tried`: neither both products set up their own, nor one of them both [cannot-connect]
+      4 | topic: events
+        |        ^
+      hint: `resilmesh create integration stand_in lake events producer` begins one, with setup hooks or `renders`
+    instances/stand_in/stand_in/plugs/tried/events_pull.yaml:4:8: error: nobody sets up the ends of `events` between `stand_in` and `tried`: neither both products set up their own, nor one of them both [cannot-connect]
+      4 | topic: events
+        |        ^
+      hint: `resilmesh create integration stand_in lake events producer --mode pull` begins one, with setup hooks or `renders`
+    error: the product cannot be plugged to a stand-in
+    -- exit 1
+    ");
+}
+
+#[test]
+fn one_that_never_ends_is_given_up() {
+    let project = lake(
+        "\
+@setup_consumer('events')
+def make_inlet(instance, plug):
+    while True:
+        time.sleep(0.1)
+",
+    );
+    assert_snapshot!(project.run(&["hooks", "test", "lake", "--patience", "1"]), @"
+    -- stderr
+    instances/stand_in/stand_in/plugs/tried/events.yaml:4:8: error: nobody sets up the ends of `events` between `stand_in` and `tried`: neither both products set up their own, nor one of them both [cannot-connect]
+      4 | topic: events
+        |        ^
+      hint: `resilmesh create integration stand_in lake events producer` begins one, with setup hooks or `renders`
+    instances/stand_in/stand_in/plugs/tried/events_pull.yaml:4:8: error: nobody sets up the ends of `events` between `stand_in` and `tried`: neither both products set up their own, nor one of them both [cannot-connect]
+      4 | topic: events
+        |        ^
+      hint: `resilmesh create integration stand_in lake events producer --mode pull` begins one, with setup hooks or `renders`
+    error: the product cannot be plugged to a stand-in
+    -- exit 1
+    ");
+}
+
+/// A product `shop` whose API is at the setting `url`, and knows one key.
+fn shop(port: u16, text: &str) -> TestProject {
+    let api = "\
+import urllib.request
+
+
+def call(instance, timeout=None):
+    request = urllib.request.Request(instance.settings['url'], headers={'key': instance.get_secret('key')})
+    return urllib.request.urlopen(request, timeout=timeout).read()
+
+
+";
+    TestProject::with(&[
+        (
+            "products/shop/definition.yaml",
+            "settings: [{name: key, secret: true, required: true}, {name: url, required: true}]\nconsumes: {events: [{}]}\n",
+        ),
+        ("products/shop/hooks.py", &hooks(&format!("{api}{text}"))),
+        ("instances/shop/ours/config.yaml", &format!("name: ours\nsettings: {{url: 'http://127.0.0.1:{port}'}}\n")),
+    ])
+}
+
+/// Answers 200 to the key `right`, else 403, until the test ends.
+fn api() -> u16 {
+    use std::io::{BufRead, BufReader, Write};
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let lines = BufReader::new(stream.try_clone().expect("a copy")).lines();
+            let head: Vec<String> = lines.map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+            let is_right = head.iter().any(|line| line.eq_ignore_ascii_case("key: right"));
+            let status = if is_right { "200 OK" } else { "403 Forbidden" };
+            // Whoever has gone does not hear it.
+            let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+    });
+    port
+}
+
+#[test]
+fn a_real_tenant_tells_wrong_secrets_and_silence() {
+    let careful = "@setup_consumer('events')\ndef make(instance):\n    call(instance, timeout=0.5)\n";
+    let project = shop(api(), careful);
+    let (code, _, err) = project.output_of(&["secret", "set", "shop_ours_key"], &[], "right");
+    assert_eq!(code, 0, "{err}");
+    assert_snapshot!(project.run(&["hooks", "test", "shop", "--instance", "ours"]), @"
+    -- stderr
+    instances/stand_in/stand_in/plugs/ours/events.yaml:4:8: error: nobody sets up the ends of `events` between `stand_in` and `ours`: neither both products set up their own, nor one of them both [cannot-connect]
+      4 | topic: events
+        |        ^
+      hint: `resilmesh create integration stand_in shop events producer` begins one, with setup hooks or `renders`
+    instances/stand_in/stand_in/plugs/ours/events_pull.yaml:4:8: error: nobody sets up the ends of `events` between `stand_in` and `ours`: neither both products set up their own, nor one of them both [cannot-connect]
+      4 | topic: events
+        |        ^
+      hint: `resilmesh create integration stand_in shop events producer --mode pull` begins one, with setup hooks or `renders`
+    error: the product cannot be plugged to a stand-in
+    -- exit 1
+    ");
+    let careless = "@setup_consumer('events')\ndef make(instance):\n    try:\n        call(instance)\n    except OSError:\n        pass\n";
+    project.write(
+        "products/shop/hooks.py",
+        std::fs::read_to_string(project.root().join("products/shop/hooks.py"))
+            .expect("hooks")
+            .replace(careful, careless),
+    );
+    assert_snapshot!(project.run(&["hooks", "test", "shop", "--instance", "ours", "--patience", "2"]), @"
+    -- stderr
+    instances/stand_in/stand_in/plugs/ours/events.yaml:4:8: error: nobody sets up the ends of `events` between `stand_in` and `ours`: neither both products set up their own, nor one of them both [cannot-connect]
+      4 | topic: events
+        |        ^
+      hint: `resilmesh create integration stand_in shop events producer` begins one, with setup hooks or `renders`
+    instances/stand_in/stand_in/plugs/ours/events_pull.yaml:4:8: error: nobody sets up the ends of `events` between `stand_in` and `ours`: neither both products set up their own, nor one of them both [cannot-connect]
+      4 | topic: events
+        |        ^
+      hint: `resilmesh create integration stand_in shop events producer --mode pull` begins one, with setup hooks or `renders`
+    error: the product cannot be plugged to a stand-in
+    -- exit 1
+    ");
+}
+
+#[test]
+fn what_cannot_be_tried_is_told() {
+    let project = lake("");
+    assert_snapshot!(project.run(&["hooks", "test", "lake"]), @"
+    -- stderr
+    instances/stand_in/stand_in/plugs/tried/events.yaml:4:8: error: nobody sets up the ends of `events` between `stand_in` and `tried`: neither both products set up their own, nor one of them both [cannot-connect]
+      4 | topic: events
+        |        ^
+      hint: `resilmesh create integration stand_in lake events producer` begins one, with setup hooks or `renders`
+    error: the product cannot be plugged to a stand-in
+    -- exit 1
+    ");
+    assert_snapshot!(project.run(&["hooks", "test", "lakes"]), @"
+    -- stderr
+    error: there is no product `lakes`
+    hint: did you mean `lake`?
+    hint: `resilmesh list products` shows them all
+    -- exit 1
+    ");
+    assert_snapshot!(project.run(&["hooks", "test", "nats"]), @"
+    -- stderr
+    error: the hooks of product `nats` are built in
+    hint: they are tried when resilmesh is built; this is for hooks in files
+    -- exit 1
+    ");
+    let project = lake(GOOD);
+    project.write("instances/lake/l1/config.yaml", "name: l1\nsettings: {region: eu}\n");
+    project.write("products/sensor/definition.yaml", "produces: {events: [{}]}\n");
+    project.write("products/sensor/hooks.py", hooks(&setup("producer")));
+    project.write("instances/sensor/s1/config.yaml", "name: s1\n");
+    project.must(&["plug", "events", "s1", "l1"]);
+    let (code, _, err) = project.output_of(&["secret", "set", "lake_l1_token"], &[], "right");
+    assert_eq!(code, 0, "{err}");
+    project.must(&["up"]);
+    assert_snapshot!(project.run(&["hooks", "test", "lake", "--instance", "l1"]), @"");
+    assert_snapshot!(project.run(&["hooks", "test", "lake", "--instance", "s1"]), @"");
+}
