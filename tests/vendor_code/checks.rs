@@ -130,3 +130,28 @@ fn a_check_hook_can_be_started_for_a_product_and_for_one_integration() {
         (&"check".into(), &"events".into(), &"producer".into())
     );
 }
+
+#[test]
+fn a_process_hook_is_listed_with_both_of_its_topics() {
+    let project = answering("return True");
+    project.write(
+        "products/sensor/tagger.py",
+        "from resilmesh import process\n\n\n@process(\"ecs_events\", into=\"enriched_events\", batch=True)\nasync def tag(events):\n    \"\"\"Tags.\"\"\"\n    return events\n",
+    );
+    let listed = project.prints(&["hooks", "list", "sensor", "--json"]);
+    let hooks: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+    let found = hooks["hooks"].as_array().expect("a list").iter().find(|hook| hook["kind"] == "process");
+    let found = found.expect("the hook of the module");
+    assert_eq!(
+        (&found["topic"], &found["into"], &found["function"], &found["title"]),
+        (&"ecs_events".into(), &"enriched_events".into(), &"tag".into(), &"Tags.".into())
+    );
+    let listed = project.prints(&["hooks", "list", "sensor"]);
+    assert!(listed.contains("ecs_events -> enriched_events"), "{listed}");
+    assert_snapshot!(project.refused(&["hooks", "run", "sensor", "tag"]), @"
+    -- stderr
+    error: hook `tag` works on events in the service of its module
+    hint: `resilmesh test sensor` shows what it makes of the events in its test files
+    -- exit 1
+    ");
+}

@@ -29,6 +29,8 @@ pub enum HookKind {
     Trigger,
     /// Carries a command out.
     Execute,
+    /// Works on events on their way through a module ([`batch`](crate::batch)); never called by [`Call`].
+    Process,
 }
 
 /// Where a hook's code is.

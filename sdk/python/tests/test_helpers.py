@@ -45,6 +45,7 @@ class Decorators(unittest.TestCase):
         roles = ("consumer", "producer", "trigger", "executor")
         names = [f"{verb}_{role}" for verb in ("setup", "teardown", "check", "scaffold") for role in roles]
         names += ["setup", "teardown", "check", "scaffold", "watch", "produce", "trigger", "execute", "publish", "pull"]
+        names += ["process"]
         for name in names:
             getattr(decorators, name)()(lambda: None)
             self.assertIs(getattr(resilmesh, name), getattr(decorators, name))

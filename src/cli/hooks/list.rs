@@ -23,6 +23,8 @@ struct Entry<'a> {
     target: Option<&'a str>,
     role: Option<Role>,
     topic: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    into: Option<&'a str>,
     mode: Option<Mode>,
     format: Option<&'a str>,
     order: String,
@@ -41,6 +43,7 @@ impl<'a> Entry<'a> {
             target,
             role: hook.role,
             topic: hook.topic.as_deref(),
+            into: hook.into.as_deref(),
             mode: hook.mode,
             format: hook.format.as_deref(),
             order: match hook.order {
@@ -87,7 +90,7 @@ pub(super) fn run(cx: &Context, args: &ListArgs) -> Result<(), Failure> {
             own.product.to_owned(),
             serde_json::to_value(own.kind).ok().and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default(),
             or_any(own.role.map(Role::word)),
-            or_any(own.topic),
+            or_any(topics(own).as_deref()),
             or_any(own.mode.map(Mode::word)),
             or_any(own.format),
             or_any(own.target),
@@ -99,4 +102,12 @@ pub(super) fn run(cx: &Context, args: &ListArgs) -> Result<(), Failure> {
     let titles = ["Product", "Hook", "Role", "Topic", "Mode", "Format", "Target", "Order", "Title", "Where"];
     cx.ui.table(&titles, &entries.iter().map(row).collect::<Vec<_>>());
     Ok(())
+}
+
+/// The topic; of a `process` hook, from which topic to which.
+fn topics(entry: &Entry<'_>) -> Option<String> {
+    match (entry.topic, entry.into) {
+        (from, Some(into)) => Some(format!("{} -> {into}", from.unwrap_or("*"))),
+        (from, None) => from.map(str::to_owned),
+    }
 }

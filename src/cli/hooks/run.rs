@@ -37,6 +37,10 @@ pub(super) fn run(cx: &Context, args: &RunArgs) -> Result<(), Failure> {
     let mut files = cx.project()?;
     let product = crate::cli::edit::product(&mut files, &args.product)?;
     let (declared, target) = find(product, &args.function)?;
+    if declared.kind == HookKind::Process {
+        return Err(Failure::new(format!("hook `{}` works on events in the service of its module", args.function))
+            .hint(format!("`resilmesh test {}` shows what it makes of the events in its test files", product.name)));
+    }
     let hook = HostedHook::of(product, declared)
         .ok_or_else(|| Failure::new(format!("hook `{}` has no file", args.function)))?;
     let call = call(&running, product, declared, target, args)?;

@@ -46,8 +46,10 @@ pub struct DeclaredHook {
     pub kind: HookKind,
     /// For which part its product plays; none = any.
     pub role: Option<Role>,
-    /// For which topic; none = any.
+    /// For which topic; none = any. Of a `process` hook: where its events come from.
     pub topic: Option<String>,
+    /// Of a `process` hook: the topic that what it makes goes to.
+    pub into: Option<String>,
     /// In which mode; none = any.
     pub mode: Option<Mode>,
     /// For which format; none = any.
@@ -73,6 +75,7 @@ impl DeclaredHook {
             kind,
             role,
             topic: None,
+            into: None,
             mode: None,
             format: None,
             title: String::new(),

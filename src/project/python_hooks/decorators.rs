@@ -31,6 +31,7 @@ const SETUP: &[&str] = &["title", "format", "order", "owns_both"];
 const TEARDOWN: &[&str] = &["title", "order", "owns_both"];
 const DATA: &[&str] = &["topic", "mode", "format"];
 const PUBLISH: &[&str] = &["topic", "role", "mode", "format"];
+const PROCESS: &[&str] = &["topic", "into", "title", "batch"];
 
 /// The decorator of this name at this level.
 pub(super) fn signature(name: &str, level: Level) -> Option<Signature> {
@@ -41,6 +42,7 @@ pub(super) fn signature(name: &str, level: Level) -> Option<Signature> {
         ("check", Level::Integration) => of(HookKind::Check, None, SETUP),
         ("scaffold", Level::Integration) => of(HookKind::Scaffold, None, SCAFFOLD),
         ("pull", Level::Product) => of(HookKind::Pull, None, PULL),
+        ("process", Level::Product) => of(HookKind::Process, None, PROCESS),
         ("watch", _) => of(HookKind::Watch, None, DATA),
         ("produce", _) => of(HookKind::Produce, None, DATA),
         ("trigger", _) => of(HookKind::Trigger, None, DATA),
@@ -129,6 +131,7 @@ impl Read<'_> {
         match (name, literal) {
             (_, Some(Literal::None)) => {}
             ("topic", Some(Literal::Text(topic))) => hook.topic = Some(topic).filter(|topic| topic != "*"),
+            ("into", Some(Literal::Text(topic))) => hook.into = Some(topic),
             ("format", Some(Literal::Text(format))) => hook.format = Some(format),
             ("mode", Some(Literal::Text(mode))) => {
                 hook.mode = Some(match mode.as_str() {
@@ -141,12 +144,14 @@ impl Read<'_> {
                 hook.role = Some(role_of(&role).ok_or_else(|| wrong("is no role"))?);
             }
             ("owns_both", Some(Literal::Bool(flag))) => hook.owns_both = flag,
+            // The worker asks the function itself.
+            ("batch", Some(Literal::Bool(_))) => {}
             ("keep_when_overloaded", Some(Literal::Bool(flag))) => hook.keep_when_overloaded = flag,
             ("title", Some(Literal::Text(title))) => said.title = Some(title),
             ("order", Some(Literal::Int(order))) => hook.order = HookOrder::At(order),
             ("order", Some(Literal::Text(order))) if order == "first" => hook.order = HookOrder::First,
             ("order", Some(Literal::Text(order))) if order == "last" => hook.order = HookOrder::Last,
-            ("title" | "order" | "keep_when_overloaded", None) => said.notes.push(computed()),
+            ("title" | "order" | "keep_when_overloaded" | "batch", None) => said.notes.push(computed()),
             (_, None) => return Err(computed()),
             (known, Some(_)) if self.signature.arguments.contains(&known) => return Err(wrong("has a wrong type")),
             (_, Some(_)) if self.place == Level::Integration => {}

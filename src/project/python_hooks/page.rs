@@ -14,7 +14,7 @@ All arguments may be left out; one that is given restricts the hook to that topi
 ";
 
 /// The decorators, without those that differ in their role only.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "setup_consumer",
     "teardown_consumer",
     "check_consumer",
@@ -29,6 +29,7 @@ const NAMES: [&str; 14] = [
     "execute",
     "publish",
     "pull",
+    "process",
 ];
 
 /// The page, as Markdown.
@@ -48,7 +49,7 @@ pub fn markdown() -> String {
             let name = name.replace("_consumer", "_ROLE");
             let parameters: Vec<String> = parameters(own.kind).iter().map(|name| format!("`{name}`")).collect();
             page.push_str(&format!(
-                "| `{name}({})` | `{}` | {} |\n",
+                "| `{name}({})` | {} | {} |\n",
                 own.arguments.join(", "),
                 called_by(own.kind),
                 parameters.join(", ")
@@ -60,16 +61,17 @@ pub fn markdown() -> String {
 
 fn called_by(kind: HookKind) -> &'static str {
     match kind {
-        HookKind::Setup => "up",
-        HookKind::Teardown => "down",
-        HookKind::Check => "plan",
-        HookKind::Scaffold => "create integration",
-        HookKind::Pull => "pull",
-        HookKind::Publish => "publish",
-        HookKind::Produce => "produce",
-        HookKind::Watch => "watch",
-        HookKind::Trigger => "trigger",
-        HookKind::Execute => "execute",
+        HookKind::Setup => "`up`",
+        HookKind::Teardown => "`down`",
+        HookKind::Check => "`plan`",
+        HookKind::Scaffold => "`create integration`",
+        HookKind::Pull => "`pull`",
+        HookKind::Publish => "`publish`",
+        HookKind::Produce => "`produce`",
+        HookKind::Watch => "`watch`",
+        HookKind::Trigger => "`trigger`",
+        HookKind::Execute => "`execute`",
+        HookKind::Process => "the service that `up` starts",
     }
 }
 
@@ -79,6 +81,7 @@ fn parameters(kind: HookKind) -> &'static [&'static str] {
         HookKind::Setup | HookKind::Teardown | HookKind::Check => &["plug", "integration", "instance"],
         HookKind::Scaffold | HookKind::Publish => &["integration"],
         HookKind::Pull => &["path"],
+        HookKind::Process => &["event", "events", "instance", "settings", "secrets"],
         HookKind::Watch => &["plug", "instance", "integration", "topic", "mode"],
         HookKind::Produce | HookKind::Trigger | HookKind::Execute => {
             &["plug", "instance", "integration", "topic", "mode", "data"]
@@ -93,10 +96,11 @@ mod tests {
     #[test]
     fn the_python_package_gives_the_same_parameters() {
         let package = include_str!("../../../sdk/python/src/resilmesh/_hooks.py");
-        for name in
-            ["setup", "teardown", "check", "scaffold", "publish", "pull", "watch", "produce", "trigger", "execute"]
-        {
-            let level = if name == "pull" { Level::Product } else { Level::Integration };
+        for name in [
+            "setup", "teardown", "check", "scaffold", "publish", "pull", "watch", "produce", "trigger", "execute",
+            "process",
+        ] {
+            let level = if matches!(name, "pull" | "process") { Level::Product } else { Level::Integration };
             let kind = signature(name, level).expect("a decorator").kind;
             let names: Vec<String> = parameters(kind).iter().map(|own| format!("\"{own}\"")).collect();
             let comma = if names.len() == 1 { "," } else { "" };

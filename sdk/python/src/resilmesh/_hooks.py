@@ -20,6 +20,7 @@ PARAMETERS = {
     "produce": ("plug", "instance", "integration", "topic", "mode", "data"),
     "trigger": ("plug", "instance", "integration", "topic", "mode", "data"),
     "execute": ("plug", "instance", "integration", "topic", "mode", "data"),
+    "process": ("event", "events", "instance", "settings", "secrets"),
 }
 
 
@@ -39,6 +40,8 @@ class Hook:
         self.title: str = match.get("title") or _first_line(func) or func.__name__
         self.keep_when_overloaded: bool = bool(match.get("keep_when_overloaded"))
         self.owns_both: bool = bool(match.get("owns_both"))
+        self.into: str | None = match.get("into")
+        self.batch: bool = bool(match.get("batch"))
 
     def get_title(self) -> str:
         """What it is called in messages."""

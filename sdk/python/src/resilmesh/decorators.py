@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Hook",
+    "Retry",
     "check",
     "check_consumer",
     "check_executor",
     "check_producer",
     "check_trigger",
     "execute",
+    "process",
     "produce",
     "publish",
     "pull",
@@ -366,3 +368,21 @@ def publish(
 def pull(title: str | None = None, order: HookOrder | None = None) -> Decorator:
     """Fetches from the vendor into the folder `path`, and into the project."""
     return _decorator("pull", title, order=order)
+
+
+def process(
+    topic: str | None = None,
+    into: str | None = None,
+    title: str | None = None,
+    batch: bool = False,
+) -> Decorator:
+    """Works on events of `topic`, in the service of a module; what it returns goes to the topic `into`.
+
+    It gets `event`, a dict, and returns what goes on in its place: a dict, a list of dicts, or None for
+    nothing. With `batch` it gets `events`, a list, and returns a list with one such entry for each.
+    """
+    return _decorator("process", title, topic=topic, into=into, batch=batch)
+
+
+class Retry(Exception):
+    """Raised by a `process` hook for an event that it may be able to work on a little later."""

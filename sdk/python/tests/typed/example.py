@@ -8,7 +8,7 @@ from typing import Any
 
 from meshroom.decorators import watch
 from meshroom.model import Plug as SamePlug
-from resilmesh.decorators import pull, setup_consumer, teardown_consumer, trigger
+from resilmesh.decorators import process, pull, setup_consumer, teardown_consumer, trigger
 from resilmesh.interaction import info
 from resilmesh.model import Instance, Integration, Plug, create_product, get_plug
 
@@ -40,6 +40,11 @@ def press(data: dict[str, str]) -> str:
 @pull(order=1)
 def fetch(path: Path) -> None:
     create_product(path.name, tags={"EDR"}).add_capability("producer", "events", mode="pull").save()
+
+
+@process("ecs_events", "enriched_events")
+def tag(event: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any] | None:
+    return {**event, "tags": [settings["tag"]]}
 
 
 def test() -> str:
