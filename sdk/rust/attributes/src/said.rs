@@ -46,10 +46,8 @@ pub struct Said {
     pub owns_both: bool,
     /// It is called although an integration has hooks of its own.
     pub keep_when_overloaded: bool,
-    /// What a `process` hook takes.
-    pub consumes: Option<String>,
-    /// What it gives.
-    pub produces: Option<String>,
+    /// The topic that what a `process` hook makes goes to.
+    pub into: Option<String>,
     /// What makes the state of a `process` hook.
     pub init: Option<Path>,
     /// A `process` hook takes many events at once.
@@ -165,8 +163,7 @@ impl Reader {
             "topic" => self.said.topic = self.text(name, at, value).filter(|topic| topic != "*"),
             "format" => self.said.format = self.text(name, at, value),
             "target" => self.said.target = self.text(name, at, value),
-            "consumes" => self.said.consumes = self.text(name, at, value),
-            "produces" => self.said.produces = self.text(name, at, value),
+            "into" => self.said.into = self.text(name, at, value),
             _ => self.said.title = self.text(name, at, value),
         }
     }
@@ -180,13 +177,6 @@ impl Reader {
             self.refuse(at, format!("`#[{name}]` needs the part that the product plays: `role = \"consumer\"`, `\"producer\"`, `\"trigger\"` or `\"executor\"`"));
         } else if has_target && has("target") && !says_role {
             self.refuse(at, "a hook of one integration needs its role: `role = \"consumer\"`");
-        }
-        if name == "process" {
-            for needed in ["consumes", "produces"] {
-                if !self.seen.iter().any(|seen| seen == needed) {
-                    self.refuse(at, format!("`#[process]` needs the topic that it {needed}: `#[process(\"ecs_events\", \"enriched_events\")]`"));
-                }
-            }
         }
     }
 
@@ -322,6 +312,10 @@ mod tests {
             assert_eq!(says(name, arguments).1, [expected], "{name}({arguments})");
         }
         assert!(says("teardown", "\"events\"").1[0].starts_with("`#[teardown]` needs the part that the product plays"));
-        assert!(says("process", "\"events\"").1[0].starts_with("`#[process]` needs the topic that it produces"));
+        let (said, wrong) = says("process", "\"a\", \"b\", batch, init = State::new");
+        assert_eq!(
+            (said.topic.as_deref(), said.into.as_deref(), said.batch, wrong),
+            (Some("a"), Some("b"), true, Vec::new())
+        );
     }
 }

@@ -20,7 +20,7 @@ const SIDE: &[&str] =
 const SCAFFOLD: &[&str] = &["topic", "role", "mode", "format", "order", "target", "runtime"];
 const DATA: &[&str] = &["topic", "role", "mode", "format", "title", "target", "runtime"];
 const PULL: &[&str] = &["title", "order", "runtime"];
-const PROCESS: &[&str] = &["consumes", "produces", "title", "init", "batch", "runtime"];
+const PROCESS: &[&str] = &["topic", "into", "title", "init", "batch", "runtime"];
 const TOPIC: &[&str] = &["topic"];
 
 /// All attributes.
@@ -38,7 +38,7 @@ pub const ALL: [Signature; 11] = [
     Signature {
         name: "process",
         arguments: PROCESS,
-        positional: &["consumes", "produces"],
+        positional: &["topic", "into"],
         needs_role: false,
         has_target: false,
     },
