@@ -11,6 +11,10 @@ fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=products");
     println!("cargo:rerun-if-changed=examples");
     println!("cargo:rerun-if-changed=templates");
+    println!("cargo:rerun-if-changed=sdk/rust");
+    println!("cargo:rerun-if-changed=crates/hook-api");
+    // What prebuilt programs for this machine are found by.
+    println!("cargo:rustc-env=RESILMESH_TARGET={}", env::var("TARGET").unwrap_or_default());
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or(io::ErrorKind::NotFound)?);
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
     fs::write(out.join("builtin_hooks.rs"), table(&products_with_hooks(&root.join("products"))?))

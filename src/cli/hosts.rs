@@ -14,8 +14,9 @@ use super::own_commands::OwnCommands;
 use super::secret::{self, Opened};
 use super::ui::Ui;
 use crate::hooks::desk::{DeskOf, Person, ProjectDesk, Secrets};
-use crate::hooks::host::{Hosts, Voice};
+use crate::hooks::host::{Hosts, Needs, Voice};
 use crate::hooks::packages::Environments;
+use crate::hooks::rust::{Builds, Crates};
 use crate::plan::paths::StateFolder;
 use crate::project::printable::printable;
 use crate::project::written::Written;
@@ -76,8 +77,12 @@ impl Context {
         let known = Arc::new(Known::new());
         let desk = self.desk(&project, &known, written)?;
         let voice = Speaker { ui: self.ui.clone(), known };
-        let environments = Environments::new(StateFolder::of(&project).root().join("venvs"), self.notice());
-        Ok(Hosts::new(project, Arc::new(desk), Arc::new(voice), Arc::new(environments)))
+        let state = StateFolder::of(&project);
+        let needs = Needs {
+            packages: Arc::new(Environments::new(state.root().join("venvs"), self.notice())),
+            programs: Arc::new(Crates::new(Builds::of(state.root()), self.notice())),
+        };
+        Ok(Hosts::new(project, Arc::new(desk), Arc::new(voice), needs))
     }
 
     /// What answers questions about the project in the folder `project`, which is absolute.

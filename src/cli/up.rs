@@ -171,6 +171,7 @@ pub(super) async fn bring_up(
         documents: Reader::default(),
         redactor: redactor(cx, &session.secrets),
     };
+    unless_stopped(async { Ok(hooks.build(&session.plan).await?) }, &stop).await.map_err(not_begun)?;
     // What runs the hooks starts while the documents are kept.
     tokio::join!(hooks.prepare(&session.plan), async { recording.begin() });
     session.save()?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Call, documents};
-use crate::mesh::model::{DeclaredHook, HookCode, HookKind, Product, ProductSource};
+use crate::mesh::model::{DeclaredHook, HookKind, Product, ProductSource};
 use crate::project::load::PRODUCTS;
 
 /// A hook whose code is in a file of its product.
@@ -21,7 +21,7 @@ pub struct HostedHook {
     pub file: String,
     /// The function.
     pub function: String,
-    /// The line of its first decorator.
+    /// The line of its first decorator, or of its attribute.
     pub line: u32,
     /// It sets up both ends.
     pub owns_both: bool,
@@ -46,13 +46,13 @@ pub struct Given {
 impl HostedHook {
     /// The hook of a product, if its code is in a file.
     pub fn of(product: &Product, hook: &DeclaredHook) -> Option<Self> {
-        let HookCode::Python { file, function, line } = &hook.code else { return None };
+        let (file, function, line) = hook.code.place()?;
         Some(Self {
             kind: hook.kind,
             folder: folder(product)?,
-            file: file.clone(),
-            function: function.clone(),
-            line: *line,
+            file: file.to_owned(),
+            function: function.to_owned(),
+            line,
             owns_both: hook.owns_both,
             owns_self: !hook.owns_both && sets_up(product, hook),
         })

@@ -23,6 +23,7 @@ pub mod documents;
 pub mod host;
 pub mod hosted;
 pub mod packages;
+pub mod rust;
 mod verdict;
 
 use std::collections::BTreeMap;

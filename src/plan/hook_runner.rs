@@ -1,5 +1,6 @@
 //! Calling hooks: those that are compiled in, and those in files of products.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use crate::hooks::documents::{self, Reader};
 use crate::hooks::host::Hosts;
 use crate::hooks::{self, Call, Given, HookContext, HookError, HostedHook, Kind, Outcome, Run};
 use crate::project::edit::set_key;
+use crate::project::rust_hooks;
 use crate::project::saved::{Edited, Saved, Settings};
 use crate::project::write;
 use crate::redact::Redactor;
@@ -36,6 +38,22 @@ pub struct HookRunner<'a> {
 }
 
 impl HookRunner<'_> {
+    /// Builds the programs of hooks in Rust that a plan calls.
+    ///
+    /// # Errors
+    /// What the compiler says.
+    pub async fn build(&self, plan: &Plan) -> Result<(), HookError> {
+        let setups = plan.steps.iter().filter_map(|step| match &step.action {
+            Action::Setup(setup) => Some((setup.call.own.product.as_str(), setup.hosted.as_ref()?)),
+            _ => None,
+        });
+        let in_rust: BTreeMap<&str, &HostedHook> = setups.filter(|(_, hook)| rust_hooks::is_code(&hook.file)).collect();
+        for (product, hook) in in_rust {
+            self.hosts.build(product, &self.project.join(&hook.folder)).await?;
+        }
+        Ok(())
+    }
+
     /// Starts what runs the first hook of a plan that is in a file.
     pub async fn prepare(&self, plan: &Plan) {
         let first = plan.steps.iter().find_map(|step| match &step.action {
@@ -43,7 +61,7 @@ impl HookRunner<'_> {
             _ => None,
         });
         if let Some((product, hook)) = first {
-            self.hosts.prepare(product, &self.project.join(&hook.folder)).await;
+            self.hosts.prepare(product, &self.project.join(&hook.folder), &hook.file).await;
         }
     }
 

@@ -32,6 +32,8 @@ pub enum Code {
     PathDisagrees,
     /// Python hooks cannot be read without running them.
     Python,
+    /// Rust hooks cannot be read without compiling them.
+    Rust,
     /// A catalogue is not what the lock pins.
     Catalogue,
     /// A template or an expression cannot be read or filled in.
@@ -90,7 +92,7 @@ pub enum Code {
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::Invalid,
         Self::Unreadable,
         Self::NotUtf8,
@@ -104,6 +106,7 @@ impl Code {
         Self::BadName,
         Self::PathDisagrees,
         Self::Python,
+        Self::Rust,
         Self::Catalogue,
         Self::Template,
         Self::UnknownProduct,
@@ -161,6 +164,10 @@ impl Code {
             Self::Python => (
                 "python",
                 "hooks are found by reading the file, never by running it: it must be Python, and what a decorator says must be literal",
+            ),
+            Self::Rust => (
+                "rust",
+                "hooks are found by reading the file, never by compiling or running it: it must be Rust, and what an attribute says must be literal",
             ),
             Self::Catalogue => ("catalogue", "a product of a catalogue is used only as `resilmesh.lock` pins it"),
             Self::Template => ("template", "configuration is rendered from templates, which must be there and work"),

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::code::Code;
 use super::position::{Diagnostic, Mark, Position};
+use super::rust_hooks;
 
 /// Keeps this hash apart from every other one.
 const DOMAIN: &[u8] = b"resilmesh trust 1\0";
@@ -196,6 +197,8 @@ impl Walk<'_> {
             return;
         }
         let read = match path.symlink_metadata().map(|seen| seen.file_type()) {
+            // What cargo makes of a product's crate comes from its files, and is used nowhere.
+            Ok(kind) if kind.is_dir() && rust_hooks::is_output(name) => return,
             Ok(kind) if kind.is_dir() => return self.folder(path, name, depth + 1),
             Ok(kind) if kind.is_symlink() => return self.link(path, name),
             Ok(kind) if kind.is_file() => Entry::read(path),

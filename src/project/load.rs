@@ -18,6 +18,7 @@ use super::position::{Diagnostic, Mark, Position, Severity};
 use super::product_folder::{self, ProductFolder};
 use super::profile_file::{self, PROFILES, ProfileFile};
 use super::project_file::{self, ProjectFile};
+use super::rust_hooks;
 use crate::mesh::model::{PlugId, Product, ProductSource};
 
 /// The folder of a project's products.
@@ -290,7 +291,8 @@ impl<'a> Loader<'a> {
         }
         for name in entries.folders {
             let path = join(below, &name);
-            let known = depth > 0 || name == "integrations" || name == "templates";
+            let known = depth > 0 || name == "integrations" || name == "templates" || name == rust_hooks::CRATE;
+            let known = known && !rust_hooks::is_output(&path);
             if known && depth < DEEPEST_TEMPLATE {
                 self.product_files(base, &path, depth + 1, folder);
             }

@@ -38,6 +38,7 @@ pub mod profile_file;
 pub mod project_file;
 pub mod python_hooks;
 pub mod replace;
+pub mod rust_hooks;
 pub mod saved;
 pub mod scaffold;
 pub mod schema;

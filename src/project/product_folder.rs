@@ -9,8 +9,9 @@ use super::definition;
 use super::integration_file;
 use super::position::{Diagnostic, Mark, Position};
 use super::python_hooks::{self, Place};
+use super::rust_hooks;
 use super::yaml;
-use crate::mesh::model::{DeclaredHook, Integration, Product, ProductSource};
+use crate::mesh::model::{DeclaredHook, Integration, Mode, Product, ProductSource, Role};
 
 /// The name of the file that defines a product.
 pub const DEFINITION: &str = "definition.yaml";
@@ -31,15 +32,16 @@ impl ProductFolder {
             [DEFINITION] => true,
             ["templates", ..] => true,
             // Folders below a target, such as `dist`, hold what hooks build.
-            ["integrations", _, _] => yaml || Self::is_code(path),
-            [_] => Self::is_code(path),
+            ["integrations", _, _] => yaml || path.ends_with(".py"),
+            [_] => path.ends_with(".py"),
+            ["hooks", "src", ..] => rust_hooks::is_code(path),
             _ => false,
         }
     }
 
-    /// Whether a file holds hooks in Python.
+    /// Whether a file holds hooks.
     pub fn is_code(path: &str) -> bool {
-        path.ends_with(".py")
+        path.ends_with(".py") || rust_hooks::is_code(path)
     }
 
     /// The product that these files make; `base` is the folder's path in messages.
@@ -66,6 +68,11 @@ impl ProductFolder {
             }
         }
         for (path, text) in code {
+            if rust_hooks::is_code(&path) {
+                let hooks = rust_hooks::read(&path, &base.join(&path), &text, found);
+                hooks.into_iter().for_each(|hook| hook.join(&mut product));
+                continue;
+            }
             match path.strip_prefix("integrations/") {
                 Some(integration) => integration_hooks(integration, &path, base, &text, &mut product, found),
                 None => {
@@ -91,20 +98,30 @@ fn integration_hooks(
     let Ok(means) = integration_file::parse_stem(name.strip_suffix(".py").unwrap_or(name)) else { return };
     let shown = base.join(path);
     let hooks = python_hooks::read(path, &shown, text, Place::Integration, found);
+    add_to_integration(product, &shown, target, means, hooks);
+}
+
+/// Adds hooks to an integration, which they make if it has no file.
+pub(super) fn add_to_integration(
+    product: &mut Product,
+    shown: &Path,
+    target: &str,
+    means: (Option<String>, Role, Mode),
+    hooks: Vec<DeclaredHook>,
+) {
     let known =
         |own: &Integration| own.target == target && (&own.topic, own.role, own.mode) == (&means.0, means.1, means.2);
     let index = product.integrations.iter().position(known).unwrap_or_else(|| {
         let nothing = yaml::Node { value: yaml::Value::Null, at: Mark::START };
-        let mut report = Report::new(&shown);
+        let mut report = Report::new(shown);
         product.integrations.push(integration_file::decode(&nothing, &product.name, target, means, &mut report));
         product.integrations.len() - 1
     });
     let integration = &mut product.integrations[index];
     let (topic, role, mode) = (integration.topic.clone(), integration.role, integration.mode);
-    integration.hooks = hooks
-        .into_iter()
-        .map(|hook| DeclaredHook { topic: topic.clone(), role: Some(role), mode: Some(mode), ..hook })
-        .collect();
+    let own = hooks.into_iter();
+    let own = own.map(|hook| DeclaredHook { topic: topic.clone(), role: Some(role), mode: Some(mode), ..hook });
+    integration.hooks.extend(own);
 }
 
 fn integration(path: &str, file: &Path, text: &str, product: &mut Product, found: &mut Vec<Diagnostic>) {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::cli::failure::Failure;
 use crate::cli::{Context, completion, edit};
-use crate::mesh::model::{DeclaredHook, HookCode, HookKind, HookOrder, Mode, Product, Role};
+use crate::mesh::model::{DeclaredHook, HookKind, HookOrder, Mode, Product, Role};
 
 #[derive(Debug, Args)]
 pub struct ListArgs {
@@ -31,6 +31,7 @@ struct Entry<'a> {
     title: &'a str,
     owns_both: bool,
     keep_when_overloaded: bool,
+    language: Option<&'a str>,
     function: Option<&'a str>,
     at: String,
 }
@@ -55,10 +56,8 @@ impl<'a> Entry<'a> {
             title: &hook.title,
             owns_both: hook.owns_both,
             keep_when_overloaded: hook.keep_when_overloaded,
-            function: match &hook.code {
-                HookCode::Builtin => None,
-                HookCode::Python { function, .. } => Some(function),
-            },
+            language: hook.code.language(),
+            function: hook.code.function(),
             at: hook.at.to_string(),
         }
     }
@@ -95,11 +94,13 @@ pub(super) fn run(cx: &Context, args: &ListArgs) -> Result<(), Failure> {
             or_any(own.format),
             or_any(own.target),
             if own.order.is_empty() { "-".to_owned() } else { own.order.clone() },
+            or_any(own.language),
             own.title.to_owned(),
             own.at.clone(),
         ]
     };
-    let titles = ["Product", "Hook", "Role", "Topic", "Mode", "Format", "Target", "Order", "Title", "Where"];
+    let titles =
+        ["Product", "Hook", "Role", "Topic", "Mode", "Format", "Target", "Order", "Language", "Title", "Where"];
     cx.ui.table(&titles, &entries.iter().map(row).collect::<Vec<_>>());
     Ok(())
 }

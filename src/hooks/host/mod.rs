@@ -1,7 +1,8 @@
 //! Hosts: the processes that run vendors' hooks.
 //!
 //! A host is started when the first of its hooks is called, and serves every call of a command. All
-//! products share one, save those that need packages of their own: these have a host each. A host
+//! products with hooks in Python share one, save those that need packages of their own: these have a host each, and
+//! so has each product with hooks in Rust: the program that its crate becomes. A host
 //! that dies fails the calls it had; the next call starts another, and so does one after a hook that
 //! does not end when it is told to.
 
@@ -19,6 +20,8 @@ use tokio::sync::{Mutex, mpsc};
 
 use self::process::Host;
 use super::HookError;
+use crate::project::rust_hooks;
+pub(super) use program::WITHHELD;
 pub use program::{Interpreter, interpreter};
 
 /// How long a host may take to end a call that is no longer wanted, before it is killed.
@@ -56,13 +59,51 @@ pub trait Packages: Send + Sync {
     async fn of(&self, product: &str, folder: &Path) -> Result<Option<PathBuf>, HookError>;
 }
 
+/// Makes the programs that crates of hooks become.
+#[async_trait::async_trait]
+pub trait Programs: Send + Sync {
+    /// The program of a product's crate; it is built if it has to be.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    async fn of(&self, product: &str, folder: &Path) -> Result<PathBuf, HookError>;
+}
+
+/// What a host runs: all that differs from one to another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// The host of Python hooks, with packages to import.
+    Python(Option<PathBuf>),
+    /// The program of a crate.
+    Rust(PathBuf),
+}
+
+impl Kind {
+    /// For people.
+    const fn language(&self) -> &'static str {
+        match self {
+            Self::Python(_) => "Python",
+            Self::Rust(_) => "Rust",
+        }
+    }
+}
+
+/// What products need before their hooks can run.
+#[derive(Clone)]
+pub struct Needs {
+    /// Packages of those in Python.
+    pub packages: Arc<dyn Packages>,
+    /// Programs of those in Rust.
+    pub programs: Arc<dyn Programs>,
+}
+
 /// The hosts of a command.
 pub struct Hosts {
     project: PathBuf,
     desk: Arc<dyn Desk>,
     voice: Arc<dyn Voice>,
-    packages: Arc<dyn Packages>,
-    running: Mutex<BTreeMap<Option<PathBuf>, Arc<Host>>>,
+    needs: Needs,
+    running: Mutex<BTreeMap<Kind, Arc<Host>>>,
     /// Those that were held up by a hook that does not end.
     replaced: Mutex<Vec<Arc<Host>>>,
 }
@@ -75,8 +116,8 @@ impl std::fmt::Debug for Hosts {
 
 impl Hosts {
     /// None runs yet. `project` is absolute.
-    pub fn new(project: PathBuf, desk: Arc<dyn Desk>, voice: Arc<dyn Voice>, packages: Arc<dyn Packages>) -> Self {
-        Self { project, desk, voice, packages, running: Mutex::default(), replaced: Mutex::default() }
+    pub fn new(project: PathBuf, desk: Arc<dyn Desk>, voice: Arc<dyn Voice>, needs: Needs) -> Self {
+        Self { project, desk, voice, needs, running: Mutex::default(), replaced: Mutex::default() }
     }
 
     /// Calls a hook; what it returns. Dropping the future interrupts the hook.
@@ -100,26 +141,38 @@ impl Hosts {
         self.voice.clean(text)
     }
 
-    /// Starts what runs the hooks of a product before the first of them is called. If that fails, the first
-    /// call says why.
-    pub async fn prepare(&self, product: &str, folder: &Path) {
-        let _ = self.host(product, folder).await;
+    /// Starts what runs the hooks in a file of a product before the first of them is called. If that fails, the
+    /// first call says why.
+    pub async fn prepare(&self, product: &str, folder: &Path, file: &str) {
+        let _ = self.host(product, folder, file).await;
+    }
+
+    /// Builds the program of a product's hooks in Rust, if it has to be.
+    ///
+    /// # Errors
+    /// What the compiler says.
+    pub async fn build(&self, product: &str, folder: &Path) -> Result<(), HookError> {
+        self.needs.programs.of(product, folder).await.map(drop)
     }
 
     async fn host_of(&self, hook: &HookRef) -> Result<Arc<Host>, HookError> {
-        self.host(&hook.product, Path::new(&hook.folder)).await
+        self.host(&hook.product, Path::new(&hook.folder), &hook.file).await
     }
 
-    async fn host(&self, product: &str, folder: &Path) -> Result<Arc<Host>, HookError> {
-        let packages = self.packages.of(product, folder).await?;
+    async fn host(&self, product: &str, folder: &Path, file: &str) -> Result<Arc<Host>, HookError> {
+        let kind = if rust_hooks::is_code(file) {
+            Kind::Rust(self.needs.programs.of(product, folder).await?)
+        } else {
+            Kind::Python(self.needs.packages.of(product, folder).await?)
+        };
         let mut running = self.running.lock().await;
-        if let Some(host) = running.get(&packages)
+        if let Some(host) = running.get(&kind)
             && host.is_free().await
         {
             return Ok(Arc::clone(host));
         }
-        let host = Host::start(&self.project, packages.as_deref(), &self.desk, &self.voice).await?;
-        self.replaced.lock().await.extend(running.insert(packages, Arc::clone(&host)));
+        let host = Host::start(&self.project, &kind, &self.desk, &self.voice).await?;
+        self.replaced.lock().await.extend(running.insert(kind, Arc::clone(&host)));
         Ok(host)
     }
 

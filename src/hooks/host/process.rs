@@ -19,7 +19,7 @@ use tokio_util::codec::{FramedRead, LinesCodec};
 
 use super::super::HookError;
 use super::program::{self, WITHHELD};
-use super::{Desk, GRACE, Voice};
+use super::{Desk, GRACE, Kind, Voice};
 
 /// How long a host may take to say its first line.
 const START: Duration = Duration::from_secs(30);
@@ -38,6 +38,8 @@ enum Outgoing {
 }
 
 pub(super) struct Host {
+    /// What its hooks are written in, for people.
+    language: &'static str,
     to: mpsc::UnboundedSender<Outgoing>,
     calls: Arc<Calls>,
     next: AtomicU64,
@@ -83,11 +85,15 @@ impl Host {
     /// Starts the process and shakes hands with it.
     pub(super) async fn start(
         project: &Path,
-        packages: Option<&Path>,
+        kind: &Kind,
         desk: &Arc<dyn Desk>,
         voice: &Arc<dyn Voice>,
     ) -> Result<Arc<Self>, HookError> {
-        let program = program::find()?;
+        let (program, packages) = match kind {
+            Kind::Python(packages) => (program::find()?, packages.as_deref()),
+            Kind::Rust(program) => (program.clone(), None),
+        };
+        let language = kind.language();
         let mut command = Command::new(&program);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         // Ctrl-C is ours: the host hears of it as a call that is no longer wanted. What hooks start ends with it.
@@ -104,13 +110,13 @@ impl Host {
             .map_err(|error| HookError::new(format!("`{}` cannot be started: {error}", program.display())))?;
         let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
-            return Err(HookError::new("the host of Python hooks has no pipes"));
+            return Err(HookError::new(format!("the host of {language} hooks has no pipes")));
         };
         let mut lines = FramedRead::new(stdout, LinesCodec::new_with_max_length(LONGEST_LINE));
         let first = tokio::time::timeout(START, lines.next()).await;
         let hello = match first {
             Ok(Some(Ok(line))) => line,
-            _ => return Err(no_hello(&mut child, stderr).await),
+            _ => return Err(no_hello(&mut child, stderr, kind).await),
         };
         match serde_json::from_str(&hello) {
             Ok(FromHost::Hello { version: VERSION, .. }) => {}
@@ -119,7 +125,10 @@ impl Host {
                     "`{}` speaks version {version} of the protocol, this resilmesh version {VERSION}",
                     program.display()
                 ))
-                .hint("install both from one release"));
+                .hint(match kind {
+                    Kind::Python(_) => "install both from one release",
+                    Kind::Rust(_) => "build it again with the SDK of this resilmesh",
+                }));
             }
             _ => {
                 return Err(HookError::new(format!(
@@ -131,6 +140,7 @@ impl Host {
         }
         let (to, outgoing) = mpsc::unbounded_channel();
         let host = Arc::new(Self {
+            language,
             to,
             calls: Arc::default(),
             next: AtomicU64::new(1),
@@ -182,6 +192,10 @@ impl Host {
         tokio::time::timeout(within, settled).await.is_ok() && self.is_alive()
     }
 
+    fn has_ended(&self) -> HookError {
+        HookError::new(format!("the host of {} hooks has ended", self.language))
+    }
+
     fn send(&self, message: ToHost) {
         // A host that is gone has failed its calls already.
         let _ = self.to.send(Outgoing::Line(message));
@@ -199,14 +213,14 @@ impl Host {
         {
             let mut open = self.calls.open.lock();
             if !self.is_alive() {
-                return Err(HookError::new("the host of Python hooks has ended"));
+                return Err(self.has_ended());
             }
             let open_call = Open { call: Arc::clone(&call), items, ended: Some(ended), answering: HashMap::new() };
             open.insert(id, open_call);
         }
         let _wanted = Wanted { host: self, id };
         self.send(ToHost::Call { id, call: Box::new(Call::clone(&call)) });
-        end.await.unwrap_or_else(|_| Err(HookError::new("the host of Python hooks has ended")))
+        end.await.unwrap_or_else(|_| Err(self.has_ended()))
     }
 
     /// The call is not waited for any more: interrupts it, and kills the host if that does not help.
@@ -282,8 +296,7 @@ async fn keep<R: AsyncRead + Unpin + Send + 'static>(
     for mut one in open.into_values() {
         if let Some(ended) = one.ended.take() {
             let why = format!("the hook's process has ended before the hook ({how})");
-            let _ =
-                ended.send(Err(HookError::new(why).hint("a hook must return or raise; it must not end its process")));
+            let _ = ended.send(Err(HookError::new(why).hint("a hook must return; it must not end its process")));
         }
     }
     gone.notify_waiters();
@@ -311,7 +324,7 @@ async fn read_errors(stderr: impl AsyncRead + Unpin, voice: Arc<dyn Voice>) {
 }
 
 /// Why a host said nothing: mostly, that its libraries are not there.
-async fn no_hello(child: &mut Child, stderr: impl AsyncRead + Unpin) -> HookError {
+async fn no_hello(child: &mut Child, stderr: impl AsyncRead + Unpin, kind: &Kind) -> HookError {
     let _ = child.start_kill();
     let mut said = String::new();
     let mut lines = BufReader::new(stderr).lines();
@@ -319,8 +332,10 @@ async fn no_hello(child: &mut Child, stderr: impl AsyncRead + Unpin) -> HookErro
         said.push_str(&format!("{}{line}", if said.is_empty() { "" } else { "; " }));
     }
     let said = if said.is_empty() { "it says nothing".to_owned() } else { short(&said).to_owned() };
-    HookError::new(format!("the host of Python hooks does not start: {said}"))
-        .hint("it needs the Python that it was built with (Debian: python3, libpython3)")
+    HookError::new(format!("the host of {} hooks does not start: {said}", kind.language())).hint(match kind {
+        Kind::Python(_) => "it needs the Python that it was built with (Debian: python3, libpython3)",
+        Kind::Rust(_) => "the `main.rs` of the crate must have `resilmesh_sdk::main!();`, and no other `main`",
+    })
 }
 
 fn short(text: &str) -> &str {

@@ -9,7 +9,7 @@ use super::super::HookError;
 const NAME: &str = "resilmesh-python-host";
 
 /// Variables that hold what opens the vault: hooks ask for single secrets instead.
-pub(super) const WITHHELD: [&str; 5] =
+pub(in crate::hooks) const WITHHELD: [&str; 5] =
     ["PASSWORD", "RESILMESH_PASSPHRASE", "RESILMESH_PASSPHRASE_FILE", "RESILMESH_KEY", "RESILMESH_KEY_FILE"];
 
 /// The program: named by the environment, beside this one, or on PATH.

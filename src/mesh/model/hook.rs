@@ -37,6 +37,41 @@ pub enum HookCode {
         /// The line of its first decorator.
         line: u32,
     },
+    /// In the crate of the product, `hooks/`.
+    Rust {
+        /// The file, below the product's folder.
+        file: String,
+        /// The function.
+        function: String,
+        /// The line of its attribute.
+        line: u32,
+    },
+}
+
+impl HookCode {
+    /// File, function and line, if it is in a file.
+    pub fn place(&self) -> Option<(&str, &str, u32)> {
+        match self {
+            Self::Builtin => None,
+            Self::Python { file, function, line } | Self::Rust { file, function, line } => {
+                Some((file, function, *line))
+            }
+        }
+    }
+
+    /// The function, if it is in a file.
+    pub fn function(&self) -> Option<&str> {
+        self.place().map(|(_, function, _)| function)
+    }
+
+    /// What it is written in, if it is in a file.
+    pub fn language(&self) -> Option<&'static str> {
+        match self {
+            Self::Builtin => None,
+            Self::Python { .. } => Some("python"),
+            Self::Rust { .. } => Some("rust"),
+        }
+    }
 }
 
 /// A hook that a product or an integration declares.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::entry::{Author, Entry, State, Teardown};
 use super::{SettingsOf, Shared, View, plug_of};
 use crate::hooks::{Call, HostedHook};
-use crate::mesh::model::{DeclaredHook, HookCode, HookKind, Mesh, PlugId, Product};
+use crate::mesh::model::{DeclaredHook, HookKind, Mesh, PlugId, Product};
 use crate::plan::apply;
 use crate::plan::desired::Desired;
 use crate::plan::journal::{DoneSetup, Journal, Undo, Undoing, UpPlug};
@@ -155,6 +155,6 @@ fn hooks_of(product: &Product) -> impl Iterator<Item = &DeclaredHook> {
 }
 
 fn is(declared: &DeclaredHook, hook: &Teardown) -> bool {
-    let HookCode::Python { file, function, .. } = &declared.code else { return false };
-    declared.kind == HookKind::Teardown && *file == hook.file && *function == hook.function
+    let Some((file, function, _)) = declared.code.place() else { return false };
+    declared.kind == HookKind::Teardown && file == hook.file && function == hook.function
 }

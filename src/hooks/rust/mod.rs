@@ -1,0 +1,125 @@
+//! Programs of products whose hooks are in Rust: built once from the crate in the product's folder, and again when
+//! its files, the compiler or the SDK change.
+//!
+//! ```text
+//! .resilmesh/build/
+//!   sdk -> sdk-<hash>/          the SDK, as this program carries it
+//!   target/                     cargo's; shared by all products
+//!   <product>/                  a copy of the crate, in which cargo may write
+//!   <product>-<key>/host        the program
+//! ```
+
+mod cargo;
+mod copy;
+mod prebuilt;
+mod sdk;
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
+
+use self::cargo::{Cargo, Toolchain};
+use self::copy::CrateFiles;
+use super::HookError;
+use super::host::Programs;
+
+/// Where programs are built instead, if this variable names a folder: one that several projects share, in CI.
+const ELSEWHERE: &str = "RESILMESH_BUILD";
+
+/// Says what is going on.
+type Notice = Box<dyn Fn(&str) + Send + Sync>;
+
+/// Where programs are built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Builds {
+    folder: PathBuf,
+    /// It belongs to one project only.
+    is_own: bool,
+}
+
+impl Builds {
+    /// Those of the project with this state folder, unless the environment names another place.
+    pub fn of(state: &Path) -> Self {
+        match std::env::var_os(ELSEWHERE).filter(|named| !named.is_empty()) {
+            Some(named) => Self { folder: named.into(), is_own: false },
+            None => Self { folder: state.join("build"), is_own: true },
+        }
+    }
+
+    /// Of a product, with this key.
+    fn program(&self, product: &str, key: &str) -> PathBuf {
+        self.folder.join(format!("{product}-{key}")).join("host")
+    }
+
+    /// Removes what an older state of a product was built to.
+    fn forget_others(&self, product: &str, key: &str) {
+        if !self.is_own {
+            return;
+        }
+        let current = format!("{product}-{key}");
+        let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        for entry in entries {
+            let name = entry.file_name();
+            let is_key = |rest: &str| rest.len() == key.len() && rest.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let rest = name.to_str().and_then(|name| name.strip_prefix(product)?.strip_prefix('-'));
+            if rest.is_some_and(is_key) && name != OsStr::new(&current) {
+                // What is left takes room, and does no harm.
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+    }
+}
+
+/// The programs of a project's crates.
+pub struct Crates {
+    builds: Builds,
+    notice: Notice,
+    /// What has come of each product's so far; one is made at a time.
+    made: Mutex<BTreeMap<PathBuf, Result<PathBuf, HookError>>>,
+}
+
+impl Crates {
+    /// Built there.
+    pub fn new(builds: Builds, notice: Notice) -> Self {
+        Self { builds, notice, made: Mutex::default() }
+    }
+
+    async fn make(&self, product: &str, folder: &Path) -> Result<PathBuf, HookError> {
+        let files = CrateFiles::of(product, folder)?;
+        let toolchain = match Toolchain::find().await {
+            Ok(toolchain) => toolchain,
+            Err(missing) => return prebuilt::program(&self.builds, product, folder, missing),
+        };
+        let key = key(&files, &toolchain);
+        let program = self.builds.program(product, &key);
+        if program.is_file() {
+            return Ok(program);
+        }
+        let cargo = Cargo { builds: &self.builds, notice: &*self.notice };
+        cargo.build(&files, &program).await?;
+        self.builds.forget_others(product, &key);
+        Ok(program)
+    }
+}
+
+/// What a program depends on, as a short word.
+fn key(files: &CrateFiles, toolchain: &Toolchain) -> String {
+    let whole = Sha256::new().chain_update(files.hash()).chain_update(&toolchain.version).chain_update(sdk::hash());
+    whole.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[async_trait::async_trait]
+impl Programs for Crates {
+    async fn of(&self, product: &str, folder: &Path) -> Result<PathBuf, HookError> {
+        let mut made = self.made.lock().await;
+        if let Some(known) = made.get(folder) {
+            return known.clone();
+        }
+        let program = self.make(product, folder).await;
+        made.insert(folder.to_owned(), program.clone());
+        program
+    }
+}
