@@ -77,12 +77,17 @@ impl Context {
         let known = Arc::new(Known::new());
         let desk = self.desk(&project, &known, written)?;
         let voice = Speaker { ui: self.ui.clone(), known };
-        let state = StateFolder::of(&project);
-        let needs = Needs {
+        let needs = self.needs(&project);
+        Ok(Hosts::new(project, Arc::new(desk), Arc::new(voice), needs))
+    }
+
+    /// What gets packages and programs for the hooks of the project in the folder `project`.
+    pub(super) fn needs(&self, project: &Path) -> Needs {
+        let state = StateFolder::of(project);
+        Needs {
             packages: Arc::new(Environments::new(state.root().join("venvs"), self.notice())),
             programs: Arc::new(Crates::new(Builds::of(state.root()), self.notice())),
-        };
-        Ok(Hosts::new(project, Arc::new(desk), Arc::new(voice), needs))
+        }
     }
 
     /// What answers questions about the project in the folder `project`, which is absolute.

@@ -51,17 +51,32 @@ fn hooks_that_keep_all_are_told_so() {
     let project = lake(GOOD);
     let before = project.files();
     assert_snapshot!(project.run(&["hooks", "test", "lake"]), @"
+    -- stdout
+    ok      set-up           events/stand_in/tried (consumer)
+    ok      set-up-again     events/stand_in/tried (consumer)
+    ok      check-set-up     events/stand_in/tried (consumer)
+    ok      tear-down        events/stand_in/tried (consumer)
+    ok      check-torn-down  events/stand_in/tried (consumer)
+    ok      tear-down-again  events/stand_in/tried (consumer)
+    ok      tear-down-first  events/stand_in/tried (consumer)
+    ok      killed           events/stand_in/tried (consumer)
+    -       wrong-secret     events/stand_in/tried (consumer)  its secrets are made up; `--instance NAME` takes those of an instance
+    ok      unsaid           events/stand_in/tried (consumer)
+    ok      set-up           events/stand_in/tried (pull) (consumer)
+    ok      set-up-again     events/stand_in/tried (pull) (consumer)
+    ok      check-set-up     events/stand_in/tried (pull) (consumer)
+    ok      tear-down        events/stand_in/tried (pull) (consumer)
+    ok      check-torn-down  events/stand_in/tried (pull) (consumer)
+    ok      tear-down-again  events/stand_in/tried (pull) (consumer)
+    ok      tear-down-first  events/stand_in/tried (pull) (consumer)
+    ok      killed           events/stand_in/tried (pull) (consumer)
+    -       wrong-secret     events/stand_in/tried (pull) (consumer)  its secrets are made up; `--instance NAME` takes those of an instance
+    ok      unsaid           events/stand_in/tried (pull) (consumer)
+    -       slow-api         events/stand_in/tried (consumer)  no setting is an address (`https://...`)
+    -       slow-api         events/stand_in/tried (pull) (consumer)  no setting is an address (`https://...`)
     -- stderr
-    instances/stand_in/stand_in/plugs/tried/events.yaml:4:8: error: nobody sets up the ends of `events` between `stand_in` and `tried`: neither both products set up their own, nor one of them both [cannot-connect]
-      4 | topic: events
-        |        ^
-      hint: `resilmesh create integration stand_in lake events producer` begins one, with setup hooks or `renders`
-    instances/stand_in/stand_in/plugs/tried/events_pull.yaml:4:8: error: nobody sets up the ends of `events` between `stand_in` and `tried`: neither both products set up their own, nor one of them both [cannot-connect]
-      4 | topic: events
-        |        ^
-      hint: `resilmesh create integration stand_in lake events producer --mode pull` begins one, with setup hooks or `renders`
-    error: the product cannot be plugged to a stand-in
-    -- exit 1
+    product `lake` keeps 18 cases
+    -- exit 0
     ");
     assert_eq!(project.files(), before, "the project itself is left alone");
     let json: serde_json::Value =
@@ -94,16 +109,45 @@ def inlet_is_there(instance, plug):
 ",
     );
     assert_snapshot!(project.run(&["hooks", "test", "lake"]), @"
+    -- stdout
+    ok      set-up           events/stand_in/tried (consumer)
+    broken  set-up-again     events/stand_in/tried (consumer)  FileExistsError: [Errno 17] File exists: '[PLACE]/tenant/events.push' (products/lake/hooks.py:23 in make_inlet: inlet(instance, plug).touch(exist_ok=False))
+                             hint: hooks must set up what is set up already: `up` does so after an interruption
+    ok      check-set-up     events/stand_in/tried (consumer)
+    ok      tear-down        events/stand_in/tried (consumer)
+    ok      check-torn-down  events/stand_in/tried (consumer)
+    broken  tear-down-again  events/stand_in/tried (consumer)  FileNotFoundError: [Errno 2] No such file or directory: '[PLACE]/tenant/events.push' (products/lake/hooks.py:29 in delete_inlet: inlet(instance, plug).unlink())
+                             hint: hooks must take down what is away already: `down` does so after an interruption
+    broken  tear-down-first  events/stand_in/tried (consumer)  FileNotFoundError: [Errno 2] No such file or directory: '[PLACE]/tenant/events.push' (products/lake/hooks.py:29 in delete_inlet: inlet(instance, plug).unlink())
+                             hint: hooks must take down what never was set up
+    ok      killed           events/stand_in/tried (consumer)
+    -       wrong-secret     events/stand_in/tried (consumer)  its secrets are made up; `--instance NAME` takes those of an instance
+    broken  unsaid           events/stand_in/tried (consumer)  the secret `lake_tried_token` stands in what the hooks say
+                             hint: here it is taken out; other programs that run the hooks may show it
+    ok      set-up           events/stand_in/tried (pull) (consumer)
+    broken  set-up-again     events/stand_in/tried (pull) (consumer)  FileExistsError: [Errno 17] File exists: '[PLACE]/tenant/events.pull' (products/lake/hooks.py:23 in make_inlet: inlet(instance, plug).touch(exist_ok=False))
+                             hint: hooks must set up what is set up already: `up` does so after an interruption
+    ok      check-set-up     events/stand_in/tried (pull) (consumer)
+    ok      tear-down        events/stand_in/tried (pull) (consumer)
+    ok      check-torn-down  events/stand_in/tried (pull) (consumer)
+    broken  tear-down-again  events/stand_in/tried (pull) (consumer)  FileNotFoundError: [Errno 2] No such file or directory: '[PLACE]/tenant/events.pull' (products/lake/hooks.py:29 in delete_inlet: inlet(instance, plug).unlink())
+                             hint: hooks must take down what is away already: `down` does so after an interruption
+    broken  tear-down-first  events/stand_in/tried (pull) (consumer)  FileNotFoundError: [Errno 2] No such file or directory: '[PLACE]/tenant/events.pull' (products/lake/hooks.py:29 in delete_inlet: inlet(instance, plug).unlink())
+                             hint: hooks must take down what never was set up
+    ok      killed           events/stand_in/tried (pull) (consumer)
+    -       wrong-secret     events/stand_in/tried (pull) (consumer)  its secrets are made up; `--instance NAME` takes those of an instance
+    broken  unsaid           events/stand_in/tried (pull) (consumer)  the secret `lake_tried_token` stands in what the hooks say
+                             hint: here it is taken out; other programs that run the hooks may show it
+    -       slow-api         events/stand_in/tried (consumer)  no setting is an address (`https://...`)
+    -       slow-api         events/stand_in/tried (pull) (consumer)  no setting is an address (`https://...`)
     -- stderr
-    instances/stand_in/stand_in/plugs/tried/events.yaml:4:8: error: nobody sets up the ends of `events` between `stand_in` and `tried`: neither both products set up their own, nor one of them both [cannot-connect]
-      4 | topic: events
-        |        ^
-      hint: `resilmesh create integration stand_in lake events producer` begins one, with setup hooks or `renders`
-    instances/stand_in/stand_in/plugs/tried/events_pull.yaml:4:8: error: nobody sets up the ends of `events` between `stand_in` and `tried`: neither both products set up their own, nor one of them both [cannot-connect]
-      4 | topic: events
-        |        ^
-      hint: `resilmesh create integration stand_in lake events producer --mode pull` begins one, with setup hooks or `renders`
-    error: the product cannot be plugged to a stand-in
+      token is [secret lake_tried_token]
+      token is [secret lake_tried_token]
+      token is [secret lake_tried_token]
+      token is [secret lake_tried_token]
+      token is [secret lake_tried_token]
+      token is [secret lake_tried_token]
+    error: product `lake` breaks 8 cases of what hooks must keep
     -- exit 1
     ");
 }
@@ -119,16 +163,17 @@ def make_inlet(instance, plug):
 ",
     );
     assert_snapshot!(project.run(&["hooks", "test", "lake", "--patience", "1"]), @"
+    -- stdout
+    broken  set-up           events/stand_in/tried (consumer)  it did not end within 1 s
+                             hint: give calls a time-out; `--patience SECONDS` lets it take longer
+    ok      unsaid           events/stand_in/tried (consumer)
+    broken  set-up           events/stand_in/tried (pull) (consumer)  it did not end within 1 s
+                             hint: give calls a time-out; `--patience SECONDS` lets it take longer
+    ok      unsaid           events/stand_in/tried (pull) (consumer)
+    -       slow-api         events/stand_in/tried (consumer)  no setting is an address (`https://...`)
+    -       slow-api         events/stand_in/tried (pull) (consumer)  no setting is an address (`https://...`)
     -- stderr
-    instances/stand_in/stand_in/plugs/tried/events.yaml:4:8: error: nobody sets up the ends of `events` between `stand_in` and `tried`: neither both products set up their own, nor one of them both [cannot-connect]
-      4 | topic: events
-        |        ^
-      hint: `resilmesh create integration stand_in lake events producer` begins one, with setup hooks or `renders`
-    instances/stand_in/stand_in/plugs/tried/events_pull.yaml:4:8: error: nobody sets up the ends of `events` between `stand_in` and `tried`: neither both products set up their own, nor one of them both [cannot-connect]
-      4 | topic: events
-        |        ^
-      hint: `resilmesh create integration stand_in lake events producer --mode pull` begins one, with setup hooks or `renders`
-    error: the product cannot be plugged to a stand-in
+    error: product `lake` breaks 2 cases of what hooks must keep
     -- exit 1
     ");
 }
@@ -181,17 +226,32 @@ fn a_real_tenant_tells_wrong_secrets_and_silence() {
     let (code, _, err) = project.output_of(&["secret", "set", "shop_ours_key"], &[], "right");
     assert_eq!(code, 0, "{err}");
     assert_snapshot!(project.run(&["hooks", "test", "shop", "--instance", "ours"]), @"
+    -- stdout
+    ok      set-up           events/stand_in/ours (consumer)
+    ok      set-up-again     events/stand_in/ours (consumer)
+    -       check-set-up     events/stand_in/ours (consumer)  it has no check hook
+    -       tear-down        events/stand_in/ours (consumer)  it has no teardown hook
+    -       check-torn-down  events/stand_in/ours (consumer)  it has no check hook
+    -       tear-down-again  events/stand_in/ours (consumer)  it has no teardown hook
+    -       tear-down-first  events/stand_in/ours (consumer)  it has no teardown hook
+    ok      killed           events/stand_in/ours (consumer)
+    ok      wrong-secret     events/stand_in/ours (consumer)
+    ok      unsaid           events/stand_in/ours (consumer)
+    ok      set-up           events/stand_in/ours (pull) (consumer)
+    ok      set-up-again     events/stand_in/ours (pull) (consumer)
+    -       check-set-up     events/stand_in/ours (pull) (consumer)  it has no check hook
+    -       tear-down        events/stand_in/ours (pull) (consumer)  it has no teardown hook
+    -       check-torn-down  events/stand_in/ours (pull) (consumer)  it has no check hook
+    -       tear-down-again  events/stand_in/ours (pull) (consumer)  it has no teardown hook
+    -       tear-down-first  events/stand_in/ours (pull) (consumer)  it has no teardown hook
+    ok      killed           events/stand_in/ours (pull) (consumer)
+    ok      wrong-secret     events/stand_in/ours (pull) (consumer)
+    ok      unsaid           events/stand_in/ours (pull) (consumer)
+    ok      slow-api         events/stand_in/ours (consumer)
+    ok      slow-api         events/stand_in/ours (pull) (consumer)
     -- stderr
-    instances/stand_in/stand_in/plugs/ours/events.yaml:4:8: error: nobody sets up the ends of `events` between `stand_in` and `ours`: neither both products set up their own, nor one of them both [cannot-connect]
-      4 | topic: events
-        |        ^
-      hint: `resilmesh create integration stand_in shop events producer` begins one, with setup hooks or `renders`
-    instances/stand_in/stand_in/plugs/ours/events_pull.yaml:4:8: error: nobody sets up the ends of `events` between `stand_in` and `ours`: neither both products set up their own, nor one of them both [cannot-connect]
-      4 | topic: events
-        |        ^
-      hint: `resilmesh create integration stand_in shop events producer --mode pull` begins one, with setup hooks or `renders`
-    error: the product cannot be plugged to a stand-in
-    -- exit 1
+    product `shop` keeps 12 cases
+    -- exit 0
     ");
     let careless = "@setup_consumer('events')\ndef make(instance):\n    try:\n        call(instance)\n    except OSError:\n        pass\n";
     project.write(
@@ -201,16 +261,35 @@ fn a_real_tenant_tells_wrong_secrets_and_silence() {
             .replace(careful, careless),
     );
     assert_snapshot!(project.run(&["hooks", "test", "shop", "--instance", "ours", "--patience", "2"]), @"
+    -- stdout
+    ok      set-up           events/stand_in/ours (consumer)
+    ok      set-up-again     events/stand_in/ours (consumer)
+    -       check-set-up     events/stand_in/ours (consumer)  it has no check hook
+    -       tear-down        events/stand_in/ours (consumer)  it has no teardown hook
+    -       check-torn-down  events/stand_in/ours (consumer)  it has no check hook
+    -       tear-down-again  events/stand_in/ours (consumer)  it has no teardown hook
+    -       tear-down-first  events/stand_in/ours (consumer)  it has no teardown hook
+    ok      killed           events/stand_in/ours (consumer)
+    broken  wrong-secret     events/stand_in/ours (consumer)  it is set up with a wrong secret as if all were well
+                             hint: call the product with it, and raise an error when that is refused
+    ok      unsaid           events/stand_in/ours (consumer)
+    ok      set-up           events/stand_in/ours (pull) (consumer)
+    ok      set-up-again     events/stand_in/ours (pull) (consumer)
+    -       check-set-up     events/stand_in/ours (pull) (consumer)  it has no check hook
+    -       tear-down        events/stand_in/ours (pull) (consumer)  it has no teardown hook
+    -       check-torn-down  events/stand_in/ours (pull) (consumer)  it has no check hook
+    -       tear-down-again  events/stand_in/ours (pull) (consumer)  it has no teardown hook
+    -       tear-down-first  events/stand_in/ours (pull) (consumer)  it has no teardown hook
+    ok      killed           events/stand_in/ours (pull) (consumer)
+    broken  wrong-secret     events/stand_in/ours (pull) (consumer)  it is set up with a wrong secret as if all were well
+                             hint: call the product with it, and raise an error when that is refused
+    ok      unsaid           events/stand_in/ours (pull) (consumer)
+    broken  slow-api         events/stand_in/ours (consumer)  it waits for an answer, and does not end within 2 s when it is interrupted
+                             hint: give calls a time-out; what waits must end upon Ctrl-C
+    broken  slow-api         events/stand_in/ours (pull) (consumer)  it waits for an answer, and does not end within 2 s when it is interrupted
+                             hint: give calls a time-out; what waits must end upon Ctrl-C
     -- stderr
-    instances/stand_in/stand_in/plugs/ours/events.yaml:4:8: error: nobody sets up the ends of `events` between `stand_in` and `ours`: neither both products set up their own, nor one of them both [cannot-connect]
-      4 | topic: events
-        |        ^
-      hint: `resilmesh create integration stand_in shop events producer` begins one, with setup hooks or `renders`
-    instances/stand_in/stand_in/plugs/ours/events_pull.yaml:4:8: error: nobody sets up the ends of `events` between `stand_in` and `ours`: neither both products set up their own, nor one of them both [cannot-connect]
-      4 | topic: events
-        |        ^
-      hint: `resilmesh create integration stand_in shop events producer --mode pull` begins one, with setup hooks or `renders`
-    error: the product cannot be plugged to a stand-in
+    error: product `shop` breaks 4 cases of what hooks must keep
     -- exit 1
     ");
 }
@@ -249,6 +328,15 @@ fn what_cannot_be_tried_is_told() {
     let (code, _, err) = project.output_of(&["secret", "set", "lake_l1_token"], &[], "right");
     assert_eq!(code, 0, "{err}");
     project.must(&["up"]);
-    assert_snapshot!(project.run(&["hooks", "test", "lake", "--instance", "l1"]), @"");
-    assert_snapshot!(project.run(&["hooks", "test", "lake", "--instance", "s1"]), @"");
+    assert_snapshot!(project.run(&["hooks", "test", "lake", "--instance", "l1"]), @"
+    -- stderr
+    error: plug `events/s1/l1` of `l1` is up, and would be taken down
+    hint: try an instance with a tenant of its own, or take this one down first
+    -- exit 1
+    ");
+    assert_snapshot!(project.run(&["hooks", "test", "lake", "--instance", "s1"]), @"
+    -- stderr
+    error: `s1` is of product `sensor`, not of `lake`
+    -- exit 2
+    ");
 }

@@ -15,7 +15,6 @@ use crate::mesh::model::Product;
 use crate::mesh::secrets::{self, Owner, Wanted};
 use crate::plan::conformance::{self, Patience, Row, Settings, Subject, Terms, Trouble, Verdict};
 use crate::plan::journal::PlugState;
-use crate::plan::paths::StateFolder;
 use crate::project::names;
 use crate::project::printable::one_line;
 use crate::vault::VaultError;
@@ -67,7 +66,7 @@ fn terms(cx: &Context, args: &TestArgs, root: &Path, secrets: Settings) -> Terms
     Terms {
         secrets,
         is_real: args.instance.is_some(),
-        environments: StateFolder::of(root).root().join("venvs"),
+        needs: cx.needs(root),
         patience: Patience { call, interrupted: INTERRUPTED },
         line: Arc::new(move |text| ui.progress(format!("  {text}"))),
     }

@@ -20,6 +20,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use self::process::Host;
 use super::HookError;
+use crate::project::product_folder::ProductFolder;
 use crate::project::rust_hooks;
 pub(super) use program::WITHHELD;
 pub use program::{Interpreter, interpreter};
@@ -76,14 +77,17 @@ pub(super) enum Kind {
     Python(Option<PathBuf>),
     /// The program of a crate.
     Rust(PathBuf),
+    /// A program that the product brings.
+    Own(PathBuf),
 }
 
 impl Kind {
     /// For people.
-    const fn language(&self) -> &'static str {
+    const fn words(&self) -> &'static str {
         match self {
-            Self::Python(_) => "Python",
-            Self::Rust(_) => "Rust",
+            Self::Python(_) => "the host of Python hooks",
+            Self::Rust(_) => "the host of Rust hooks",
+            Self::Own(_) => "the product's own host",
         }
     }
 }
@@ -162,6 +166,8 @@ impl Hosts {
     async fn host(&self, product: &str, folder: &Path, file: &str) -> Result<Arc<Host>, HookError> {
         let kind = if rust_hooks::is_code(file) {
             Kind::Rust(self.needs.programs.of(product, folder).await?)
+        } else if !ProductFolder::is_code(file) {
+            Kind::Own(folder.join(file))
         } else {
             Kind::Python(self.needs.packages.of(product, folder).await?)
         };

@@ -46,6 +46,15 @@ pub enum HookCode {
         /// The line of its attribute.
         line: u32,
     },
+    /// Run by a host that the product brings, a program of its own.
+    Own {
+        /// The program, below the product's folder.
+        host: String,
+        /// The function, as the program knows it.
+        function: String,
+        /// The line of the definition that names it.
+        line: u32,
+    },
 }
 
 impl HookCode {
@@ -53,9 +62,9 @@ impl HookCode {
     pub fn place(&self) -> Option<(&str, &str, u32)> {
         match self {
             Self::Builtin => None,
-            Self::Python { file, function, line } | Self::Rust { file, function, line } => {
-                Some((file, function, *line))
-            }
+            Self::Python { file, function, line }
+            | Self::Rust { file, function, line }
+            | Self::Own { host: file, function, line } => Some((file, function, *line)),
         }
     }
 
@@ -70,6 +79,7 @@ impl HookCode {
             Self::Builtin => None,
             Self::Python { .. } => Some("python"),
             Self::Rust { .. } => Some("rust"),
+            Self::Own { .. } => Some("own"),
         }
     }
 }

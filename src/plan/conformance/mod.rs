@@ -6,7 +6,7 @@ mod silent;
 mod stage;
 mod trial;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use self::ears::Kept;
 use self::silent::Silent;
 use self::stage::Stage;
 use self::trial::Part;
+use crate::hooks::host::Needs;
 use crate::mesh::model::{End, HookKind, Mesh, Plug};
 use crate::project::position::Diagnostic;
 
@@ -135,11 +136,11 @@ pub struct Terms {
     pub secrets: Settings,
     /// Settings and secrets are those of the product, which is reached by them.
     pub is_real: bool,
-    /// Where virtual environments of products lie.
-    pub environments: PathBuf,
+    /// What gets packages and programs for hooks.
+    pub needs: Needs,
     /// How long things may take.
     pub patience: Patience,
-    /// Is told each line that hooks say, without secrets, and what is being installed for them.
+    /// Is told each line that hooks say, without secrets.
     pub line: Arc<dyn Fn(&str) + Send + Sync>,
 }
 

@@ -9,7 +9,6 @@ use super::stage::Stage;
 use super::{Case, Row, Terms, Verdict};
 use crate::hooks::desk::{DeskOf, ProjectDesk};
 use crate::hooks::host::Hosts;
-use crate::hooks::packages::Environments;
 use crate::hooks::{self, Drift, Given, HookError, HostedHook};
 use crate::mesh::model::{End, HookKind, Mesh, Plug};
 use crate::plan::calls::{self, Surroundings};
@@ -120,9 +119,7 @@ impl Part<'_> {
             Arc::new(Nothing),
             Written::default(),
         );
-        let line = Arc::clone(&self.terms.line);
-        let environments = Environments::new(self.terms.environments.clone(), Box::new(move |text| line(text)));
-        Ok(Hosts::new(root, Arc::new(DeskOf(Arc::new(desk))), Arc::clone(ears) as _, Arc::new(environments)))
+        Ok(Hosts::new(root, Arc::new(DeskOf(Arc::new(desk))), Arc::clone(ears) as _, self.terms.needs.clone()))
     }
 
     fn calls(&self, kind: HookKind) -> io::Result<Vec<resilmesh_hook_api::Call>> {
