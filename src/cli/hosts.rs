@@ -21,6 +21,7 @@ use crate::plan::paths::StateFolder;
 use crate::project::printable::printable;
 use crate::project::written::Written;
 use crate::redact::Redactor;
+use crate::runtime::embedded::private_name;
 use crate::vault::{Secret, SecretName, VaultError};
 
 /// Takes secret values out of what hooks say; learns each that a hook was given.
@@ -80,7 +81,7 @@ impl Context {
         let state = StateFolder::of(&project);
         let needs = Needs {
             packages: Arc::new(Environments::new(state.root().join("venvs"), self.notice())),
-            programs: Arc::new(Crates::new(Builds::of(state.root()), self.notice())),
+            programs: Arc::new(Crates::new(Builds::of(state.root(), &private_builds()?), self.notice())),
         };
         Ok(Hosts::new(project, Arc::new(desk), Arc::new(voice), needs))
     }
@@ -104,6 +105,26 @@ impl Context {
         let ui = self.ui.clone();
         Box::new(move |text| ui.progress(text))
     }
+}
+
+/// The folder below a project's builds that nobody else knows the name of.
+///
+/// # Errors
+/// When the user's own key cannot be read.
+fn private_builds() -> Result<String, Failure> {
+    private_name(b"builds of hooks")
+        .map_err(|error| Failure::new(format!("the user's own key cannot be read: {error}")))
+}
+
+/// Puts the SDK of Rust hooks to where the crates of the project look for it.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn unpack_sdk(project: &Path) -> Result<(), Failure> {
+    let state = StateFolder::of(project);
+    let private = private_builds()?;
+    let unpacked = state.make().and_then(|()| Builds::unpack_sdk(state.root(), &private));
+    unpacked.map_err(|error| Failure::new(format!("the SDK cannot be put into `.resilmesh`: {error}")))
 }
 
 /// Says what hooks say.
