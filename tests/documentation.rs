@@ -163,6 +163,11 @@ fn the_commands_of_the_tour_of_operating_run() {
 }
 
 #[test]
+fn the_page_about_hooks_in_any_language_runs() {
+    runs("docs/hooks-any-language.md");
+}
+
+#[test]
 fn the_tutorial_for_operators_runs() {
     runs("docs/tutorial-operator.md");
 }

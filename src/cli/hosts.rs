@@ -21,6 +21,7 @@ use crate::plan::paths::StateFolder;
 use crate::project::printable::printable;
 use crate::project::written::Written;
 use crate::redact::Redactor;
+use crate::runtime::embedded::private_name;
 use crate::vault::{Secret, SecretName, VaultError};
 
 /// Takes secret values out of what hooks say; learns each that a hook was given.
@@ -77,17 +78,20 @@ impl Context {
         let known = Arc::new(Known::new());
         let desk = self.desk(&project, &known, written)?;
         let voice = Speaker { ui: self.ui.clone(), known };
-        let needs = self.needs(&project);
+        let needs = self.needs(&project)?;
         Ok(Hosts::new(project, Arc::new(desk), Arc::new(voice), needs))
     }
 
     /// What gets packages and programs for the hooks of the project in the folder `project`.
-    pub(super) fn needs(&self, project: &Path) -> Needs {
+    ///
+    /// # Errors
+    /// When this user has no folder for builds.
+    pub(super) fn needs(&self, project: &Path) -> Result<Needs, Failure> {
         let state = StateFolder::of(project);
-        Needs {
+        Ok(Needs {
             packages: Arc::new(Environments::new(state.root().join("venvs"), self.notice())),
-            programs: Arc::new(Crates::new(Builds::of(state.root()), self.notice())),
-        }
+            programs: Arc::new(Crates::new(Builds::of(state.root(), &private_builds()?), self.notice())),
+        })
     }
 
     /// What answers questions about the project in the folder `project`, which is absolute.
@@ -109,6 +113,26 @@ impl Context {
         let ui = self.ui.clone();
         Box::new(move |text| ui.progress(text))
     }
+}
+
+/// The folder below a project's builds that nobody else knows the name of.
+///
+/// # Errors
+/// When the user's own key cannot be read.
+fn private_builds() -> Result<String, Failure> {
+    private_name(b"builds of hooks")
+        .map_err(|error| Failure::new(format!("the user's own key cannot be read: {error}")))
+}
+
+/// Puts the SDK of Rust hooks to where the crates of the project look for it.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn unpack_sdk(project: &Path) -> Result<(), Failure> {
+    let state = StateFolder::of(project);
+    let private = private_builds()?;
+    let unpacked = state.make().and_then(|()| Builds::unpack_sdk(state.root(), &private));
+    unpacked.map_err(|error| Failure::new(format!("the SDK cannot be put into `.resilmesh`: {error}")))
 }
 
 /// Says what hooks say.

@@ -65,11 +65,17 @@ impl Printed {
 impl Background {
     /// Starts the program in the project.
     pub fn start(project: &TestProject, args: &[&str]) -> Self {
+        Self::start_with(project, args, &[])
+    }
+
+    /// Starts the program in the project, with these variables.
+    pub fn start_with(project: &TestProject, args: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_resilmesh"))
             .args(args)
             .current_dir(project.root())
             .env_clear()
             .env("HOME", project.home())
+            .envs(variables.iter().copied())
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -73,7 +73,7 @@ fn one_of_another_version() {
 
 #[test]
 fn one_that_says_something_else_than_hello() {
-    let said = Hostile::new("print('Welcome to host 1.0')\nhear('bye')\n").up_fails();
+    let said = Hostile::new("print('Welcome to host 1.0', flush=True)\nhear('bye')\n").up_fails();
     assert!(said.contains("is no host of hooks: it says `Welcome to host 1.0`"), "{said}");
 }
 
@@ -204,6 +204,8 @@ hear('bye')
     assert_eq!(code, 0, "{out}{err}");
     let answers = std::fs::read_to_string(hostile.project.home().join("host.answers")).expect("answers");
     assert!(!answers.contains("correct-horse"), "{answers}");
-    assert_eq!(answers.lines().filter(|line| line.contains("\"error\"")).count(), 8, "{answers}");
+    // There is no secret of the name in the seventh question: nothing is answered.
+    assert_eq!(answers.lines().filter(|line| line.contains("\"error\"")).count(), 7, "{answers}");
+    assert!(!answers.contains("\"value\""), "{answers}");
     assert_eq!(hostile.project.prints(&["secret", "get", "sensor_s2_token"]), "correct-horse\n");
 }

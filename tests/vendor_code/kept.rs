@@ -83,7 +83,7 @@ fn hooks_that_keep_all_are_told_so() {
         serde_json::from_str(&project.prints(&["hooks", "test", "lake", "--json"])).expect("a document");
     assert_eq!(
         json["cases"][0],
-        serde_json::json!({"case": "set-up", "plug": "events/stand_in/tried", "role": "consumer", "verdict": "kept"})
+        serde_json::json!({"case": "set-up", "at": "events/stand_in/tried", "role": "consumer", "verdict": "kept"})
     );
 }
 

@@ -22,7 +22,8 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use resilmesh_hook_api as api;
@@ -56,12 +57,35 @@ struct Notes {
 
 /// A mesh with one instance and one plug, and nobody behind it.
 ///
-/// The instance is called `i1`, of the product `own`; the plug leads from `peer` to it.
+/// The instance is called `i1`, of the product `own`; the plug leads from `peer` to it. The project is an empty
+/// folder, gone with the last copy of the fake.
 #[derive(Debug, Clone)]
 pub struct Fake {
     call: Call,
-    project: Arc<Path>,
+    project: Arc<Place>,
     notes: Arc<Mutex<Notes>>,
+}
+
+/// A folder that is nobody else's.
+#[derive(Debug)]
+struct Place(PathBuf);
+
+impl Place {
+    #[allow(clippy::expect_used, reason = "a test that cannot go on fails")]
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("resilmesh-fake-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a temporary folder can be made");
+        Self(path)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // What a test leaves there is the system's to clean up.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 impl Default for Fake {
@@ -73,8 +97,8 @@ impl Default for Fake {
 impl Fake {
     /// With no settings and no secrets.
     pub fn new() -> Self {
-        let folder = std::env::temp_dir();
-        let text = |path: &str| folder.join(path).to_string_lossy().into_owned();
+        let place = Place::new();
+        let text = |path: &str| place.0.join(path).to_string_lossy().into_owned();
         let instance = api::Instance {
             name: "i1".to_owned(),
             product: "own".to_owned(),
@@ -125,7 +149,7 @@ impl Fake {
             path: Some(text("mirror")),
             deadline: None,
         };
-        Self { call, project: folder.into(), notes: Arc::default() }
+        Self { call, project: Arc::new(place), notes: Arc::default() }
     }
 
     /// A setting of the instance.
@@ -191,6 +215,11 @@ impl Fake {
     pub fn with(mut self, change: impl FnOnce(&mut Call)) -> Self {
         change(&mut self.call);
         self
+    }
+
+    /// The folder of the project.
+    pub fn project(&self) -> &Path {
+        &self.project.0
     }
 
     /// From now on, the call is not wanted any more.
@@ -261,7 +290,8 @@ impl Fake {
     #[allow(clippy::expect_used, reason = "all that is needed is there, unless the test itself took it away")]
     fn made<T: Made>(&self, kind: HookKind) -> T {
         let call = Call { kind, ..self.call.clone() };
-        let context = Context::new(Arc::new(call), Arc::clone(&self.project), Arc::new(self.clone()));
+        let project: Arc<Path> = self.project.0.as_path().into();
+        let context = Context::new(Arc::new(call), project, Arc::new(self.clone()));
         T::made(context).expect("the call has all that the hook needs")
     }
 }

@@ -1,6 +1,6 @@
 //! `resilmesh create hook`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -10,6 +10,7 @@ use crate::cli::Context;
 use crate::cli::completion;
 use crate::cli::edit;
 use crate::cli::failure::Failure;
+use crate::cli::hosts;
 use crate::cli::plug::ModeArg;
 use crate::mesh::model::{Integration, Mode, Role};
 use crate::project::files::{Folder, Source};
@@ -17,16 +18,21 @@ use crate::project::integration_file::stem;
 use crate::project::load::ProjectFiles;
 use crate::project::names;
 use crate::project::scaffold::draft::Draft;
-use crate::project::scaffold::hook::{Kind, NewHook};
+use crate::project::scaffold::hook::{Kind, NewHook, manifest as new_manifest};
 use crate::project::scaffold::product::place;
 
 /// The file that new hooks go into.
 const FILE: &str = "hooks.py";
+/// The same in Rust.
+const RUST_FILE: &str = "hooks/src/main.rs";
+/// What makes a crate of it.
+const MANIFEST: &str = "hooks/Cargo.toml";
 
-/// Start a hook: a function in Python that is called at a moment
+/// Start a hook: a function that is called at a moment
 ///
-/// It goes to the end of the product's hooks.py; with --target, of the Python file of an integration. A
-/// function that is there already is left alone.
+/// In Python it goes to the end of the product's hooks.py; with --target, of the Python file of an
+/// integration. In Rust it goes to the end of hooks/src/main.rs. A function that is there already is left
+/// alone.
 #[derive(Debug, Args)]
 pub(super) struct HookArgs {
     /// The product
@@ -51,9 +57,21 @@ pub(super) struct HookArgs {
     /// What it is called when it runs
     #[arg(short, long)]
     title: Option<String>,
+    /// What it is written in [default: rust for a product with a crate of hooks and no hooks.py, else python]
+    #[arg(long, value_enum)]
+    lang: Option<LangArg>,
     /// Only list what would be written
     #[arg(long)]
     dry_run: bool,
+}
+
+/// A language on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LangArg {
+    /// Python
+    Python,
+    /// Rust
+    Rust,
 }
 
 /// A moment on the command line.
@@ -102,25 +120,53 @@ pub(super) fn run(cx: &Context, args: &HookArgs) -> Result<(), Failure> {
     let mut files = cx.project()?;
     definition::own(&mut files, &args.product)?;
     let hook = wanted(args)?;
-    let path = match &hook.target {
-        None => place(&args.product, FILE),
-        Some(target) => of_integration(&mut files, args, &hook, target)?,
+    let language = args.lang.unwrap_or_else(|| usual(&files.root, &args.product));
+    let path = match (language, &hook.target) {
+        (LangArg::Rust, target) => {
+            if let Some(target) = target {
+                edit::product(&mut files, target)?;
+            }
+            place(&args.product, RUST_FILE)
+        }
+        (LangArg::Python, None) => place(&args.product, FILE),
+        (LangArg::Python, Some(target)) => of_integration(&mut files, args, &hook, target)?,
     };
-    let there = Folder::open(&files.root)
-        .map_err(|error| Failure::new(format!("the project cannot be opened: {error}")))?
-        .text(&path)
-        .map_err(|wrong| Failure::new(format!("`{}` cannot be read", path.display())).found(vec![wrong]))?;
+    let folder =
+        Folder::open(&files.root).map_err(|error| Failure::new(format!("the project cannot be opened: {error}")))?;
+    let text_of = |path: &Path| {
+        let unreadable = || Failure::new(format!("`{}` cannot be read", path.display()));
+        folder.text(path).map_err(|wrong| unreadable().found(vec![wrong]))
+    };
+    let there = text_of(&path)?;
     let (file, function) = (path.display().to_string(), hook.function());
-    let Some(text) = hook.add_to(there.as_deref(), &args.product).map_err(Failure::new)? else {
+    let added = match language {
+        LangArg::Python => hook.add_to(there.as_deref(), &args.product),
+        LangArg::Rust => hook.add_to_rust(there.as_deref(), &args.product),
+    };
+    let Some(text) = added.map_err(Failure::new)? else {
         write::there_already(cx, format!("`{file}` has a function `{function}` already"));
         return Ok(());
     };
     let mut draft = Draft::default();
     draft.build_on(path, text);
+    let manifest = place(&args.product, MANIFEST);
+    if language == LangArg::Rust && text_of(&manifest)?.is_none() {
+        draft.put(manifest, new_manifest(&args.product).map_err(Failure::new)?.into_bytes());
+        draft.put(place(&args.product, "hooks/.gitignore"), b"/target\n".to_vec());
+    }
     if write::write(cx, &files, &draft, WriteArgs { dry_run: args.dry_run, force: false })? {
+        if language == LangArg::Rust {
+            hosts::unpack_sdk(&files.root)?;
+        }
         cx.ui.progress(format!("write what it does into the function `{function}` of `{file}`"));
     }
     Ok(())
+}
+
+/// What a product's hooks are written in so far.
+fn usual(root: &Path, product: &str) -> LangArg {
+    let has = |file| root.join(place(product, file)).is_file();
+    if has(MANIFEST) && !has(FILE) { LangArg::Rust } else { LangArg::Python }
 }
 
 fn wanted(args: &HookArgs) -> Result<NewHook, Failure> {

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use super::write::{self, WriteArgs};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
-use crate::cli::{completion, editors};
+use crate::cli::{completion, editors, hosts};
 use crate::git::template;
 use crate::project::catalogue;
 use crate::project::load::{PRODUCTS, ProjectFiles};
@@ -79,6 +79,9 @@ pub(super) fn run(cx: &Context, args: &ProductArgs) -> Result<(), Failure> {
         cx.ui.warning(&format!("product `{name}` of the project takes the place of the built-in one"));
     }
     if write::write(cx, &files, &draft, args.write)? {
+        if args.lang == Some(LanguageArg::Rust) {
+            hosts::unpack_sdk(&files.root)?;
+        }
         cx.ui.progress(match &args.from {
             None => {
                 format!("made product `{name}`; `resilmesh create capability {name} TOPIC ROLE` says what it can do")

@@ -5,6 +5,7 @@ use clap::Subcommand;
 use super::Context;
 use super::failure::Failure;
 
+mod build;
 mod list;
 mod run;
 mod test;
@@ -16,6 +17,10 @@ pub enum HooksCommand {
     ///
     /// They are found by reading the code; nothing of it runs.
     List(list::ListArgs),
+    /// Build the hooks in Rust of products, without calling any
+    ///
+    /// What calls them does so too, if it has to be.
+    Build(build::BuildArgs),
     /// Call one hook, for an instance or a plug of this project
     ///
     /// For those who write it: what it prints, returns or raises is shown. The journal does not
@@ -36,6 +41,7 @@ pub enum HooksCommand {
 pub fn run(cx: &Context, command: HooksCommand) -> Result<(), Failure> {
     match command {
         HooksCommand::List(args) => list::run(cx, &args),
+        HooksCommand::Build(args) => build::run(cx, &args),
         HooksCommand::Run(args) => run::run(cx, &args),
         HooksCommand::Test(args) => test::run(cx, &args),
     }

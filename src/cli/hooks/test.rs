@@ -50,7 +50,7 @@ pub(super) fn run(cx: &Context, args: &TestArgs) -> Result<(), Failure> {
         None => ("tried".to_owned(), Settings::new(), Settings::new()),
     };
     let subject = Subject { product: &product, folder: &folder, instance: &instance, settings };
-    let terms = terms(cx, args, &root, secrets);
+    let terms = terms(cx, args, &root, secrets)?;
     let rows = block_on(async {
         tokio::select! {
             rows = rows(cx, &subject, &terms) => rows,
@@ -60,16 +60,16 @@ pub(super) fn run(cx: &Context, args: &TestArgs) -> Result<(), Failure> {
     end(cx, &product, &rows)
 }
 
-fn terms(cx: &Context, args: &TestArgs, root: &Path, secrets: Settings) -> Terms {
+fn terms(cx: &Context, args: &TestArgs, root: &Path, secrets: Settings) -> Result<Terms, Failure> {
     let ui = cx.ui.clone();
     let call = Duration::from_secs(args.patience);
-    Terms {
+    Ok(Terms {
         secrets,
         is_real: args.instance.is_some(),
-        needs: cx.needs(root),
+        needs: cx.needs(root)?,
         patience: Patience { call, interrupted: INTERRUPTED },
         line: Arc::new(move |text| ui.progress(format!("  {text}"))),
-    }
+    })
 }
 
 /// The name, the settings and the secrets of an instance that is not up.
@@ -129,8 +129,9 @@ fn show(cx: &Context, row: &Row) {
         Verdict::Broken { why, hint } => ("broken", Some(why), hint.as_ref()),
         Verdict::NotTried { why } => ("-", Some(why), None),
     };
+    let role = row.role.map(|role| format!(" ({role})")).unwrap_or_default();
     let why = why.map(|why| format!("  {}", one_line(why))).unwrap_or_default();
-    cx.ui.line(format!("{word:<6}  {:<15}  {} ({}){why}", row.case.word(), row.plug, row.role));
+    cx.ui.line(format!("{word:<6}  {:<15}  {}{role}{why}", row.case.word(), row.at));
     if let Some(hint) = hint {
         cx.ui.line(format!("{:25}hint: {}", "", one_line(hint)));
     }

@@ -151,12 +151,12 @@ impl Hosts {
         let _ = self.host(product, folder, file).await;
     }
 
-    /// Builds the program of a product's hooks in Rust, if it has to be.
+    /// Builds the program of a product's hooks in Rust, if it has to be; where it is.
     ///
     /// # Errors
     /// What the compiler says.
-    pub async fn build(&self, product: &str, folder: &Path) -> Result<(), HookError> {
-        self.needs.programs.of(product, folder).await.map(drop)
+    pub async fn build(&self, product: &str, folder: &Path) -> Result<PathBuf, HookError> {
+        self.needs.programs.of(product, folder).await
     }
 
     async fn host_of(&self, hook: &HookRef) -> Result<Arc<Host>, HookError> {

@@ -94,7 +94,7 @@ impl Cargo<'_> {
     /// Waits until no other build goes on in the folder.
     async fn lock(&self) -> Result<fs::File, HookError> {
         let path = self.builds.folder.join("lock");
-        let open = fs::create_dir_all(&self.builds.folder).and_then(|()| fs::File::create(&path));
+        let open = self.builds.make().and_then(|()| fs::File::create(&path));
         let file = open.map_err(|error| unwritable(&path, &error))?;
         let mut told = false;
         loop {
@@ -113,7 +113,7 @@ impl Cargo<'_> {
 
     /// Writes what cargo is to find: the copy of the crate, and the SDK.
     fn lay_out(&self, files: &CrateFiles) -> std::io::Result<(PathBuf, PathBuf)> {
-        let sdk = sdk::unpack(&self.builds.folder)?;
+        let sdk = sdk::unpack(self.builds)?;
         let copy = self.builds.folder.join(&files.product);
         files.copy_to(&copy)?;
         if !copy.join(LOCK).exists() {

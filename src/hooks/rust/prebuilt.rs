@@ -46,7 +46,7 @@ pub(super) fn program(
     }
     let program = builds.program(product, &hash[..12]);
     if !program.is_file() {
-        put(&program, &bytes).map_err(|error| {
+        builds.make().and_then(|()| put(&program, &bytes)).map_err(|error| {
             HookError::new(format!("`{}` cannot be written: {error}", program.display()))
                 .hint("check the permissions of `.resilmesh` and the free disk space")
         })?;

@@ -9,6 +9,8 @@ use std::sync::LazyLock;
 use include_dir::{Dir, include_dir};
 use sha2::{Digest, Sha256};
 
+use super::Builds;
+
 static SDK: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/sdk/rust");
 static API: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/crates/hook-api");
 
@@ -36,13 +38,11 @@ pub(super) fn hash() -> &'static str {
 /// Where the SDK is below the folder that it is unpacked to.
 const CRATE: &str = "sdk/rust";
 
-/// Unpacks the SDK below the folder, if it is not there; the folder of its crate. `sdk` beside it always leads to
-/// the newest, for editors.
-pub(super) fn unpack(builds: &Path) -> io::Result<PathBuf> {
-    let name = format!("sdk-{}", hash());
-    let target = builds.join(&name);
+/// Unpacks the SDK, if it is not there; the folder of its crate. In a project, `sdk` always leads to the newest.
+pub(super) fn unpack(builds: &Builds) -> io::Result<PathBuf> {
+    let target = builds.folder.join(format!("sdk-{}", hash()));
     if !target.is_dir() {
-        let work = builds.join(format!("{name}.new"));
+        let work = target.with_extension("new");
         let _ = fs::remove_dir_all(&work);
         for (path, content) in files() {
             let path = work.join(path);
@@ -53,12 +53,23 @@ pub(super) fn unpack(builds: &Path) -> io::Result<PathBuf> {
         }
         fs::rename(&work, &target)?;
     }
-    let link = builds.join("sdk");
-    if fs::read_link(&link).ok().as_deref() != Some(Path::new(&name)) {
-        let _ = fs::remove_file(&link);
-        symlink(&name, &link)?;
+    if let Some(own) = &builds.own {
+        lead(&own.join("sdk"), target.strip_prefix(own).unwrap_or(&target))?;
     }
     Ok(target.join(CRATE))
+}
+
+/// Makes a link lead there.
+fn lead(link: &Path, to: &Path) -> io::Result<()> {
+    if fs::read_link(link).is_ok_and(|there| there == to) {
+        return Ok(());
+    }
+    match fs::symlink_metadata(link) {
+        Ok(there) if there.is_dir() => fs::remove_dir_all(link)?,
+        Ok(_) => fs::remove_file(link)?,
+        Err(_) => {}
+    }
+    symlink(to, link)
 }
 
 /// All files, by path below the unpacked folder, which is laid out as the source tree.
@@ -103,10 +114,12 @@ mod tests {
     #[test]
     fn it_is_unpacked_once() {
         let place = tempfile::tempdir().expect("a folder");
-        let first = unpack(place.path()).expect("unpacked");
+        let builds = Builds::of_project(place.path(), "private");
+        builds.make().expect("made");
+        let first = unpack(&builds).expect("unpacked");
         assert!(first.join("src/lib.rs").is_file() && first.join("macros/Cargo.toml").is_file());
         fs::write(first.join("mark"), "").expect("written");
-        assert_eq!(unpack(place.path()).expect("there"), first);
-        assert!(first.join("mark").is_file() && place.path().join("sdk/sdk/rust/mark").is_file());
+        assert_eq!(unpack(&builds).expect("there"), first);
+        assert!(place.path().join("build/sdk/sdk/rust/mark").is_file());
     }
 }

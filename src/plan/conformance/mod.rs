@@ -2,6 +2,7 @@
 //! for it, with stand-ins at the other ends, in the ways in which life calls them.
 
 mod ears;
+mod host;
 mod silent;
 mod stage;
 mod trial;
@@ -18,7 +19,7 @@ use self::silent::Silent;
 use self::stage::Stage;
 use self::trial::Part;
 use crate::hooks::host::Needs;
-use crate::mesh::model::{End, HookKind, Mesh, Plug};
+use crate::mesh::model::{End, HookCode, HookKind, Mesh, Plug, Product};
 use crate::project::position::Diagnostic;
 
 pub use stage::{Settings, Subject};
@@ -49,6 +50,12 @@ pub enum Case {
     SlowApi,
     /// No secret stands in what hooks say.
     Unsaid,
+    /// The product's own host says hello first.
+    Hello,
+    /// It goes on after lines that it does not understand, and a call of a hook that it does not have fails.
+    UnknownHook,
+    /// It ends at the end of its input.
+    EndOfInput,
 }
 
 impl Case {
@@ -66,6 +73,9 @@ impl Case {
             Self::WrongSecret => "wrong-secret",
             Self::SlowApi => "slow-api",
             Self::Unsaid => "unsaid",
+            Self::Hello => "hello",
+            Self::UnknownHook => "unknown-hook",
+            Self::EndOfInput => "end-of-input",
         }
     }
 }
@@ -106,10 +116,11 @@ impl Verdict {
 pub struct Row {
     /// The case.
     pub case: Case,
-    /// The plug, as `TOPIC/SOURCE/DESTINATION`.
-    pub plug: String,
-    /// The part that the product plays in it.
-    pub role: &'static str,
+    /// What it was tried at: the plug, as `TOPIC/SOURCE/DESTINATION`, or the host.
+    pub at: String,
+    /// The part that the product plays in a plug.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<&'static str>,
     /// How it ended.
     #[serde(flatten)]
     pub verdict: Verdict,
@@ -117,7 +128,7 @@ pub struct Row {
 
 impl Row {
     fn new(case: Case, plug: &Plug, end: &End, verdict: Verdict) -> Self {
-        Self { case, plug: plug.id.to_string(), role: end.role.word(), verdict }
+        Self { case, at: plug.id.to_string(), role: Some(end.role.word()), verdict }
     }
 }
 
@@ -161,6 +172,10 @@ pub enum Trouble {
 /// Why nothing could be tried.
 pub async fn run(subject: &Subject<'_>, terms: &Terms, tell: &mut dyn FnMut(Row)) -> Result<(), Trouble> {
     let stage = Stage::make(subject)?;
+    if let Some(file) = own_host(subject.product) {
+        let mut tell = |case, verdict| tell(Row { case, at: format!("host `{file}`"), role: None, verdict });
+        host::run(&subject.product.name, subject.folder, file, stage.root(), &mut tell).await;
+    }
     let mesh = compiled(stage.root())?;
     let secrets = Arc::new(Kept::new(all_secrets(&mesh, &terms.secrets)));
     for (plug, end) in parts(&mesh, &subject.product.name) {
@@ -196,6 +211,19 @@ async fn slow_api(
         tell(Row::new(Case::SlowApi, plug, end, verdict));
     }
     Ok(())
+}
+
+/// The host that the product brings.
+fn own_host(product: &Product) -> Option<&str> {
+    product.hooks.iter().find_map(|hook| match &hook.code {
+        HookCode::Own { host, .. } => Some(host.as_str()),
+        _ => None,
+    })
+}
+
+/// The beginning of a text, for people.
+fn short(text: &str) -> &str {
+    text.char_indices().nth(100).map_or(text, |(end, _)| &text[..end])
 }
 
 fn compiled(root: &Path) -> Result<Mesh, Trouble> {

@@ -1,10 +1,14 @@
-//! Functions in Python that resilmesh calls: the text of a new one, and its place in a file.
+//! Functions that resilmesh calls: the text of a new one, and its place in a file.
+
+mod rust;
 
 use serde_json::Value as Json;
 
 use super::render;
 use crate::mesh::model::{Mode, Role};
 use crate::project::names;
+
+pub use self::rust::manifest;
 
 /// When a hook is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,15 +152,12 @@ impl NewHook {
         self.topic.as_deref().map(quoted).into_iter().chain(keywords).collect()
     }
 
-    /// The text of its function.
-    ///
-    /// # Errors
-    /// When the template that is built in does not work; a test sees to it that it does.
-    pub fn text(&self, product: &str) -> Result<String, String> {
+    /// What it does, and what is still to be said of it.
+    fn words(&self, product: &str) -> (String, &'static str) {
         let topic = self.topic.as_deref().unwrap_or("any topic");
         let word = self.topic.as_deref().unwrap_or("TOPIC");
         let verb = self.role.map_or("has to do with", Role::verb);
-        let (says, missing) = match self.kind {
+        match self.kind {
             Kind::Setup => (format!("Sets up {product}'s end of a plug: it {verb} {topic}."), "how to set it up"),
             Kind::Teardown => {
                 (format!("Takes down {product}'s end of a plug: it {verb} {topic}."), "how to take it down")
@@ -176,7 +177,15 @@ impl NewHook {
             }
             Kind::Publish => (format!("Brings an integration to {product}'s users."), "where it goes"),
             Kind::Pull => (format!("Fetches {product}'s own code into the folder `path`."), "where it comes from"),
-        };
+        }
+    }
+
+    /// The text of its function.
+    ///
+    /// # Errors
+    /// When the template that is built in does not work; a test sees to it that it does.
+    pub fn text(&self, product: &str) -> Result<String, String> {
+        let (says, missing) = self.words(product);
         let values = minijinja::context! {
             decorator => self.decorator(),
             arguments => self.arguments(),

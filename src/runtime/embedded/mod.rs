@@ -46,6 +46,7 @@ mod vouch;
 
 pub use program::{Resolved, resolve_program};
 pub use supervisor::supervise;
+pub use vouch::private_name;
 
 use self::layout::Layout;
 pub(crate) use self::layout::{known_shared_folder, shared_folder};

@@ -21,6 +21,16 @@ impl Key {
     }
 }
 
+/// A name for a folder below a project's `.resilmesh` that who made the project cannot have known.
+///
+/// # Errors
+/// When the key of this user cannot be read or made.
+pub fn private_name(what: &[u8]) -> io::Result<String> {
+    let mut name = key()?.proof(what);
+    name.truncate(16);
+    Ok(name)
+}
+
 /// The key of this user on this machine, made when there is none.
 pub(crate) fn key() -> io::Result<Key> {
     key_in(&folder()?)

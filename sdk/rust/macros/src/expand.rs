@@ -151,11 +151,13 @@ fn process(said: &Said, function: &ItemFn) -> syn::Result<TokenStream> {
         None => (TokenStream::new(), TokenStream::new()),
     };
     let event = signature.inputs.last().map_or_else(Span::call_site, syn::spanned::Spanned::span);
+    // What does not fit is then said of the parameter.
+    let at_event = quote_spanned! { event => ::resilmesh_sdk::__private };
     let body = if said.batch {
-        quote_spanned! { event => #private::outcomes(__events, #ident(#state __events)) }
+        quote_spanned! { event => #at_event::outcomes(__events, #ident(#state __events)) }
     } else {
         quote_spanned! { event =>
-            __events.iter().map(|__event| #private::outcome(#private::FromEvent::from_event(__event), |__event| #ident(#state __event))).collect()
+            __events.iter().map(|__event| #at_event::outcome(#at_event::FromEvent::from_event(__event), |__event| #ident(#state __event))).collect()
         }
     };
     let name_of_function = ident.to_string();

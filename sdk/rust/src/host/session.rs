@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -158,6 +158,8 @@ fn make(call: Call, project: Arc<Path>, desk: CallDesk) -> Result<Value, Failure
 
 /// Tells how a call has ended.
 fn finish(host: &Host, id: CallId, outcome: Result<Value, Failure>) {
+    // What is printed without an end of line is still held back.
+    let _ = io::stdout().flush();
     host.prints.drain(true, &|text| host.printed(text));
     let message = match outcome {
         Ok(value) => FromHost::Done { call: id, value },

@@ -1,7 +1,7 @@
 //! A module's worker: the same program, started with `worker`, speaks `resilmesh_hook_api::batch`.
 
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -63,6 +63,8 @@ pub(super) fn serve(streams: Streams) -> io::Result<()> {
         prints.renew();
         let events: Vec<Event<'_>> = batch::events(&body)?.into_iter().map(Event::new).collect();
         let outcomes = worked(&mut worker, &function, &events);
+        // What is printed without an end of line is still held back.
+        let _ = io::stdout().flush();
         prints.drain(true, &|text| frames.printed(text));
         frames.send(FrameKind::Outcomes, &outcomes)?;
     }

@@ -1,0 +1,5 @@
+/// {{ says }}
+#[{{ path }}{{ attribute }}{{ "(" ~ arguments | join(", ") ~ ")" if arguments else "" }}]
+fn {{ function }}(_ctx: &{{ path }}{{ context }}) -> {{ path }}Result<()> {
+    {{ path }}bail!("{{ missing }}")
+}
