@@ -271,7 +271,22 @@ impl<'a> Loader<'a> {
         self.product_files(base, "", 0, &mut folder);
         let product = folder.decode(name, base, ProductSource::Project, &mut self.found);
         forget_templates(&product, base, &mut self.found);
+        self.need_host(&product, base);
         product
+    }
+
+    /// The host that a product brings must be there: it is started when a hook is called.
+    fn need_host(&mut self, product: &Product, base: &Path) {
+        let Some((host, hook)) = product.hooks.iter().find_map(|hook| Some((hook.code.own_host()?, hook))) else {
+            return;
+        };
+        let path = base.join(host);
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if !self.list(path.parent().unwrap_or(base)).files.iter().any(|file| file == name) {
+            let message = format!("`{}` is to run this hook, but there is no such file", path.display());
+            let hint = "`host` names a program of the product, by its path below the product's folder";
+            self.found.push(Diagnostic { hint: Some(hint.to_owned()), ..Diagnostic::error(hook.at.clone(), message) });
+        }
     }
 
     fn product_files(&mut self, base: &Path, below: &str, depth: usize, folder: &mut ProductFolder) {

@@ -120,7 +120,8 @@ def inlet_is_there(instance, plug):
                              hint: hooks must take down what is away already: `down` does so after an interruption
     broken  tear-down-first  events/stand_in/tried (consumer)  FileNotFoundError: [Errno 2] No such file or directory: '[PLACE]/tenant/events.push' (products/lake/hooks.py:29 in delete_inlet: inlet(instance, plug).unlink())
                              hint: hooks must take down what never was set up
-    ok      killed           events/stand_in/tried (consumer)
+    broken  killed           events/stand_in/tried (consumer)  FileExistsError: [Errno 17] File exists: '[PLACE]/tenant/events.push' (products/lake/hooks.py:23 in make_inlet: inlet(instance, plug).touch(exist_ok=False))
+                             hint: hooks must set up what was being set up when its process was killed
     -       wrong-secret     events/stand_in/tried (consumer)  its secrets are made up; `--instance NAME` takes those of an instance
     broken  unsaid           events/stand_in/tried (consumer)  the secret `lake_tried_token` stands in what the hooks say
                              hint: here it is taken out; other programs that run the hooks may show it
@@ -134,7 +135,8 @@ def inlet_is_there(instance, plug):
                              hint: hooks must take down what is away already: `down` does so after an interruption
     broken  tear-down-first  events/stand_in/tried (pull) (consumer)  FileNotFoundError: [Errno 2] No such file or directory: '[PLACE]/tenant/events.pull' (products/lake/hooks.py:29 in delete_inlet: inlet(instance, plug).unlink())
                              hint: hooks must take down what never was set up
-    ok      killed           events/stand_in/tried (pull) (consumer)
+    broken  killed           events/stand_in/tried (pull) (consumer)  FileExistsError: [Errno 17] File exists: '[PLACE]/tenant/events.pull' (products/lake/hooks.py:23 in make_inlet: inlet(instance, plug).touch(exist_ok=False))
+                             hint: hooks must set up what was being set up when its process was killed
     -       wrong-secret     events/stand_in/tried (pull) (consumer)  its secrets are made up; `--instance NAME` takes those of an instance
     broken  unsaid           events/stand_in/tried (pull) (consumer)  the secret `lake_tried_token` stands in what the hooks say
                              hint: here it is taken out; other programs that run the hooks may show it
@@ -147,7 +149,9 @@ def inlet_is_there(instance, plug):
       token is [secret lake_tried_token]
       token is [secret lake_tried_token]
       token is [secret lake_tried_token]
-    error: product `lake` breaks 8 cases of what hooks must keep
+      token is [secret lake_tried_token]
+      token is [secret lake_tried_token]
+    error: product `lake` breaks 10 cases of what hooks must keep
     -- exit 1
     ");
 }
@@ -290,6 +294,101 @@ fn a_real_tenant_tells_wrong_secrets_and_silence() {
                              hint: give calls a time-out; what waits must end upon Ctrl-C
     -- stderr
     error: product `shop` breaks 4 cases of what hooks must keep
+    -- exit 1
+    ");
+}
+
+/// A product `bell` whose own host is this program.
+fn bell(host: &str) -> TestProject {
+    use std::os::unix::fs::PermissionsExt;
+    let definition = "\
+consumes: {alerts: [{}]}
+host: bin/host
+hooks:
+  - {kind: setup, role: consumer, topic: alerts, mode: push, title: hang up the bell, function: hang_up}
+";
+    let project = TestProject::with(&[("products/bell/definition.yaml", definition), ("products/bell/bin/host", host)]);
+    let host = project.root().join("products/bell/bin/host");
+    std::fs::set_permissions(host, std::fs::Permissions::from_mode(0o755)).expect("its owner");
+    project
+}
+
+#[test]
+fn a_host_that_keeps_nothing_is_told_what() {
+    let deaf = "#!/bin/sh\necho '{\"type\":\"hello\",\"version\":1,\"language\":\"sh\",\"runtime\":\"1\"}'\nwhile :; do read -r line || :; done\n";
+    assert_snapshot!(bell(deaf).run(&["hooks", "test", "bell", "--patience", "1"]), @"
+    -- stdout
+    ok      hello            host `bin/host`
+    broken  unknown-hook     host `bin/host`  it says nothing of a call of a hook that it does not have
+                             hint: a call must end with one `done` or `failed`, whatever was said before it
+    broken  end-of-input     host `bin/host`  it does not end within 5 s after the end of its input
+                             hint: nobody else ends it when resilmesh itself was killed
+    broken  set-up           alerts/stand_in/tried (consumer)  it did not end within 1 s
+                             hint: give calls a time-out; `--patience SECONDS` lets it take longer
+    ok      unsaid           alerts/stand_in/tried (consumer)
+    -       slow-api         alerts/stand_in/tried (consumer)  no setting is an address (`https://...`)
+    -- stderr
+    error: product `bell` breaks 3 cases of what hooks must keep
+    -- exit 1
+    ");
+    let other = bell("#!/bin/sh\necho hi\n");
+    assert_snapshot!(other.run(&["hooks", "test", "bell"]), @r#"
+    -- stdout
+    broken  hello            host `bin/host`  its first line is `hi`
+                             hint: its first line must be `{"type": "hello", "version": 1, "language": ..., "runtime": ...}`
+    broken  set-up           alerts/stand_in/tried (consumer)  `products/bell/bin/host` is no host of hooks: it says `hi`
+                             hint: hooks must set it up
+    ok      unsaid           alerts/stand_in/tried (consumer)
+    -       slow-api         alerts/stand_in/tried (consumer)  no setting is an address (`https://...`)
+    -- stderr
+    error: product `bell` breaks 2 cases of what hooks must keep
+    -- exit 1
+    "#);
+    std::fs::remove_file(other.root().join("products/bell/bin/host")).expect("it is there");
+    assert_snapshot!(other.run(&["check"]), @"
+    -- stdout
+    products/bell/definition.yaml:4:5: error: `products/bell/bin/host` is to run this hook, but there is no such file [invalid]
+      4 |   - {kind: setup, role: consumer, topic: alerts, mode: push, title: hang up the bell, function: hang_up}
+        |     ^
+      hint: `host` names a program of the product, by its path below the product's folder
+    -- stderr
+    error: the project has 1 mistake
+    hint: `resilmesh check --explain CODE` says why one of a code in brackets is one
+    -- exit 1
+    ");
+    other.write("products/bell/definition.yaml", "host: ../x.py\nhooks: [{kind: setup, role: consumer, title: x}]\n");
+    assert_snapshot!(other.run(&["check"]), @"
+    -- stdout
+    products/bell/definition.yaml:1:7: error: `host` is `../x.py`, which is no path below the product's folder [invalid]
+      1 | host: ../x.py
+        |       ^
+    -- stderr
+    error: the project has 1 mistake
+    hint: `resilmesh check --explain CODE` says why one of a code in brackets is one
+    -- exit 1
+    ");
+    other.write("products/bell/definition.yaml", "hooks: [{kind: setup, role: consumer, title: x, function: x}]\n");
+    assert_snapshot!(other.run(&["check"]), @"
+    -- stdout
+    products/bell/definition.yaml:1:59: error: `function` is what a host of the product's own calls the hook, and it has none [invalid]
+      1 | hooks: [{kind: setup, role: consumer, title: x, function: x}]
+        |                                                           ^
+      hint: `host: PROGRAM` names one
+    -- stderr
+    error: the project has 1 mistake
+    hint: `resilmesh check --explain CODE` says why one of a code in brackets is one
+    -- exit 1
+    ");
+    other.write("products/bell/definition.yaml", "host: x.py\nhooks: [{kind: setup, role: consumer, title: x}]\n");
+    assert_snapshot!(other.run(&["check"]), @"
+    -- stdout
+    products/bell/definition.yaml:1:7: error: `host` is `x.py`: files that end in `.py` hold hooks themselves [invalid]
+      1 | host: x.py
+        |       ^
+      hint: call it `x`
+    -- stderr
+    error: the project has 1 mistake
+    hint: `resilmesh check --explain CODE` says why one of a code in brackets is one
     -- exit 1
     ");
 }

@@ -114,9 +114,15 @@ impl Host {
         for name in WITHHELD {
             command.env_remove(name);
         }
-        let mut child = command
-            .spawn()
-            .map_err(|error| HookError::new(format!("`{}` cannot be started: {error}", program.display())))?;
+        let mut child = command.spawn().map_err(|error| {
+            let failed = HookError::new(format!("`{}` cannot be started: {error}", program.display()));
+            match kind {
+                Kind::Own(_) => {
+                    failed.hint("`chmod +x` makes it a program; a script says on its first line what runs it")
+                }
+                Kind::Python(_) | Kind::Rust(_) => failed,
+            }
+        })?;
         let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
             return Err(HookError::new(format!("{words} has no pipes")));

@@ -68,6 +68,14 @@ impl HookCode {
         }
     }
 
+    /// The program that runs it, if the product brings one.
+    pub fn own_host(&self) -> Option<&str> {
+        match self {
+            Self::Own { host, .. } => Some(host),
+            _ => None,
+        }
+    }
+
     /// The function, if it is in a file.
     pub fn function(&self) -> Option<&str> {
         self.place().map(|(_, function, _)| function)

@@ -19,7 +19,7 @@ use self::silent::Silent;
 use self::stage::Stage;
 use self::trial::Part;
 use crate::hooks::host::Needs;
-use crate::mesh::model::{End, HookCode, HookKind, Mesh, Plug, Product};
+use crate::mesh::model::{End, HookKind, Mesh, Plug, Product};
 use crate::project::position::Diagnostic;
 
 pub use stage::{Settings, Subject};
@@ -215,10 +215,7 @@ async fn slow_api(
 
 /// The host that the product brings.
 fn own_host(product: &Product) -> Option<&str> {
-    product.hooks.iter().find_map(|hook| match &hook.code {
-        HookCode::Own { host, .. } => Some(host.as_str()),
-        _ => None,
-    })
+    product.hooks.iter().find_map(|hook| hook.code.own_host())
 }
 
 /// The beginning of a text, for people.

@@ -181,7 +181,9 @@ impl Part<'_> {
                 let place = error.trace.as_ref().and_then(|trace| trace.lines.last());
                 let place = place.map(|line| format!(" ({line})")).unwrap_or_default();
                 let said = error.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
-                Verdict::broken(format!("{}{place}", error.what), format!("hooks must {what}{said}"))
+                // The place of the trial is gone when this is read.
+                let root = format!("{}/", self.stage.root().display());
+                Verdict::broken(format!("{}{place}", error.what).replace(&root, ""), format!("hooks must {what}{said}"))
             }
             Ended::Interrupted { .. } => Verdict::broken(
                 format!("it did not end within {}", seconds(self.terms.patience.call)),
