@@ -66,7 +66,7 @@ pub fn decode(node: &Node, product: &mut Product, report: &mut Report) {
         capabilities(&mut fields, section, role, product, report);
     }
     let host = host(&mut fields, report);
-    let hooks = fields.items("hooks", report).into_iter();
+    let hooks = fields.items("hooks", report).iter();
     product.hooks = hooks.filter_map(|node| hook(node, host.as_deref(), report)).collect();
     product.cautions = fields.items("warn", report).iter().filter_map(|node| caution(node, report)).collect();
     product.guarantees = fields.items("guarantees", report).iter().filter_map(|node| guarantee(node, report)).collect();
