@@ -34,16 +34,13 @@ fn products_with_hooks(products: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     Ok(found)
 }
 
-/// The source of one module for each product, and of the table of their hooks.
+/// The source of one module for each product: the attributes in it register its hooks.
 fn table(products: &[(String, PathBuf)]) -> String {
-    let (mut modules, mut rows) = (String::new(), String::new());
+    let mut modules = String::new();
     for (name, file) in products {
         let module: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
         // Writing to a String cannot fail.
         let _ = writeln!(modules, "#[path = {:?}]\nmod product_{module};", file.display().to_string());
-        let _ = writeln!(rows, "    ({name:?}, product_{module}::HOOKS),");
     }
-    format!(
-        "{modules}\n/// The hooks of each product that has some.\nstatic TABLE: &[(&str, &[BuiltinHook])] = &[\n{rows}];\n"
-    )
+    modules
 }

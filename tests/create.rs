@@ -66,7 +66,7 @@ fn a_language_is_that_of_a_template_which_has_it() {
     ");
     assert_snapshot!(project.refused(&["create", "product", "mine", "--from", "siem", "--lang", "vrl"]), @"
     -- stderr
-    error: template `siem` is not to be had in `vrl`, but in `python`
+    error: template `siem` is not to be had in `vrl`, but in `python`, `rust`
     -- exit 2
     ");
     assert_snapshot!(project.refused(&["create", "product", "mine", "--from", "./there", "--lang", "python"]), @"
@@ -442,7 +442,8 @@ fn templates_are_listed_without_a_project() {
             "playbooks"
           ],
           "languages": [
-            "python"
+            "python",
+            "rust"
           ]
         }
       ]

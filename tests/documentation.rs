@@ -102,6 +102,12 @@ fn runs(page: &str) {
         // The pages have it installed with pip.
         .env("PYTHONPATH", root.join("sdk/python/src"))
         .env("PYTHONDONTWRITEBYTECODE", "1");
+    let own = |name: &str| std::env::var(name).ok();
+    for (name, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
+        // Of who runs the tests: pages have Rust installed.
+        command.env(name, own(name).unwrap_or_else(|| format!("{}/{folder}", own("HOME").unwrap_or_default())));
+    }
+    command.env("CARGO_NET_OFFLINE", "true").env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0");
     if let Some(server) = std::env::var_os("RESILMESH_NATS_SERVER") {
         command.env("RESILMESH_NATS_SERVER", server);
     }
@@ -180,6 +186,11 @@ fn the_tutorial_for_vendors_runs() {
 #[test]
 fn the_tutorial_for_integrators_runs() {
     runs("docs/tutorial-integrator.md");
+}
+
+#[test]
+fn the_commands_of_the_page_on_hooks_in_rust_run() {
+    runs("docs/rust-hooks.md");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::mesh::model::Mesh;
 use crate::plan::apply::Executor;
 use crate::plan::before::Before;
 use crate::plan::history::{Command, Steps};
-use crate::plan::hook_runner::HookRunner;
+use crate::plan::hook_runner::{self, HookRunner};
 use crate::plan::journal::Journal;
 use crate::plan::meshroom;
 use crate::plan::observe::Checker;
@@ -141,6 +141,7 @@ pub(super) async fn bring_up(
             let session = session.map_err(|trouble| cx.in_project(project, trouble))?;
             if !session.plan.is_empty() {
                 validate(&session).await?;
+                hook_runner::build(&hosts, project, &session.plan).await?;
             }
             Ok(session)
         };
@@ -171,7 +172,6 @@ pub(super) async fn bring_up(
         documents: Reader::default(),
         redactor: redactor(cx, &session.secrets),
     };
-    unless_stopped(async { Ok(hooks.build(&session.plan).await?) }, &stop).await.map_err(not_begun)?;
     // What runs the hooks starts while the documents are kept.
     tokio::join!(hooks.prepare(&session.plan), async { recording.begin() });
     session.save()?;

@@ -1,9 +1,9 @@
 //! How vendors' code runs: hooks in files of products, which [`host`] calls, and those that are
 //! compiled in with the catalogue.
 //!
-//! A built-in product's hooks lie in `products/<product>/hooks/mod.rs` as `pub(super) const HOOKS:
-//! &[BuiltinHook]`; the build script collects them into one table, so that a new product changes
-//! no other file. [`find`] looks one up, [`HookContext`] is what it is given.
+//! A built-in product's hooks lie below `products/<product>/hooks/mod.rs`, as functions with the attributes that
+//! vendors use too; the build script adds that module, and the attributes register the hooks, so that a new
+//! product changes no other file. [`find`] looks one up, [`HookContext`] is what it is given.
 //!
 //! | kind | when | what it gives |
 //! |---|---|---|

@@ -37,23 +37,23 @@ pub struct HookRunner<'a> {
     pub redactor: Arc<Redactor>,
 }
 
-impl HookRunner<'_> {
-    /// Builds the programs of hooks in Rust that a plan calls.
-    ///
-    /// # Errors
-    /// What the compiler says.
-    pub async fn build(&self, plan: &Plan) -> Result<(), HookError> {
-        let setups = plan.steps.iter().filter_map(|step| match &step.action {
-            Action::Setup(setup) => Some((setup.call.own.product.as_str(), setup.hosted.as_ref()?)),
-            _ => None,
-        });
-        let in_rust: BTreeMap<&str, &HostedHook> = setups.filter(|(_, hook)| rust_hooks::is_code(&hook.file)).collect();
-        for (product, hook) in in_rust {
-            self.hosts.build(product, &self.project.join(&hook.folder)).await?;
-        }
-        Ok(())
+/// Builds the programs of hooks in Rust that a plan calls, before anything of it begins.
+///
+/// # Errors
+/// What the compiler says.
+pub async fn build(hosts: &Hosts, project: &Path, plan: &Plan) -> Result<(), HookError> {
+    let setups = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::Setup(setup) => Some((setup.call.own.product.as_str(), setup.hosted.as_ref()?)),
+        _ => None,
+    });
+    let in_rust: BTreeMap<&str, &HostedHook> = setups.filter(|(_, hook)| rust_hooks::is_code(&hook.file)).collect();
+    for (product, hook) in in_rust {
+        hosts.build(product, &project.join(&hook.folder)).await?;
     }
+    Ok(())
+}
 
+impl HookRunner<'_> {
     /// Starts what runs the first hook of a plan that is in a file.
     pub async fn prepare(&self, plan: &Plan) {
         let first = plan.steps.iter().find_map(|step| match &step.action {

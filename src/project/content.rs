@@ -279,6 +279,19 @@ mod tests {
     }
 
     #[test]
+    fn a_crate_of_hooks_counts_but_for_what_cargo_makes_of_it() {
+        let crate_of = |more: &[(&str, &str)]| {
+            let files = [&[("p/hooks/Cargo.toml", "x"), ("p/hooks/build.rs", "y")], more].concat();
+            hash(place(&files).path())
+        };
+        let plain = crate_of(&[]);
+        assert_eq!(plain, crate_of(&[("p/hooks/target/debug/x", "made")]));
+        for other in ["p/hooks/src/main.rs", "p/hooks/.cargo/config.toml", "p/hooks/prebuilt/t/host", "p/target/x"] {
+            assert_ne!(plain, crate_of(&[(other, "z")]), "{other}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_vouched_for_is_named() {
         let place = place(&[("p/a", ""), ("q/b", "")]);
         let p = place.path().join("p");

@@ -184,7 +184,7 @@ fn doc_comment(attributes: &[Attribute]) -> Option<String> {
         },
         _ => None,
     });
-    lines.into_iter().find(|line| !line.is_empty()).map(|line| line.trim_end_matches('.').to_owned())
+    lines.into_iter().find(|line| !line.is_empty())
 }
 
 /// Whether something is compiled for tests only.

@@ -119,6 +119,9 @@ fn a_rust_product_and_a_python_product_are_plugged_to_each_other() {
     assert!(project.trace().contains(&"python produce hello".to_owned()), "{:?}", project.trace());
 
     project.forget_trace();
+    // What was set up is taken down by the same hook, wherever it stands by now.
+    let main = "products/mixed/hooks/src/main.rs";
+    project.write(main, format!("// Moved.\n\n\n{}", project.read(main)));
     does(&project, &["down"]);
     let mut trace = project.trace();
     trace.sort();

@@ -260,10 +260,10 @@ fn what_cannot_be_sent_and_what_is_not_there_are_failures() {
     assert_eq!(host.end_of(reads).expect("done"), json!(0), "standard input of hooks is empty");
     host.write("this is no message");
     host.wait_for_log("does not understand");
-    let unknown = json!({"type": "call", "id": 99, "kind": "trigger", "new_field": 1, "hook": {"product": "p", "folder": "/", "file": "hooks/src/main.rs", "function": "echo", "line": 1}});
+    let unknown = json!({"type": "call", "id": 99, "kind": "trigger", "new_field": 1, "hook": {"product": "p", "folder": "/", "file": "hooks/src/main.rs", "function": "ekko", "line": 1}});
     host.write(&unknown.to_string());
-    let error = host.end_of(99).expect_err("another line");
-    assert!(error.message.contains("there is no hook `echo` in line 1"), "{error:?}");
+    let error = host.end_of(99).expect_err("unknown");
+    assert!(error.message.contains("there is no such hook `ekko` in hooks/src/main.rs"), "{error:?}");
 }
 
 #[test]

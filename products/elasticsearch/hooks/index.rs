@@ -1,6 +1,7 @@
 //! The index that events go into, and the template that gives their fields ECS types.
 
 use reqwest::Method;
+use resilmesh_sdk_macros::{check, setup, teardown};
 use serde_json::{Value, json};
 
 use super::client::Store;
@@ -10,7 +11,8 @@ use crate::hooks::{Drift, HookContext, HookError, Outcome};
 const PROPERTIES: &str = include_str!("../templates/ecs_properties.json");
 
 /// Setup: puts the template, and the index if it is not there.
-pub(super) async fn setup(cx: &HookContext) -> Result<Outcome, HookError> {
+#[setup(role = "consumer", mode = "push", title = "create the index template and the index", runtime = crate::hooks::builtin)]
+async fn setup(cx: &HookContext) -> Result<Outcome, HookError> {
     let store = Store::of(cx)?;
     let mut done = Vec::new();
     if template_differs(&store).await? {
@@ -25,7 +27,8 @@ pub(super) async fn setup(cx: &HookContext) -> Result<Outcome, HookError> {
 }
 
 /// Check: are they there, as declared?
-pub(super) async fn check(cx: &HookContext) -> Result<Drift, HookError> {
+#[check(role = "consumer", mode = "push", title = "compare the index template and the index", runtime = crate::hooks::builtin)]
+async fn check(cx: &HookContext) -> Result<Drift, HookError> {
     let store = Store::of(cx)?;
     if template_differs(&store).await? {
         return Ok(Drift::Differs(format!("index template `{}` is missing or different", store.index)));
@@ -38,7 +41,8 @@ pub(super) async fn check(cx: &HookContext) -> Result<Drift, HookError> {
 
 /// Teardown: an index is data, which only `down --volumes` deletes.
 #[allow(clippy::unused_async, reason = "hooks are asynchronous")]
-pub(super) async fn keep(_: &HookContext) -> Result<Outcome, HookError> {
+#[teardown(role = "consumer", mode = "push", title = "keep the index with its documents", runtime = crate::hooks::builtin)]
+async fn keep(_: &HookContext) -> Result<Outcome, HookError> {
     Ok(Outcome::Unchanged)
 }
 

@@ -4,13 +4,15 @@ use async_trait::async_trait;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use uuid::Uuid;
+use resilmesh_sdk_macros::produce;
 
 use super::client::Store;
 use crate::hooks::{HookContext, HookError, Producer};
 
 /// Opens a way in for documents, one JSON object a line.
 #[allow(clippy::unused_async, reason = "hooks are asynchronous")]
-pub(super) async fn open(cx: &HookContext) -> Result<Box<dyn Producer>, HookError> {
+#[produce(role = "consumer", mode = "push", title = "put a document into the index", runtime = crate::hooks::builtin)]
+async fn open(cx: &HookContext) -> Result<Box<dyn Producer>, HookError> {
     Ok(Box::new(Documents(Store::of(cx)?)))
 }
 

@@ -2,12 +2,14 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use resilmesh_sdk_macros::{forget, search};
 
 use super::client::Store;
 use crate::hooks::{Found, HookContext, HookError, Query};
 
 /// Deletes the document of this id, if it is there.
-pub(super) async fn forget(cx: &HookContext, id: &str) -> Result<(), HookError> {
+#[forget(title = "delete a document", runtime = crate::hooks::builtin)]
+async fn forget(cx: &HookContext, id: &str) -> Result<(), HookError> {
     let store = Store::of(cx)?;
     let path = format!("{}/_doc/{id}?refresh=true", store.index);
     match store.ask(Method::DELETE, &path, None).await? {
@@ -18,7 +20,8 @@ pub(super) async fn forget(cx: &HookContext, id: &str) -> Result<(), HookError> 
 }
 
 /// The newest documents that match, newest first.
-pub(super) async fn find(cx: &HookContext, query: &Query) -> Result<Found, HookError> {
+#[search(title = "find documents", runtime = crate::hooks::builtin)]
+async fn find(cx: &HookContext, query: &Query) -> Result<Found, HookError> {
     let store = Store::of(cx)?;
     let question = json!({
         "query": {"query_string": {"query": query.text}},

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
+use resilmesh_sdk_macros::watch;
 
 use super::client::Store;
 use crate::hooks::{Events, From, HookContext, HookError};
@@ -19,7 +20,8 @@ const PAGE: usize = 1000;
 
 /// Documents whose `event.ingested` is later than now, or all.
 #[allow(clippy::unused_async, reason = "hooks are asynchronous")]
-pub(super) async fn follow(cx: &HookContext, from: From) -> Result<Events, HookError> {
+#[watch(role = "consumer", title = "follow new documents", runtime = crate::hooks::builtin)]
+async fn follow(cx: &HookContext, from: From) -> Result<Events, HookError> {
     let since = match from {
         From::Now => chrono::Utc::now(),
         From::Start => chrono::DateTime::UNIX_EPOCH,

@@ -5,13 +5,15 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::stream::ConsumerErrorKind;
 use async_nats::jetstream::{Context, ErrorCode};
+use resilmesh_sdk_macros::{check, setup, teardown};
 
 use super::connection::{jetstream, peer_is_let_in};
 use super::stream;
 use crate::hooks::{Drift, HookContext, HookError, Outcome};
 
 /// Setup: makes the consumer, or changes it, and the streams for what its owner rejects.
-pub(super) async fn setup(cx: &HookContext) -> Result<Outcome, HookError> {
+#[setup(role = "producer", mode = "pull", title = "create the durable consumer", runtime = crate::hooks::builtin)]
+async fn setup(cx: &HookContext) -> Result<Outcome, HookError> {
     let jetstream = jetstream(cx).await?;
     let streams = stream::make(cx, &jetstream, &stream::rejected(cx, [])?).await?;
     let mut done: Vec<String> = match streams {
@@ -31,7 +33,8 @@ pub(super) async fn setup(cx: &HookContext) -> Result<Outcome, HookError> {
 }
 
 /// Check: is it there, as declared?
-pub(super) async fn check(cx: &HookContext) -> Result<Drift, HookError> {
+#[check(role = "producer", mode = "pull", title = "compare the durable consumer", runtime = crate::hooks::builtin)]
+async fn check(cx: &HookContext) -> Result<Drift, HookError> {
     let jetstream = jetstream(cx).await?;
     match stream::compare(&jetstream, &stream::rejected(cx, [])?).await? {
         Drift::AsDeclared if is_durable(cx)? => {}
@@ -47,7 +50,8 @@ pub(super) async fn check(cx: &HookContext) -> Result<Drift, HookError> {
 }
 
 /// Teardown: without its owner it would only fill the stream.
-pub(super) async fn delete(cx: &HookContext) -> Result<Outcome, HookError> {
+#[teardown(role = "producer", mode = "pull", title = "delete the durable consumer", runtime = crate::hooks::builtin)]
+async fn delete(cx: &HookContext) -> Result<Outcome, HookError> {
     let (stream, name) = (cx.topic_id()?, name(cx)?);
     match jetstream(cx).await?.delete_consumer_from_stream(&name, &stream).await {
         Ok(_) => Ok(Outcome::Changed(format!("deleted consumer `{name}` of stream `{stream}`"))),

@@ -7,6 +7,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use serde_json::Value;
 use uuid::Uuid;
+use resilmesh_sdk_macros::produce;
 
 use super::connection::jetstream;
 use crate::hooks::{HookContext, HookError, Producer};
@@ -23,7 +24,8 @@ struct Publisher {
 }
 
 /// Opens a way in for events, one JSON object a line.
-pub(super) async fn open(cx: &HookContext) -> Result<Box<dyn Producer>, HookError> {
+#[produce(role = "consumer", mode = "push", title = "publish into the stream", runtime = crate::hooks::builtin)]
+async fn open(cx: &HookContext) -> Result<Box<dyn Producer>, HookError> {
     let subject = cx.topic()?.to_owned();
     Ok(Box::new(Publisher { jetstream: jetstream(cx).await?, subject, on_their_way: FuturesUnordered::new() }))
 }

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use futures::TryStreamExt;
+use resilmesh_sdk_macros::stats;
 
 use super::connection::jetstream;
 use crate::hooks::{HookContext, HookError, Numbers};
 
 /// For each instance that takes from this bus, by its id: `lag` (events that wait for it), `pending` (in its
 /// hands), `redelivered`. For the bus itself: `events`, `bytes` and `rejected` of all its streams.
-pub(super) async fn read(cx: &HookContext) -> Result<BTreeMap<String, Numbers>, HookError> {
+#[stats(title = "read streams and consumers", runtime = crate::hooks::builtin)]
+async fn read(cx: &HookContext) -> Result<BTreeMap<String, Numbers>, HookError> {
     let failed = |error: &dyn std::error::Error| {
         HookError::new(format!("the streams of `{}` cannot be listed: {error}", cx.call.own.name))
     };

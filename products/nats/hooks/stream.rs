@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use async_nats::jetstream::{Context, ErrorCode};
+use resilmesh_sdk_macros::{check, setup, teardown};
 
 use super::connection::{jetstream, peer_is_let_in};
 use crate::hooks::{Drift, HookContext, HookError, Outcome};
@@ -16,7 +17,8 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const SHORTEST_WINDOW: Duration = Duration::from_millis(100);
 
 /// Setup: makes the streams, or changes those that are different.
-pub(super) async fn setup(cx: &HookContext) -> Result<Outcome, HookError> {
+#[setup(role = "consumer", mode = "push", title = "create the stream", runtime = crate::hooks::builtin)]
+async fn setup(cx: &HookContext) -> Result<Outcome, HookError> {
     let jetstream = jetstream(cx).await?;
     let changed = make(cx, &jetstream, &wanted(cx)?).await?;
     peer_is_let_in(cx).await?;
@@ -24,13 +26,15 @@ pub(super) async fn setup(cx: &HookContext) -> Result<Outcome, HookError> {
 }
 
 /// Check: are they there, as declared?
-pub(super) async fn check(cx: &HookContext) -> Result<Drift, HookError> {
+#[check(role = "consumer", mode = "push", title = "compare the stream", runtime = crate::hooks::builtin)]
+async fn check(cx: &HookContext) -> Result<Drift, HookError> {
     compare(&jetstream(cx).await?, &wanted(cx)?).await
 }
 
 /// Teardown: a stream is data, which only `down --volumes` deletes.
 #[allow(clippy::unused_async, reason = "hooks are asynchronous")]
-pub(super) async fn keep(_: &HookContext) -> Result<Outcome, HookError> {
+#[teardown(role = "consumer", mode = "push", title = "keep the stream with its data", runtime = crate::hooks::builtin)]
+async fn keep(_: &HookContext) -> Result<Outcome, HookError> {
     Ok(Outcome::Unchanged)
 }
 

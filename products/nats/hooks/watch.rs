@@ -3,6 +3,7 @@
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use futures::StreamExt;
 use serde_json::Value;
+use resilmesh_sdk_macros::watch;
 
 use super::connection::{client, jetstream};
 use crate::hooks::{Events, From, HookContext, HookError};
@@ -10,7 +11,9 @@ use crate::hooks::{Events, From, HookContext, HookError};
 /// Copies of the messages of the topic. From now on they come by a plain subscription, which nobody waits for: a
 /// consumer would keep the events of a stopped watch in the stream, until it is full and its publishers wait. What is
 /// kept already can only be had by a consumer; it is one that the server forgets when nobody reads it.
-pub(super) async fn follow(cx: &HookContext, from: From) -> Result<Events, HookError> {
+#[watch(role = "consumer", title = "follow the stream", runtime = crate::hooks::builtin)]
+#[watch(role = "producer", title = "follow the stream", runtime = crate::hooks::builtin)]
+async fn follow(cx: &HookContext, from: From) -> Result<Events, HookError> {
     match from {
         From::Now => subscribed(cx).await,
         From::Start => consumed(cx).await,

@@ -3,11 +3,13 @@
 use async_trait::async_trait;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use resilmesh_sdk_macros::produce;
 
 use crate::hooks::{HookContext, HookError, Producer};
 
 /// Connects to the syslog port of the plug.
-pub(super) async fn open(cx: &HookContext) -> Result<Box<dyn Producer>, HookError> {
+#[produce("logs", role = "consumer", mode = "push", format = "syslog", title = "send lines as syslog over TCP", runtime = crate::hooks::builtin)]
+async fn open(cx: &HookContext) -> Result<Box<dyn Producer>, HookError> {
     let address = cx.endpoint("syslog")?.to_owned();
     let stream = TcpStream::connect(&address).await.map_err(|error| {
         HookError::new(format!("cannot connect to `{}` at {address}: {error}", cx.call.own.name))

@@ -5,6 +5,7 @@ use resilmesh_service::control::Client;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use resilmesh_sdk_macros::watch;
 
 use crate::hooks::{Events, From, HookContext, HookError};
 use crate::mesh::model::Role;
@@ -12,7 +13,9 @@ use crate::project::names;
 
 /// Copies of the events that leave the components of the topic: `in_<topic>__*` where the pipeline
 /// takes it, what feeds `out_<topic>__*` where it gives it; with a plug, only that plug's.
-pub(super) async fn follow(cx: &HookContext, from: From) -> Result<Events, HookError> {
+#[watch(role = "consumer", title = "tap what comes in", runtime = crate::hooks::builtin)]
+#[watch(role = "producer", title = "tap what goes out", runtime = crate::hooks::builtin)]
+async fn follow(cx: &HookContext, from: From) -> Result<Events, HookError> {
     if from == From::Start {
         return Err(HookError::new(format!("`{}` keeps no events, it can show only what flows", cx.call.own.name))
             .hint("watch the topic on its bus, or search the store"));

@@ -38,6 +38,12 @@ impl Error {
         Self { message: message.into(), hint: None, at: Some(Location::caller()), class: None, cancelled: false }
     }
 
+    /// Of a `process` hook: the event can perhaps be worked on a little later, so it is tried again.
+    #[track_caller]
+    pub fn retry(message: impl Into<String>) -> Self {
+        Self { class: Some("Retry".to_owned()), ..Self::new(message) }
+    }
+
     /// Adds what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -171,6 +177,11 @@ mod tests {
             own.starts_with("hooks/") && own.contains(&format!("error.rs:{line}:")) && own.ends_with(" in f"),
             "{own}"
         );
+    }
+
+    #[test]
+    fn one_that_may_pass_says_so() {
+        assert_eq!(Error::retry("the list is not there yet").failure("f").class.as_deref(), Some("Retry"));
     }
 
     #[test]

@@ -32,20 +32,39 @@ pub enum Run {
     Process(fn(&Start) -> Result<Worker>),
 }
 
+impl Run {
+    /// What is called at this moment.
+    pub(crate) fn call(&self, kind: HookKind) -> Option<fn(Context) -> Result<Value>> {
+        match self {
+            Self::Call(own, run) if *own == kind => Some(*run),
+            _ => None,
+        }
+    }
+
+    /// What makes a worker.
+    pub(crate) fn process(&self) -> Option<fn(&Start) -> Result<Worker>> {
+        match self {
+            Self::Process(make) => Some(*make),
+            Self::Call(..) => None,
+        }
+    }
+}
+
 inventory::collect!(Hook);
 
-/// The hook that is meant: functions of one name are told apart by their line, and so are several attributes of one function.
+/// The hook that is meant. Functions of one name are told apart by their line, and so are several attributes of one
+/// function; what was noted before the file was edited is the nearest of its kind.
 ///
 /// # Errors
 /// When there is none.
-pub(crate) fn find(wanted: &HookRef) -> Result<&'static Hook> {
+pub(crate) fn find<T>(wanted: &HookRef, code: impl Fn(&Run) -> Option<T>) -> Result<T> {
     let file = wanted.file.strip_prefix(CRATE).unwrap_or(&wanted.file);
-    let is_it = |hook: &&Hook| {
-        let in_file = hook.file == file || hook.file.strip_suffix(file).is_some_and(|before| before.ends_with('/'));
-        in_file && hook.line == wanted.line && hook.function == wanted.function
-    };
-    inventory::iter::<Hook>().find(is_it).ok_or_else(|| {
-        Error::new(format!("there is no hook `{}` in line {} of {}", wanted.function, wanted.line, wanted.file))
+    let is_in_file =
+        |hook: &Hook| hook.file == file || hook.file.strip_suffix(file).is_some_and(|before| before.ends_with('/'));
+    let named = inventory::iter::<Hook>().filter(|hook| hook.function == wanted.function && is_in_file(hook));
+    let of_kind = named.filter_map(|hook| Some((hook.line.abs_diff(wanted.line), code(&hook.run)?)));
+    of_kind.min_by_key(|(away, _)| *away).map(|(_, code)| code).ok_or_else(|| {
+        Error::new(format!("there is no such hook `{}` in {}", wanted.function, wanted.file))
             .hint("is its file a module of the crate, and not left out by `#[cfg(...)]`?")
     })
 }

@@ -44,6 +44,13 @@ impl Toolchain {
     }
 }
 
+impl Toolchain {
+    /// The version alone: `1.95.0`.
+    pub(super) fn release(&self) -> Option<&str> {
+        self.version.lines().find_map(|line| line.strip_prefix("release: "))
+    }
+}
+
 async fn version(program: &str) -> Result<String, String> {
     let mut command = Command::new(program);
     let output = command.arg("-vV").stdin(Stdio::null()).kill_on_drop(true).output().await;

@@ -138,6 +138,15 @@ impl Crates {
     }
 }
 
+/// The version of the compiler that builds hooks.
+///
+/// # Errors
+/// When there is none.
+pub async fn compiler() -> Result<String, HookError> {
+    let toolchain = Toolchain::find().await?;
+    Ok(toolchain.release().unwrap_or("of unknown version").to_owned())
+}
+
 /// What a program depends on, as a short word.
 fn key(files: &CrateFiles, toolchain: &Toolchain) -> String {
     let whole = Sha256::new().chain_update(files.hash()).chain_update(&toolchain.version).chain_update(sdk::hash());

@@ -10,6 +10,7 @@ use futures::future::join_all;
 
 use super::{Area, Finding};
 use crate::hooks::host::interpreter;
+use crate::hooks::rust;
 use crate::mesh::model::{HookCode, Mesh, Product, ProductSource, Program};
 use crate::project::names;
 use crate::runtime::RuntimeError;
@@ -42,6 +43,7 @@ pub async fn examine(mesh: Option<&Mesh>) -> Vec<Finding> {
     if let Some(mesh) = mesh {
         found.extend(join_all(uses(mesh).into_values().map(|used| service(used, &finder))).await);
         found.extend(host(mesh).await);
+        found.extend(compiler(mesh).await);
     }
     found
 }
@@ -128,7 +130,33 @@ async fn host(mesh: &Mesh) -> Option<Finding> {
     })
 }
 
+/// What builds hooks in Rust, if a product of the mesh has some.
+async fn compiler(mesh: &Mesh) -> Option<Finding> {
+    let products: Vec<&str> = mesh
+        .products
+        .values()
+        .filter(|product| has_hooks(product, |code| matches!(code, HookCode::Rust { .. })))
+        .map(|own| own.name.as_str())
+        .collect();
+    if products.is_empty() {
+        return None;
+    }
+    let whom = format!(", for the hooks of {}", names::list(products));
+    Some(match rust::compiler().await {
+        Ok(version) => Finding::ok(Area::Programs, format!("cargo with rustc {version}{whom}")),
+        Err(error) => Finding::warn(
+            Area::Programs,
+            format!("{}{whom}", error.what),
+            "install Rust (https://rustup.rs; Debian: cargo), unless the products bring built programs",
+        ),
+    })
+}
+
 fn has_python(product: &Product) -> bool {
+    has_hooks(product, |code| matches!(code, HookCode::Python { .. }))
+}
+
+fn has_hooks(product: &Product, of: impl Fn(&HookCode) -> bool) -> bool {
     let of_integrations = product.integrations.iter().flat_map(|integration| &integration.hooks);
-    product.hooks.iter().chain(of_integrations).any(|hook| matches!(hook.code, HookCode::Python { .. }))
+    product.hooks.iter().chain(of_integrations).any(|hook| of(&hook.code))
 }

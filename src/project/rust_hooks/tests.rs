@@ -18,7 +18,7 @@ fn a_hook_is_read_with_all_that_it_says() {
     assert_eq!(found, Vec::<String>::new());
     let [RustHook { hook, target: None }] = hooks.as_slice() else { panic!("{hooks:?}") };
     assert_eq!((hook.kind, hook.role, hook.mode), (HookKind::Setup, Some(Role::Consumer), Some(Mode::Pull)));
-    assert_eq!((hook.topic.as_deref(), hook.title.as_str()), (Some("events"), "Makes an intake"));
+    assert_eq!((hook.topic.as_deref(), hook.title.as_str()), (Some("events"), "Makes an intake."));
     assert_eq!((hook.order, hook.owns_both), (HookOrder::At(3), true));
     assert_eq!(hook.code.place(), Some(("hooks/src/main.rs", "intake", 4)));
     assert_eq!(hook.at.to_string(), "products/edr/hooks/src/main.rs:4:1");

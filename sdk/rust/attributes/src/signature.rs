@@ -21,10 +21,11 @@ const SCAFFOLD: &[&str] = &["topic", "role", "mode", "format", "order", "target"
 const DATA: &[&str] = &["topic", "role", "mode", "format", "title", "target", "runtime"];
 const PULL: &[&str] = &["title", "order", "runtime"];
 const PROCESS: &[&str] = &["topic", "into", "title", "init", "batch", "runtime"];
+const CATALOGUE: &[&str] = &["title", "runtime"];
 const TOPIC: &[&str] = &["topic"];
 
 /// All attributes.
-pub const ALL: [Signature; 11] = [
+pub const ALL: [Signature; 14] = [
     side("setup"),
     side("teardown"),
     side("check"),
@@ -42,7 +43,15 @@ pub const ALL: [Signature; 11] = [
         needs_role: false,
         has_target: false,
     },
+    of_catalogue("stats"),
+    of_catalogue("search"),
+    of_catalogue("forget"),
 ];
+
+/// A moment that only hooks of the built-in catalogue have.
+const fn of_catalogue(name: &'static str) -> Signature {
+    Signature { name, arguments: CATALOGUE, positional: &[], needs_role: false, has_target: false }
+}
 
 const fn side(name: &'static str) -> Signature {
     Signature { name, arguments: SIDE, positional: TOPIC, needs_role: true, has_target: true }

@@ -43,6 +43,9 @@ fn registration(name: &str, said: &Said, function: &ItemFn) -> syn::Result<Token
     match &said.runtime {
         Some(runtime) => Ok(with_runtime(name, said, runtime, &signature.ident)),
         None if name == "process" => process(said, function),
+        None if matches!(name, "stats" | "search" | "forget") => {
+            refuse(Span::call_site(), format!("`#[{name}]` is for the catalogue that is built into resilmesh"))
+        }
         None => hook(name, function),
     }
 }

@@ -40,4 +40,10 @@ attributes! {
     execute
     /// Works on the events that pass through a module.
     process
+    /// Reads numbers: for the built-in catalogue.
+    stats
+    /// Finds events that are kept: for the built-in catalogue.
+    search
+    /// Deletes an event that is kept: for the built-in catalogue.
+    forget
 }

@@ -19,7 +19,7 @@ use super::prints::Prints;
 use super::questions::Questions;
 use super::streams::Streams;
 use crate::context::Context;
-use crate::registry::{self, Run};
+use crate::registry;
 
 /// How long calls may take to end once `resilmesh` has gone.
 const GRACE: Duration = Duration::from_secs(2);
@@ -144,14 +144,7 @@ fn begin(host: &Arc<Host>, project: &Arc<Path>, id: CallId, call: Call) {
 /// Runs the hook.
 fn make(call: Call, project: Arc<Path>, desk: CallDesk) -> Result<Value, Failure> {
     let function = call.hook.function.clone();
-    let hook = registry::find(&call.hook).map_err(|error| error.failure(&function))?;
-    let run = match hook.run {
-        Run::Call(kind, run) if kind == call.kind => run,
-        _ => {
-            let message = format!("`{function}` is a hook for another moment: the program is not built of this code");
-            return Err(Failure { message, ..Failure::default() });
-        }
-    };
+    let run = registry::find(&call.hook, |run| run.call(call.kind)).map_err(|error| error.failure(&function))?;
     let context = Context::new(Arc::new(call), project, Arc::new(desk));
     panics::caught(&function, || run(context))?.map_err(|error| error.failure(&function))
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::panics;
 use super::prints::Prints;
 use super::streams::Streams;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::module::{Event, Outcome, Start, Worker};
 use crate::registry::{self, Run};
 
@@ -74,10 +74,7 @@ pub(super) fn serve(streams: Streams) -> io::Result<()> {
 fn made(welcome: Welcome) -> Result<Worker> {
     let Welcome { hook, instance, settings, secrets, .. } = welcome;
     let start = Start { instance, values: settings, secrets };
-    match registry::find(&hook)?.run {
-        Run::Process(make) => make(&start),
-        Run::Call(..) => Err(Error::new(format!("`{}` is no `process` hook", hook.function))),
-    }
+    registry::find(&hook, Run::process)?(&start)
 }
 
 /// The outcomes of a batch, as they lie in a frame. A panic spoils no event but its own.
