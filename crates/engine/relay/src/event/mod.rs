@@ -6,7 +6,7 @@ mod json;
 use std::borrow::Cow;
 
 pub use addition::Additions;
-pub(crate) use addition::quoted;
+pub use addition::quoted;
 use json::{Node, Object};
 
 /// The top-level fields whose contents matter here.

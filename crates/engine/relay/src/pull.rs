@@ -14,8 +14,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::delivery::Delivery;
-use super::window::{Load, Window};
+use crate::delivery::Delivery;
+use crate::window::{Load, Window};
 
 /// Messages asked for at once.
 const REQUEST: usize = 1_000;
@@ -29,7 +29,7 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 const OVERHEAD: usize = 512;
 
 /// Pulls messages into chunks.
-pub(super) struct Puller {
+pub(crate) struct Puller {
     client: Client,
     subject: String,
     inbox: String,
@@ -41,7 +41,7 @@ pub(super) struct Puller {
 }
 
 /// Why no more messages come for now.
-pub(super) enum Pause {
+pub(crate) enum Pause {
     /// The service is to stop.
     Stop,
     /// The consumer must be looked at before more is asked for.
@@ -57,7 +57,7 @@ enum Word {
 
 impl Puller {
     /// A puller for a consumer.
-    pub(super) async fn new(
+    pub(crate) async fn new(
         client: &Client,
         (stream, consumer): (&str, &str),
         window: Arc<Window>,
@@ -79,7 +79,7 @@ impl Puller {
     }
 
     /// Asks for messages whenever there is room, and gives them to `work` in chunks.
-    pub(super) async fn run(&mut self, work: &mut impl FnMut(Vec<Delivery>)) -> Pause {
+    pub(crate) async fn run(&mut self, work: &mut impl FnMut(Vec<Delivery>)) -> Pause {
         loop {
             let free = tokio::select! {
                 free = self.window.room() => free,
@@ -170,7 +170,7 @@ impl Puller {
     }
 
     /// Hands back what has been delivered and not been taken.
-    pub(super) async fn end(mut self) {
+    pub(crate) async fn end(mut self) {
         if self.subscriber.unsubscribe().await.is_err() {
             return;
         }

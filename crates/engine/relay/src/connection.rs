@@ -8,7 +8,8 @@ use resilmesh_service::{Lifecycle, bus};
 use serde::Deserialize;
 use tokio::sync::watch;
 
-use crate::config::Config;
+use crate::Relay;
+use crate::config::Input;
 
 /// How often the state of the connection is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -17,19 +18,20 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 
 /// Connects, however long it takes. None if the service is stopped before that.
-pub(super) async fn connect(config: &Config, password: Option<String>, lifecycle: &Lifecycle) -> Option<Client> {
+pub(crate) async fn connect(relay: &Relay<'_>) -> Option<Client> {
+    let Relay { input, lifecycle, .. } = relay;
     let identity = bus::Identity {
-        name: config.name.clone(),
-        user: config.input.user.clone(),
-        password,
-        inbox_prefix: config.input.inbox_prefix.clone(),
+        name: relay.name.to_owned(),
+        user: input.user.clone(),
+        password: relay.password.clone(),
+        inbox_prefix: input.inbox_prefix.clone(),
     };
     let mut wait = SHORTEST_WAIT;
     let mut told = String::new();
-    lifecycle.waiting_for(&config.input.url);
+    lifecycle.waiting_for(&input.url);
     loop {
         let connected = tokio::select! {
-            connected = bus::connect(&config.input.url, &identity) => connected,
+            connected = bus::connect(&input.url, &identity) => connected,
             () = lifecycle.stopping() => return None,
         };
         match connected {
@@ -51,7 +53,7 @@ pub(super) async fn connect(config: &Config, password: Option<String>, lifecycle
 
 /// Counts connections: the number changes whenever the connection is there again after it was
 /// gone, and then whatever was asked of the server before is lost.
-pub(super) fn watch(client: Client, url: String, lifecycle: Lifecycle) -> watch::Receiver<u64> {
+pub(crate) fn watch(client: Client, url: String, lifecycle: Lifecycle) -> watch::Receiver<u64> {
     let statistics = client.statistics();
     let connects = move || statistics.connects.load(Ordering::Relaxed);
     let (sender, receiver) = watch::channel(connects());
@@ -90,19 +92,19 @@ struct Settings {
 
 /// An error of the JetStream API.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct ApiError {
+pub(crate) struct ApiError {
     /// Says what exactly it is (`code` is only like an HTTP status).
     #[serde(default)]
-    pub(super) err_code: u32,
+    pub(crate) err_code: u32,
     #[serde(default)]
-    pub(super) description: String,
+    pub(crate) description: String,
 }
 
 /// Asks for the consumer. Answers after what time without a word it delivers a message again.
 ///
 /// # Errors
 /// In words, why it is not to be had.
-pub(super) async fn consumer(client: &Client, stream: &str, consumer: &str) -> Result<Duration, String> {
+pub(crate) async fn consumer(client: &Client, stream: &str, consumer: &str) -> Result<Duration, String> {
     let subject = format!("$JS.API.CONSUMER.INFO.{stream}.{consumer}");
     let request = Request::new().timeout(Some(Duration::from_secs(5)));
     let answer = client.send_request(subject, request).await.map_err(|error| match error.kind() {
@@ -119,8 +121,8 @@ pub(super) async fn consumer(client: &Client, stream: &str, consumer: &str) -> R
 
 /// Waits until the consumer is there; answers as [`consumer`] does. None if the service is stopped
 /// before that.
-pub(super) async fn wait_for_consumer(client: &Client, config: &Config, lifecycle: &Lifecycle) -> Option<Duration> {
-    let (stream, name) = (&config.input.stream, &config.input.consumer);
+pub(crate) async fn wait_for_consumer(client: &Client, input: &Input, lifecycle: &Lifecycle) -> Option<Duration> {
+    let (stream, name) = (&input.stream, &input.consumer);
     let mut wait = SHORTEST_WAIT;
     let mut told = String::new();
     loop {
@@ -136,7 +138,7 @@ pub(super) async fn wait_for_consumer(client: &Client, config: &Config, lifecycl
                 return Some(ack_wait);
             }
             Err(error) => {
-                lifecycle.waiting_for(format!("consumer `{name}` of stream `{stream}` at {}", config.input.url));
+                lifecycle.waiting_for(format!("consumer `{name}` of stream `{stream}` at {}", input.url));
                 if error != told {
                     tracing::warn!(
                         "consumer `{name}` of stream `{stream}` is not to be had: {error}; trying again until it is there"

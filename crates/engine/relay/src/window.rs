@@ -6,7 +6,8 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 /// Bounds the messages that were taken from the stream and not finished yet, by number and size.
-pub(super) struct Window {
+#[derive(Debug)]
+pub(crate) struct Window {
     most: Load,
     used: Mutex<Load>,
     freed: Notify,
@@ -14,25 +15,28 @@ pub(super) struct Window {
 
 /// A number of messages and their bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Load {
-    pub(super) messages: usize,
-    pub(super) bytes: usize,
+pub struct Load {
+    /// How many.
+    pub messages: usize,
+    /// Their size.
+    pub bytes: usize,
 }
 
 /// The place of one message in the window, free again when dropped.
-pub(super) struct Slot {
+#[derive(Debug)]
+pub(crate) struct Slot {
     window: Arc<Window>,
     bytes: usize,
 }
 
 impl Window {
-    pub(super) fn new(most: Load) -> Arc<Self> {
+    pub(crate) fn new(most: Load) -> Arc<Self> {
         Arc::new(Self { most, used: Mutex::new(Load::default()), freed: Notify::new() })
     }
 
     /// What is free once a quarter of everything is, so that requests do not become tiny when the
     /// other side is slow.
-    pub(super) async fn room(&self) -> Load {
+    pub(crate) async fn room(&self) -> Load {
         loop {
             let freed = self.freed.notified();
             let free = self.free();
@@ -52,7 +56,7 @@ impl Window {
     }
 
     /// Takes a place. Never waits: what has been delivered is here, room or not.
-    pub(super) fn take(self: &Arc<Self>, bytes: usize) -> Slot {
+    pub(crate) fn take(self: &Arc<Self>, bytes: usize) -> Slot {
         let mut used = self.used.lock();
         used.messages += 1;
         used.bytes += bytes;

@@ -4,8 +4,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::cache::hex;
 use crate::event::NotAnEvent;
+use crate::id::hex;
 
 /// What is published in place of a message that is no event.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,9 +52,33 @@ impl Origin {
     }
 }
 
-/// The document for a message that is no event.
-pub fn document(payload: &[u8], reason: &NotAnEvent, origin: &Origin, module: &str) -> Rejected {
+/// Why nothing can be made of a message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reason {
+    /// In a sentence.
+    pub message: String,
+    /// The class of the error, if it has one.
+    pub class: Option<String>,
+    /// The lines of code on the way to it, if they are known.
+    pub trace: Vec<String>,
+}
+
+impl From<&NotAnEvent> for Reason {
+    fn from(error: &NotAnEvent) -> Self {
+        Self { message: error.to_string(), ..Self::default() }
+    }
+}
+
+/// The document for a message that nothing can be made of.
+pub fn document(payload: &[u8], reason: &Reason, origin: &Origin, module: &str) -> Rejected {
     let id = origin.id("rejected");
+    let mut error = json!({"message": reason.message});
+    if let Some(class) = &reason.class {
+        error["type"] = class.as_str().into();
+    }
+    if !reason.trace.is_empty() {
+        error["stack_trace"] = reason.trace.join("\n").into();
+    }
     let body = json!({
         "@timestamp": origin.taken_at().to_rfc3339_opts(SecondsFormat::Nanos, true),
         "event": {
@@ -62,9 +86,9 @@ pub fn document(payload: &[u8], reason: &NotAnEvent, origin: &Origin, module: &s
             "kind": "pipeline_error",
             "module": module,
             "original": text_of(payload),
-            "reason": reason.to_string(),
+            "reason": reason.message,
         },
-        "error": {"message": reason.to_string()},
+        "error": error,
     });
     Rejected { id, body: body.to_string().into_bytes() }
 }
@@ -104,7 +128,7 @@ mod tests {
     fn a_message_is_rejected_with_reason_and_original_and_the_same_id_each_time() {
         let origin = Origin { stream: "s".into(), sequence: 1, nanoseconds: 1_700_000_000_000_000_001 };
         let payload = b"caf\xe9 \"x\"";
-        let reason = Event::parse(payload).expect_err("no event");
+        let reason = Reason::from(&Event::parse(payload).expect_err("no event"));
         let rejected = document(payload, &reason, &origin, "enrichment");
         assert_eq!(rejected, document(payload, &reason, &origin, "enrichment"));
         let body: serde_json::Value = serde_json::from_slice(&rejected.body).expect("JSON");
@@ -112,6 +136,15 @@ mod tests {
         assert_eq!(body["event"]["id"], rejected.id.as_str());
         assert_eq!(body["event"]["reason"], body["error"]["message"]);
         assert_eq!(body["@timestamp"], "2023-11-14T22:13:20.000000001Z");
+        assert_eq!(body["error"].as_object().map(|error| error.len()), Some(1));
+        let reason = Reason { class: Some("KeyError".into()), trace: vec!["a.py:1: x".into(), "b".into()], ..reason };
+        let detailed = document(payload, &reason, &origin, "module");
+        let detailed: serde_json::Value = serde_json::from_slice(&detailed.body).expect("JSON");
+        assert_eq!(
+            (&detailed["error"]["type"], &detailed["error"]["stack_trace"]),
+            (&"KeyError".into(), &"a.py:1: x\nb".into())
+        );
+        let reason = Reason { class: None, trace: Vec::new(), ..reason };
         let other = Origin { sequence: 2, ..origin };
         assert_ne!(document(payload, &reason, &other, "enrichment").id, rejected.id);
     }

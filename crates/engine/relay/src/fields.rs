@@ -3,7 +3,8 @@
 use serde_yaml::{Mapping, Value};
 
 /// A mapping whose fields are taken out one by one; what is left in the end is unknown.
-pub(super) struct Fields<'m> {
+#[derive(Debug)]
+pub struct Fields<'m> {
     at: String,
     rest: Mapping,
     known: Vec<&'static str>,
@@ -12,7 +13,7 @@ pub(super) struct Fields<'m> {
 
 impl<'m> Fields<'m> {
     /// The fields of the mapping named `at` (empty for the document itself).
-    pub(super) fn new(at: &str, value: Value, mistakes: &'m mut Vec<String>) -> Self {
+    pub fn new(at: &str, value: Value, mistakes: &'m mut Vec<String>) -> Self {
         let rest = match value {
             Value::Mapping(mapping) => mapping,
             Value::Null => Mapping::new(),
@@ -26,20 +27,20 @@ impl<'m> Fields<'m> {
     }
 
     /// Notes a mistake about one field.
-    pub(super) fn mistake(&mut self, field: &str, what: &str) {
+    pub fn mistake(&mut self, field: &str, what: &str) {
         let path = self.path(field);
         self.mistakes.push(format!("`{path}` {what}"));
     }
 
     /// A mapping inside this one; None if it is not there.
-    pub(super) fn inner(&mut self, field: &'static str) -> Option<Fields<'_>> {
+    pub fn inner(&mut self, field: &'static str) -> Option<Fields<'_>> {
         let value = self.take(field)?;
         let path = self.path(field);
         Some(Fields::new(&path, value, self.mistakes))
     }
 
     /// A mapping that must be there.
-    pub(super) fn required_inner(&mut self, field: &'static str) -> Fields<'_> {
+    pub fn required_inner(&mut self, field: &'static str) -> Fields<'_> {
         let value = self.take(field);
         if value.is_none() {
             self.mistake(field, "is missing");
@@ -49,7 +50,7 @@ impl<'m> Fields<'m> {
     }
 
     /// A text; None if it is not there.
-    pub(super) fn text(&mut self, field: &'static str) -> Option<String> {
+    pub fn text(&mut self, field: &'static str) -> Option<String> {
         match self.take(field)? {
             Value::String(text) if !text.is_empty() => Some(text),
             _ => {
@@ -60,7 +61,7 @@ impl<'m> Fields<'m> {
     }
 
     /// A text that must be there. Empty if it is not, which was noted.
-    pub(super) fn required_text(&mut self, field: &'static str) -> String {
+    pub fn required_text(&mut self, field: &'static str) -> String {
         if !self.rest.contains_key(field) {
             self.mistake(field, "is missing");
         }
@@ -68,7 +69,7 @@ impl<'m> Fields<'m> {
     }
 
     /// A whole number within bounds, or else the default.
-    pub(super) fn number(&mut self, field: &'static str, bounds: std::ops::RangeInclusive<u64>, default: u64) -> u64 {
+    pub fn number(&mut self, field: &'static str, bounds: std::ops::RangeInclusive<u64>, default: u64) -> u64 {
         match self.take(field) {
             None => default,
             Some(value) => match value.as_u64().filter(|number| bounds.contains(number)) {
@@ -82,7 +83,7 @@ impl<'m> Fields<'m> {
     }
 
     /// Yes or no, or else the default.
-    pub(super) fn flag(&mut self, field: &'static str, default: bool) -> bool {
+    pub fn flag(&mut self, field: &'static str, default: bool) -> bool {
         match self.take(field) {
             None => default,
             Some(Value::Bool(flag)) => flag,
@@ -94,7 +95,7 @@ impl<'m> Fields<'m> {
     }
 
     /// A list of texts; None if it is not there.
-    pub(super) fn texts(&mut self, field: &'static str) -> Option<Vec<String>> {
+    pub fn texts(&mut self, field: &'static str) -> Option<Vec<String>> {
         let Value::Sequence(items) = self.take(field)? else {
             self.mistake(field, "must be a list of texts");
             return None;
@@ -107,8 +108,26 @@ impl<'m> Fields<'m> {
         Some(texts)
     }
 
+    /// Any value; None if it is not there.
+    pub fn value(&mut self, field: &'static str) -> Option<Value> {
+        self.take(field)
+    }
+
+    /// A mapping of names to texts; empty if it is not there.
+    pub fn text_map(&mut self, field: &'static str) -> Vec<(String, String)> {
+        let Some(value) = self.take(field) else { return Vec::new() };
+        let texts = value.as_mapping().map(|mapping| {
+            let texts = mapping.iter().map(|(key, text)| Some((key.as_str()?.to_owned(), text.as_str()?.to_owned())));
+            texts.collect::<Option<Vec<_>>>()
+        });
+        texts.flatten().unwrap_or_else(|| {
+            self.mistake(field, "must be a mapping of names to texts");
+            Vec::new()
+        })
+    }
+
     /// Notes what nobody asked for.
-    pub(super) fn finish(self) {
+    pub fn finish(self) {
         for key in self.rest.keys() {
             let key = key.as_str().map_or_else(|| format!("{key:?}"), str::to_owned);
             let path = if self.at.is_empty() { key.clone() } else { format!("{}.{key}", self.at) };
@@ -128,7 +147,7 @@ impl<'m> Fields<'m> {
 }
 
 /// The known word that a wrong one was meant to be, if one is close.
-pub(super) fn closest<'w>(wrong: &str, known: &[&'w str]) -> Option<&'w str> {
+pub fn closest<'w>(wrong: &str, known: &[&'w str]) -> Option<&'w str> {
     let farthest = wrong.len().max(3) / 3;
     known
         .iter()

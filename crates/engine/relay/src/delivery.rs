@@ -1,24 +1,31 @@
 //! A message that the bus delivered, until it is answered for.
 
+use std::sync::Arc;
+
 use async_nats::{Client, Message, Subject};
 use bytes::Bytes;
 
-use super::window::Slot;
+use crate::id;
+use crate::publish::{Form, Publication, Target};
 use crate::rejected::Origin;
+use crate::window::Slot;
 
 /// A message to be finished: acknowledged once its result is stored, or handed back.
-pub(super) struct Delivery {
-    pub(super) payload: Bytes,
+#[derive(Debug)]
+pub struct Delivery {
+    /// The message.
+    pub payload: Bytes,
     ack: Subject,
-    pub(super) origin: Origin,
+    /// Where it stands in its stream.
+    pub origin: Origin,
     /// The id its sender gave it.
-    pub(super) sender_id: Option<String>,
+    sender_id: Option<String>,
     _slot: Slot,
 }
 
 impl Delivery {
     /// None if the message is not one of a JetStream consumer.
-    pub(super) fn new(message: Message, slot: Slot) -> Option<Self> {
+    pub(crate) fn new(message: Message, slot: Slot) -> Option<Self> {
         let ack = message.reply?;
         let origin = Origin::of_ack_subject(&ack)?;
         let headers = message.headers.as_ref();
@@ -27,19 +34,31 @@ impl Delivery {
         Some(Self { payload: message.payload, ack, origin, sender_id, _slot: slot })
     }
 
+    /// The id for an event without one: that of its sender, or one made of its place in the stream.
+    pub fn given_id(&self) -> String {
+        self.sender_id.clone().unwrap_or_else(|| self.origin.id("event"))
+    }
+
+    /// The message itself, to be published under an id; and without it, since a message that fills the largest
+    /// payload to the last byte has no room for a header.
+    pub fn as_it_came(&self, id: &str, to: &Arc<Target>) -> Publication {
+        let bare = Form { body: self.payload.clone(), id: None, to: to.clone() };
+        vec![Form { id: Some(id::header(id)), ..bare.clone() }, bare]
+    }
+
     /// Done: never deliver it again. If this gets lost it is delivered again, which does no harm:
     /// its result has an id.
-    pub(super) async fn done(self, client: &Client) {
+    pub(crate) async fn done(self, client: &Client) {
         say(client, &self.ack, "+ACK").await;
     }
 
     /// Still at it: do not deliver it to anybody else yet.
-    pub(super) async fn in_progress(&self, client: &Client) {
+    pub(crate) async fn in_progress(&self, client: &Client) {
         say(client, &self.ack, "+WPI").await;
     }
 
     /// Not done: deliver it again at once.
-    pub(super) async fn hand_back(self, client: &Client) {
+    pub(crate) async fn hand_back(self, client: &Client) {
         say(client, &self.ack, "-NAK").await;
     }
 }
