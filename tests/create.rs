@@ -53,14 +53,37 @@ fn bad_names_of_products_are_refused_with_a_better_one() {
         let refused = project.refused(&["create", "product", name]);
         assert!(refused.ends_with("-- exit 1"), "{refused}");
     }
+}
+
+#[test]
+fn a_language_is_that_of_a_template_which_has_it() {
+    let project = project();
     assert_snapshot!(project.refused(&["create", "product", "mine", "--lang", "rust"]), @"
     -- stderr
-    error: invalid value 'rust' for '--lang <LANG>'
-      [possible values: python]
+    error: `--lang rust` says how the code of a template is written; without `--from TEMPLATE` there is none
+    hint: `resilmesh list templates` shows them all
+    -- exit 2
+    ");
+    assert_snapshot!(project.refused(&["create", "product", "mine", "--from", "siem", "--lang", "vrl"]), @"
+    -- stderr
+    error: template `siem` is not to be had in `vrl`, but in `python`
+    -- exit 2
+    ");
+    assert_snapshot!(project.refused(&["create", "product", "mine", "--from", "./there", "--lang", "python"]), @"
+    -- stderr
+    error: `--lang python` is for templates; what comes from `./there` is in the language that it is in
+    -- exit 2
+    ");
+    assert_snapshot!(project.refused(&["create", "product", "mine", "--lang", "cobol"]), @"
+    -- stderr
+    error: invalid value 'cobol' for '--lang <LANG>'
+      [possible values: python, rust, vrl]
 
     For more information, try '--help'.
     -- exit 2
     ");
+    // As Meshroom's users say it.
+    project.must(&["create", "product", "mine", "--lang", "python"]);
 }
 
 #[test]
@@ -417,6 +440,9 @@ fn templates_are_listed_without_a_project() {
             "soar",
             "orchestration",
             "playbooks"
+          ],
+          "languages": [
+            "python"
           ]
         }
       ]

@@ -102,8 +102,11 @@ fn every_document_of_ours_fits_its_schema() {
     assert!(count > 25, "{count} documents");
     let definitions = validator(&json::of(Kind::Definition));
     for name in product::names() {
-        let files = product::files(name, "mine").expect("a good template").expect("a template");
-        assert_eq!(mistakes(&definitions, &document(&files["definition.yaml"])), Vec::<String>::new(), "{name}");
+        for language in product::languages(name) {
+            let files = product::files(name, "mine", language).expect("a good template").expect("a template");
+            let found = mistakes(&definitions, &document(&files["definition.yaml"]));
+            assert_eq!(found, Vec::<String>::new(), "{name} in {}", language.word());
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::project::names;
 use crate::project::product_folder::DEFINITION;
 use crate::project::scaffold::capability::bare_definition;
 use crate::project::scaffold::draft::{Draft, Effect};
+use crate::project::scaffold::product::Language;
 use crate::project::scaffold::{foreign, product};
 
 /// Start a product
@@ -29,29 +30,42 @@ pub(super) struct ProductArgs {
     /// address of a repository with one (`URL`, or `URL#FOLDER`)
     #[arg(long, value_name = "TEMPLATE|PATH|GIT-URL", add = completion::templates())]
     from: Option<String>,
-    /// The language of its hooks
-    #[arg(long, value_enum, default_value_t)]
-    lang: Language,
+    /// The language of its code [default: python]
+    #[arg(long, value_enum)]
+    lang: Option<LanguageArg>,
     #[command(flatten)]
     write: WriteArgs,
 }
 
-/// A language that hooks can be written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(super) enum Language {
+/// A language on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LanguageArg {
     /// Python
-    #[default]
     Python,
+    /// Rust
+    Rust,
+    /// Vector Remap Language, for modules
+    Vrl,
+}
+
+impl From<LanguageArg> for Language {
+    fn from(arg: LanguageArg) -> Self {
+        match arg {
+            LanguageArg::Python => Self::Python,
+            LanguageArg::Rust => Self::Rust,
+            LanguageArg::Vrl => Self::Vrl,
+        }
+    }
 }
 
 pub(super) fn run(cx: &Context, args: &ProductArgs) -> Result<(), Failure> {
     let files = cx.project()?;
     let name = &args.name;
     names::check_new_product(name).map_err(|wrong| bad_name(name, wrong))?;
-    let Language::Python = args.lang;
+    let language = args.lang.map(Language::from);
     let made = match &args.from {
-        None => own_files(&files, name, BTreeMap::from([(DEFINITION.to_owned(), bare_definition(name))])),
-        Some(from) => from_template(cx, &files, from, name)?,
+        None => bare(&files, name, language)?,
+        Some(from) => from_template(cx, &files, from, name, language)?,
     };
     let mut draft = Draft::default();
     for (file, content) in made {
@@ -115,14 +129,45 @@ fn own_files(files: &ProjectFiles, name: &str, made: BTreeMap<String, String>) -
         .collect()
 }
 
+/// A definition alone.
+fn bare(files: &ProjectFiles, name: &str, language: Option<Language>) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    // Meshroom's users say `--lang python` whatever they start.
+    if let Some(language @ (Language::Rust | Language::Vrl)) = language {
+        return Err(Failure::usage(format!(
+            "`--lang {}` says how the code of a template is written; without `--from TEMPLATE` there is none",
+            language.word()
+        ))
+        .hint("`resilmesh list templates` shows them all"));
+    }
+    Ok(own_files(files, name, BTreeMap::from([(DEFINITION.to_owned(), bare_definition(name))])))
+}
+
 fn from_template(
     cx: &Context,
     files: &ProjectFiles,
     from: &str,
     name: &str,
+    language: Option<Language>,
 ) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
-    if let Some(made) = product::files(from, name).map_err(Failure::new)? {
-        return Ok(own_files(files, name, made));
+    if product::names().contains(&from) {
+        let language = language.unwrap_or_default();
+        let offered = product::languages(from);
+        if !offered.contains(&language) {
+            let offered: Vec<String> = offered.iter().map(|one| format!("`{}`", one.word())).collect();
+            return Err(Failure::usage(format!(
+                "template `{from}` is not to be had in `{}`, but in {}",
+                language.word(),
+                offered.join(", ")
+            )));
+        }
+        let made = product::files(from, name, language).map_err(Failure::new)?;
+        return Ok(own_files(files, name, made.unwrap_or_default()));
+    }
+    if let Some(language) = language {
+        return Err(Failure::usage(format!(
+            "`--lang {}` is for templates; what comes from `{from}` is in the language that it is in",
+            language.word()
+        )));
     }
     if foreign::is_address(from) {
         return from_repository(cx, from, name);

@@ -20,6 +20,8 @@ struct Entry {
     name: String,
     description: String,
     tags: Vec<String>,
+    /// What its code can be written in.
+    languages: Vec<&'static str>,
 }
 
 pub(super) fn run(cx: &Context, args: &TemplatesArgs) -> Result<(), Failure> {
@@ -30,6 +32,7 @@ pub(super) fn run(cx: &Context, args: &TemplatesArgs) -> Result<(), Failure> {
             name: template.name,
             description: template.product.description.unwrap_or_default(),
             tags: template.product.tags,
+            languages: product::languages(name).into_iter().map(product::Language::word).collect(),
         }));
     }
     if let Some(part) = args.search.as_ref().map(|part| part.to_lowercase()) {

@@ -1,8 +1,11 @@
 //! Products from the templates that are built in: `templates/product/<category>/`.
 //!
 //! The folder of a category holds its definition, and whatever differs from what all share
-//! (`templates/product/_shared/`), which is rendered from the definition: hooks, a README, tests.
+//! (`templates/product/_shared/`), which is rendered from the definition: a README, and in a folder for each
+//! language (`_python/`, ...) hooks and their tests. A category with folders of its own for languages takes none
+//! of the shared ones.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -19,6 +22,37 @@ use crate::project::setting::show;
 
 /// What all categories share.
 const SHARED: &str = "_shared";
+
+/// A language that a product's code can be written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Language {
+    /// Python
+    #[default]
+    Python,
+    /// Rust
+    Rust,
+    /// Vector Remap Language: programs of modules.
+    Vrl,
+}
+
+impl Language {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Python, Self::Rust, Self::Vrl];
+
+    /// As it stands on the command line.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Python => "python",
+            Self::Rust => "rust",
+            Self::Vrl => "vrl",
+        }
+    }
+
+    /// The folder of a template with what is written in it.
+    fn folder(self) -> String {
+        format!("_{}", self.word())
+    }
+}
 
 /// A template as listed.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,34 +81,53 @@ pub fn names() -> Vec<&'static str> {
 /// # Errors
 /// When it does not work; a test sees to it that all do.
 pub fn template(name: &str) -> Result<Option<Template>, String> {
-    let Some(files) = files(name, name)? else { return Ok(None) };
+    let Some(files) = files(name, name, Language::default())? else { return Ok(None) };
     let product = decode(&files[DEFINITION], name)?;
     Ok(Some(Template { name: name.to_owned(), product, files }))
+}
+
+/// The languages that a template is to be had in.
+pub fn languages(template: &str) -> Vec<Language> {
+    let offered = |folder: &str| -> Vec<Language> {
+        let has = |language: &Language| !paths(&format!("{folder}/{}", language.folder())).is_empty();
+        Language::ALL.into_iter().filter(has).collect()
+    };
+    let own = offered(template);
+    if own.is_empty() { offered(SHARED) } else { own }
 }
 
 /// The files of product `name` made from a template, by path below the product's folder; none if
 /// there is no such template.
 ///
 /// # Errors
-/// When the template does not work; a test sees to it that all do.
-pub fn files(template: &str, name: &str) -> Result<Option<BTreeMap<String, String>>, String> {
+/// When the template does not work in that language, one of [`languages`]; a test sees to it that all do.
+pub fn files(template: &str, name: &str, language: Language) -> Result<Option<BTreeMap<String, String>>, String> {
     if !names().contains(&template) {
         return Ok(None);
     }
     let base = format!("product/{template}");
-    let definition = render::builtin(&format!("{base}/{DEFINITION}"), &context! { name })?;
-    let values = values(template, &decode(&definition, name)?);
+    let definition = render::builtin(&format!("{base}/{DEFINITION}"), &context! { name, language => language.word() })?;
+    let values = values(template, language, &decode(&definition, name)?);
     let mut files = BTreeMap::from([(DEFINITION.to_owned(), definition)]);
-    for path in paths(template).into_iter().chain(paths(SHARED)) {
-        // What the category has of its own goes first. Names with `_` are parts of others.
-        if files.contains_key(&path) || path.starts_with('_') {
-            continue;
+    for folder in layers(template, language) {
+        // Names with `_` are parts of others.
+        for path in paths(&folder).into_iter().filter(|path| !path.starts_with('_')) {
+            // What is more special goes first.
+            let from = format!("product/{folder}/{path}");
+            if let Entry::Vacant(place) = files.entry(path) {
+                place.insert(render::builtin(&from, &values)?);
+            }
         }
-        let own = format!("{base}/{path}");
-        let from = if TEMPLATES.get_file(&own).is_some() { own } else { format!("product/{SHARED}/{path}") };
-        files.insert(path, render::builtin(&from, &values)?);
     }
     Ok(Some(files))
+}
+
+/// The folders that a product's files come from, the most special first.
+fn layers(template: &str, language: Language) -> Vec<String> {
+    let of_language = |folder: &str| format!("{folder}/{}", language.folder());
+    let own = of_language(template);
+    let of_language = if paths(&own).is_empty() { of_language(SHARED) } else { own };
+    vec![of_language, template.to_owned(), SHARED.to_owned()]
 }
 
 /// The place of a product's file in the project.
@@ -110,7 +163,7 @@ fn decode(definition: &str, name: &str) -> Result<Product, String> {
 }
 
 /// What the shared templates see of a product.
-fn values(template: &str, product: &Product) -> minijinja::Value {
+fn values(template: &str, language: Language, product: &Product) -> minijinja::Value {
     let topics = |role: Role| -> BTreeSet<&str> {
         let own = product.capabilities.iter().filter(|own| own.role == role);
         own.filter_map(|own| own.topic.as_deref()).collect()
@@ -163,6 +216,7 @@ fn values(template: &str, product: &Product) -> minijinja::Value {
         name => product.name,
         decorators,
         template,
+        language => language.word(),
         description => product.description,
         settings,
         capabilities,
