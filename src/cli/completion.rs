@@ -7,7 +7,6 @@ use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 use super::Context;
 use super::failure::Failure;
 use super::show;
-use crate::mesh::model::HookCode;
 use crate::project::catalogue;
 use crate::project::load::{self, ProjectFiles};
 use crate::project::locate;
@@ -105,10 +104,7 @@ pub(super) fn hooks() -> ArgValueCompleter {
             let of_integrations = own.integrations.iter().flat_map(|integration| &integration.hooks);
             own.hooks.iter().chain(of_integrations)
         });
-        let functions = hooks.filter_map(|hook| match &hook.code {
-            HookCode::Python { function, .. } => Some(function.clone()),
-            HookCode::Builtin => None,
-        });
+        let functions = hooks.filter_map(|hook| hook.code.function().map(str::to_owned));
         functions.collect()
     })
 }

@@ -15,7 +15,7 @@ use super::secret::{self, Opened};
 use super::ui::Ui;
 use crate::hooks::desk::{DeskOf, Person, ProjectDesk, Secrets};
 use crate::hooks::host::{Hosts, Voice};
-use crate::hooks::packages::Environments;
+use crate::hooks::packages::{self, Environments};
 use crate::plan::paths::StateFolder;
 use crate::project::printable::printable;
 use crate::project::written::Written;
@@ -76,7 +76,7 @@ impl Context {
         let known = Arc::new(Known::new());
         let desk = self.desk(&project, &known, written)?;
         let voice = Speaker { ui: self.ui.clone(), known };
-        let environments = Environments::new(StateFolder::of(&project).root().join("venvs"), self.notice());
+        let environments = Environments::new(StateFolder::of(&project).root().join(packages::FOLDER), self.notice());
         Ok(Hosts::new(project, Arc::new(desk), Arc::new(voice), Arc::new(environments)))
     }
 

@@ -32,6 +32,8 @@ pub enum Code {
     PathDisagrees,
     /// Python hooks cannot be read without running them.
     Python,
+    /// The code of a module cannot run.
+    Module,
     /// A catalogue is not what the lock pins.
     Catalogue,
     /// A template or an expression cannot be read or filled in.
@@ -90,7 +92,7 @@ pub enum Code {
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::Invalid,
         Self::Unreadable,
         Self::NotUtf8,
@@ -104,6 +106,7 @@ impl Code {
         Self::BadName,
         Self::PathDisagrees,
         Self::Python,
+        Self::Module,
         Self::Catalogue,
         Self::Template,
         Self::UnknownProduct,
@@ -162,6 +165,7 @@ impl Code {
                 "python",
                 "hooks are found by reading the file, never by running it: it must be Python, and what a decorator says must be literal",
             ),
+            Self::Module => ("module", "events pass through one hook of a module, whose program must compile"),
             Self::Catalogue => ("catalogue", "a product of a catalogue is used only as `resilmesh.lock` pins it"),
             Self::Template => ("template", "configuration is rendered from templates, which must be there and work"),
             Self::UnknownProduct => (

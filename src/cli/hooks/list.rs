@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::cli::failure::Failure;
 use crate::cli::{Context, completion, edit};
-use crate::mesh::model::{DeclaredHook, HookCode, HookKind, HookOrder, Mode, Product, Role};
+use crate::mesh::model::{DeclaredHook, HookKind, HookOrder, Mode, Product, Role};
 
 #[derive(Debug, Args)]
 pub struct ListArgs {
@@ -55,10 +55,7 @@ impl<'a> Entry<'a> {
             title: &hook.title,
             owns_both: hook.owns_both,
             keep_when_overloaded: hook.keep_when_overloaded,
-            function: match &hook.code {
-                HookCode::Builtin => None,
-                HookCode::Python { function, .. } => Some(function),
-            },
+            function: hook.code.function(),
             at: hook.at.to_string(),
         }
     }

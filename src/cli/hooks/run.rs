@@ -9,7 +9,7 @@ use crate::cli::file_hooks::{print, with_hosts};
 use crate::cli::running::Running;
 use crate::cli::{Context, block_on, completion, trust};
 use crate::hooks::{self, Call, Drift, Given, HostedHook};
-use crate::mesh::model::{DeclaredHook, HookCode, Plug, Product, Role};
+use crate::mesh::model::{DeclaredHook, Plug, Product, Role};
 use crate::project::names;
 use crate::project::printable::one_line;
 
@@ -108,10 +108,7 @@ fn find<'a>(product: &'a Product, function: &str) -> Result<(&'a DeclaredHook, O
         .iter()
         .flat_map(|integration| integration.hooks.iter().map(|hook| (hook, Some(integration.target.as_str()))));
     let all: Vec<_> = general.chain(own).collect();
-    let name = |hook: &'a DeclaredHook| match &hook.code {
-        HookCode::Python { function, .. } => Some(function.as_str()),
-        HookCode::Builtin => None,
-    };
+    let name = |hook: &'a DeclaredHook| hook.code.function();
     let found = all.iter().find(|(hook, _)| name(hook) == Some(function)).copied();
     found.ok_or_else(|| {
         let failure = Failure::new(format!("product `{}` has no hook `{function}`", product.name));

@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use self::process::Host;
 use super::HookError;
-pub use program::{Interpreter, interpreter};
+pub use program::{Interpreter, find as python_host, interpreter};
 
 /// How long a host may take to end a call that is no longer wanted, before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
@@ -104,6 +104,14 @@ impl Hosts {
     /// call says why.
     pub async fn prepare(&self, product: &str, folder: &Path) {
         let _ = self.host(product, folder).await;
+    }
+
+    /// Makes what the code in a folder needs of packages.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub async fn packages(&self, product: &str, folder: &Path) -> Result<(), HookError> {
+        self.packages.of(product, folder).await.map(drop)
     }
 
     async fn host_of(&self, hook: &HookRef) -> Result<Arc<Host>, HookError> {

@@ -13,7 +13,10 @@ pub(super) const WITHHELD: [&str; 5] =
     ["PASSWORD", "RESILMESH_PASSPHRASE", "RESILMESH_PASSPHRASE_FILE", "RESILMESH_KEY", "RESILMESH_KEY_FILE"];
 
 /// The program: named by the environment, beside this one, or on PATH.
-pub(super) fn find() -> Result<PathBuf, HookError> {
+///
+/// # Errors
+/// When it is in none of these places.
+pub fn find() -> Result<PathBuf, HookError> {
     if let Some(named) = std::env::var_os("RESILMESH_PYTHON_HOST").filter(|named| !named.is_empty()) {
         return Ok(named.into());
     }

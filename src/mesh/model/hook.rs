@@ -37,6 +37,21 @@ pub enum HookCode {
         /// The line of its first decorator.
         line: u32,
     },
+    /// A program in VRL, which events pass through.
+    Vrl {
+        /// The file, below the product's folder.
+        file: String,
+    },
+}
+
+impl HookCode {
+    /// The name of its function, if it has one.
+    pub fn function(&self) -> Option<&str> {
+        match self {
+            Self::Python { function, .. } => Some(function),
+            Self::Vrl { .. } | Self::Builtin => None,
+        }
+    }
 }
 
 /// A hook that a product or an integration declares.
