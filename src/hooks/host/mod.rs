@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use self::process::Host;
 use super::HookError;
-pub use program::{Interpreter, find as python_host, interpreter};
+pub use program::{Interpreter, PYTHON_HOST, find as python_host, interpreter};
 
 /// How long a host may take to end a call that is no longer wanted, before it is killed.
 const GRACE: Duration = Duration::from_secs(2);

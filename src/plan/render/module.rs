@@ -19,7 +19,7 @@ pub(crate) const FOLDER: &str = "code";
 const STATE: &str = "../..";
 
 /// The files of a module's code, by path below the instance's rendered folder.
-pub(super) fn files(product: &Product) -> BTreeMap<String, String> {
+pub(crate) fn files(product: &Product) -> BTreeMap<String, String> {
     if product.module().is_none() {
         return BTreeMap::new();
     }
@@ -36,6 +36,11 @@ pub(super) fn seen(mesh: &Mesh, instance: &Instance) -> Value {
         .map(|key| (key, format!("{STATE}/secrets/{}/{key}", names::id(&instance.name))))
         .collect();
     context! { code => code(product, hook), secrets }
+}
+
+/// What configurations say of a module's code; nothing for other products.
+pub(crate) fn code_of(product: &Product) -> Value {
+    product.module().map_or(Value::UNDEFINED, |hook| code(product, hook))
 }
 
 fn code(product: &Product, hook: &DeclaredHook) -> Value {

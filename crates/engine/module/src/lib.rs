@@ -165,7 +165,7 @@ fn packages(environment: &Path) -> Result<String, String> {
 }
 
 /// What the control socket answers besides what every service does: `workers`, a list of `{"worker", "state",
-/// "starts", "events", "seconds", "error"}`.
+/// "process", "starts", "events", "seconds", "error"}`.
 struct Verbs(Arc<Pool>);
 
 impl Handler for Verbs {

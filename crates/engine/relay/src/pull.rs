@@ -28,6 +28,8 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 /// What a message takes besides its payload: subject, reply subject, headers.
 const OVERHEAD: usize = 512;
 
+const MADE_AGAIN: &str = "the connection was made again";
+
 /// Pulls messages into chunks.
 pub(crate) struct Puller {
     client: Client,
@@ -85,7 +87,10 @@ impl Puller {
                 free = self.window.room() => free,
                 () = self.stop.cancelled() => return Pause::Stop,
             };
-            self.connections.borrow_and_update();
+            // While there was no room, nobody has seen it.
+            if self.connections.has_changed().unwrap_or(false) {
+                return Pause::Consumer(MADE_AGAIN.to_owned());
+            }
             let count = free.messages.min(REQUEST);
             if let Err(error) = self.request(count, free.bytes).await {
                 return Pause::Consumer(error.to_string());
@@ -122,7 +127,7 @@ impl Puller {
             let message = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Some(Pause::Stop),
-                _ = self.connections.changed() => return Some(Pause::Consumer("the connection was made again".to_owned())),
+                _ = self.connections.changed() => return Some(Pause::Consumer(MADE_AGAIN.to_owned())),
                 message = self.subscriber.next() => message,
                 () = tokio::time::sleep_until(silent_until) => {
                     return Some(Pause::Consumer("the server has gone silent".to_owned()));

@@ -57,9 +57,12 @@ pub async fn run<W: Work>(relay: Relay<'_>, work: Arc<W>) {
     let mut tasks = JoinSet::new();
     let window = Window::new(Load { bytes: under_way.bytes.max(4 * client.max_payload()), ..under_way });
 
-    while let Some(ack_wait) = connection::wait_for_consumer(&client, input, lifecycle).await {
+    loop {
+        // From before the consumer is asked for: if the connection is made again after that, it is asked for again.
+        let since = unchanged(&connections);
+        let Some(ack_wait) = connection::wait_for_consumer(&client, input, lifecycle).await else { break };
         let consumer = (input.stream.as_str(), input.consumer.as_str());
-        let puller = Puller::new(&client, consumer, window.clone(), connections.clone(), lifecycle.stop_token()).await;
+        let puller = Puller::new(&client, consumer, window.clone(), since, lifecycle.stop_token()).await;
         let mut puller = match puller {
             Ok(puller) => puller,
             Err(error) => {

@@ -16,9 +16,10 @@ _WHAT = "a process hook returns a dict, a list of dicts, or None"
 
 def load(welcome):
     """Imports the module; what works on a list of events, given as texts."""
-    from resilmesh import _hooks, _host, _products
+    from resilmesh import _hooks, _host, _products, module as given
 
     _host.is_worker = True
+    given.instance, given.settings, given.secrets = welcome["instance"], welcome["settings"], welcome["secrets"]
     for folder in welcome["packages"]:
         from site import addsitedir
 
@@ -152,8 +153,8 @@ class Module:
             try:
                 text.encode()
             except UnicodeEncodeError:
-                # Half a character, as JSON can have it and UTF-8 cannot.
-                return JSONEncoder(allow_nan=False, default=_other).encode(event)
+                # Half a character, as JSON of some can have it and UTF-8 cannot.
+                return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return text
 
     def _failure(self, error):

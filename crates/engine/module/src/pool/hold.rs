@@ -38,6 +38,11 @@ impl Hold {
         Ok((Self { child, group }, Wire::new(input, output)))
     }
 
+    /// Its id.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// How it ended, if it does so by itself at once.
     pub(crate) async fn ended(&mut self) -> Option<std::process::ExitStatus> {
         tokio::time::timeout(Duration::from_millis(200), self.child.wait()).await.ok()?.ok()

@@ -55,6 +55,7 @@ pub(crate) struct Told(watch::Sender<Numbers>);
 #[derive(Debug, Clone, Default)]
 struct Numbers {
     state: State,
+    process: Option<u32>,
     starts: u64,
     events: u64,
     busy: Duration,
@@ -82,12 +83,16 @@ impl Told {
         self.0.send_modify(|own| (own.state, own.starts) = (State::Starting, own.starts + 1));
     }
 
+    pub(crate) fn started(&self, process: Option<u32>) {
+        self.0.send_modify(|own| own.process = process);
+    }
+
     pub(crate) fn ready(&self) {
         self.0.send_modify(|own| (own.state, own.error) = (State::Ready, None));
     }
 
     pub(crate) fn down(&self, why: String) {
-        self.0.send_modify(|own| (own.state, own.error) = (State::Down, Some(why)));
+        self.0.send_modify(|own| (own.state, own.process, own.error) = (State::Down, None, Some(why)));
     }
 
     pub(crate) fn worked(&self, events: usize, busy: Duration) {
@@ -104,8 +109,15 @@ impl Told {
             State::Ready => "ready",
             State::Down => "down",
         };
-        let (starts, events, seconds) = (own.starts, own.events, own.busy.as_secs_f64());
-        json!({"worker": number, "state": state, "starts": starts, "events": events, "seconds": seconds, "error": own.error})
+        json!({
+            "worker": number,
+            "state": state,
+            "process": own.process,
+            "starts": own.starts,
+            "events": own.events,
+            "seconds": own.busy.as_secs_f64(),
+            "error": own.error,
+        })
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) async fn work(member: &Member, program: &Path, welcome: &Welcome) -> 
             return End::Died { why: format!("`{}` cannot be started: {error}", program.display()), worked: false };
         }
     };
+    member.told().started(hold.id());
     let mut worker = Worker {
         member,
         hold,
