@@ -20,7 +20,7 @@ use mesh::Mesh;
 fn soapa_with(modules: &[(&str, &str)]) -> Mesh {
     let mesh = Mesh::soapa();
     mesh.expect(&["unplug", "ecs_events", "bus", "enrichment", "-m", "pull"]);
-    mesh.expect(&["unplug", "enriched_events", "enrichment", "bus"]);
+    mesh.expect(&["unplug", "enriched_events", "enrichment", "bus", "--force"]);
     mesh.expect(&["remove", "enrichment"]);
     let mut from = "ecs_events".to_owned();
     for (number, (name, language)) in modules.iter().enumerate() {
@@ -28,6 +28,12 @@ fn soapa_with(modules: &[(&str, &str)]) -> Mesh {
         let into = if last { "enriched_events".to_owned() } else { format!("after_{name}") };
         if !language.is_empty() {
             mesh.expect(&["create", "product", name, "--from", "module", "--lang", language]);
+            let path = mesh.project.join(format!("products/{name}/definition.yaml"));
+            let text = std::fs::read_to_string(&path).expect("a definition");
+            let text = text
+                .replace("  ecs_events:", &format!("  {from}:"))
+                .replace("  enriched_events:", &format!("  {into}:"));
+            std::fs::write(&path, text).expect("written");
         }
         mesh.expect(&["add", name]);
         mesh.expect(&["plug", &from, "bus", name, "-m", "pull"]);

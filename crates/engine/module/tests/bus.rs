@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
-use support::{Admin, Module, Service, event, mesh, until};
+use support::{Admin, Module, Service, event, mesh};
 
 const IDENTITY: &str = "@hook('ecs_events', 'enriched_events')\ndef process(event):\n    return event";
 

@@ -4,7 +4,7 @@ from resilmesh.decorators import process
 
 
 @process("ecs_events", "enriched_events")
-def tag(event, settings):
+def tag(event):
     """Notes that it has seen an event."""
     tags = event.setdefault("tags", [])
     if isinstance(tags, list):
