@@ -95,7 +95,7 @@ pub async fn run_until_stopped(
     let engine = engine(&config, machine).map_err(RunError::Configuration)?;
     let password = config.input.password_file.as_deref().map(bus::read_password).transpose();
     let password = password.map_err(|error| RunError::Configuration(vec![error.to_string()]))?;
-    let pool = Pool::start(&config, engine);
+    let pool = Pool::start(&config, engine, &stats);
     let _socket = match options.control {
         None => None,
         Some(path) => {

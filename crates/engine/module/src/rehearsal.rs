@@ -7,10 +7,11 @@ use bytes::Bytes;
 use resilmesh_relay::event::Event;
 use resilmesh_relay::id;
 use resilmesh_relay::rejected::{self, Origin, Reason};
+use resilmesh_service::Stats;
 use resilmesh_service::rehearsal::{Answer, Left, Lost, Part, Passed, Request};
 
 use crate::config::{self, Config};
-use crate::pool::{Fate, Pool};
+use crate::pool::{Fate, PROCESS, Pool};
 use crate::service::{not_an_event, reason};
 use crate::{Machine, result};
 
@@ -20,8 +21,6 @@ const INPUT: &str = "input";
 const OUTPUT: &str = "output";
 /// The component at which messages leave that the module made nothing of.
 const REJECTED: &str = "rejected";
-/// The module itself.
-const PROCESS: &str = "process";
 
 /// A module to be asked about.
 pub struct Rehearsal {
@@ -37,7 +36,7 @@ impl Rehearsal {
     /// Every mistake, one a line.
     pub fn open(path: &Path, machine: &Machine) -> Result<Self, Vec<String>> {
         let config = Config { workers: 1, tries: 1, ..config::read(path)? };
-        let pool = Pool::start(&config, crate::engine(&config, machine)?);
+        let pool = Pool::start(&config, crate::engine(&config, machine)?, &Stats::new());
         Ok(Self { config, pool, file: path.display().to_string() })
     }
 

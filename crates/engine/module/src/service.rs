@@ -15,7 +15,7 @@ use resilmesh_service::{Lifecycle, Stats};
 use tokio::time::{Instant, interval_at};
 
 use crate::config::Config;
-use crate::pool::{Fate, Pool};
+use crate::pool::{Fate, PROCESS, Pool};
 use crate::result;
 
 /// What may be under way at once for each worker, and for all together. Well below the consumer's own limit of 20,000
@@ -64,7 +64,7 @@ impl Module {
             name: config.name.clone(),
             output: target(&config.output.subject, "output"),
             rejected: target(&config.output.rejected, "rejected"),
-            counters: stats.component("process", Kind::Transform),
+            counters: stats.component(PROCESS, Kind::Transform),
         };
         Self { pool: pool.clone(), maker }
     }

@@ -130,6 +130,8 @@ async fn workers_killed_at_random_cost_nothing() {
         }
     }
     assert!(killed > 10, "{killed} were killed");
+    let stats = service.ask("stats").await.expect("an answer");
+    assert!(stats["components"]["process"]["errors"].as_u64() > Some(10), "{stats}");
     all_came_out(&admin, EVENTS).await;
     assert_eq!(admin.count("ecs_events_rejected").await, 0);
     service.stop().await;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use resilmesh_hook_api::batch::Welcome;
+use resilmesh_service::stats::Counters;
 use tokio_util::sync::CancellationToken;
 
 use super::program::{self, Program};
@@ -35,6 +36,8 @@ pub(crate) struct Rules {
     pub(crate) timeout: Duration,
     /// How often an event may fail, kill its worker or hold it up.
     pub(crate) tries: u32,
+    /// Counts workers that died.
+    pub(crate) counters: Counters,
 }
 
 /// One worker.
@@ -74,6 +77,7 @@ impl Member {
                 End::Died { why, worked } => (why, worked),
             };
             tracing::warn!(worker = self.number, "{why}; it is started again");
+            self.rules.counters.error();
             self.told().down(why);
             if worked {
                 wait = SHORTEST_WAIT;

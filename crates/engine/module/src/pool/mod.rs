@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use resilmesh_hook_api::Failure;
-use resilmesh_service::Lifecycle;
+use resilmesh_service::stats::Kind;
+use resilmesh_service::{Lifecycle, Stats};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -25,6 +26,9 @@ use queue::{Job, Queue};
 
 /// How long workers may take to end.
 const GOODBYE: Duration = Duration::from_millis(500);
+
+/// What the module counts as: events that came in, results that went on, workers that died.
+pub(crate) const PROCESS: &str = "process";
 
 /// What became of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,11 +127,16 @@ impl Told {
 
 impl Pool {
     /// Starts the workers.
-    pub(crate) fn start(config: &Config, engine: Engine) -> Arc<Self> {
+    pub(crate) fn start(config: &Config, engine: Engine, stats: &Stats) -> Arc<Self> {
         let queue = Arc::new(Queue::new(config.workers));
         let workers: Arc<[Told]> = (0..config.workers).map(|_| Told::new()).collect();
         let (stop, mut crew) = (CancellationToken::new(), JoinSet::new());
-        let rules = Arc::new(Rules { engine, timeout: config.timeout, tries: config.tries });
+        let rules = Arc::new(Rules {
+            engine,
+            timeout: config.timeout,
+            tries: config.tries,
+            counters: stats.component(PROCESS, Kind::Transform),
+        });
         for number in 0..config.workers {
             let member = crew::Member {
                 number,
