@@ -133,7 +133,7 @@ fn welcome(
     config: &Config,
     hook: resilmesh_hook_api::HookRef,
     packages: Option<String>,
-) -> Result<Welcome, Vec<String>> {
+) -> Result<Box<Welcome>, Vec<String>> {
     let (mut secrets, mut mistakes) = (Map::new(), Vec::new());
     for (key, file) in &config.secrets {
         match std::fs::read_to_string(file) {
@@ -147,7 +147,8 @@ fn welcome(
         return Err(mistakes);
     }
     let packages = packages.into_iter().collect();
-    Ok(Welcome { hook, instance: config.name.clone(), settings: config.settings.clone(), secrets, packages })
+    let (instance, settings) = (config.name.clone(), config.settings.clone());
+    Ok(Box::new(Welcome { hook, instance, settings, secrets, packages }))
 }
 
 /// The folder with the packages of a virtual environment.

@@ -23,7 +23,7 @@ pub(crate) enum Engine {
         /// What is started.
         program: PathBuf,
         /// What it is told.
-        welcome: Welcome,
+        welcome: Box<Welcome>,
     },
     /// A VRL program.
     Program(Arc<Program>),
