@@ -199,6 +199,11 @@ fn the_commands_of_the_page_on_testing_run() {
 }
 
 #[test]
+fn the_commands_of_the_page_on_modules_run() {
+    runs("docs/modules.md");
+}
+
+#[test]
 fn the_commands_of_the_page_on_environments_run() {
     runs("docs/profiles.md");
 }

@@ -15,7 +15,7 @@ use super::secret::{self, Opened};
 use super::ui::Ui;
 use crate::hooks::desk::{DeskOf, Person, ProjectDesk, Secrets};
 use crate::hooks::host::{Hosts, Needs, Voice};
-use crate::hooks::packages::Environments;
+use crate::hooks::packages::{self, Environments};
 use crate::hooks::rust::{Builds, Crates};
 use crate::plan::paths::StateFolder;
 use crate::project::printable::printable;
@@ -89,7 +89,7 @@ impl Context {
     pub(super) fn needs(&self, project: &Path) -> Result<Needs, Failure> {
         let state = StateFolder::of(project);
         Ok(Needs {
-            packages: Arc::new(Environments::new(state.root().join("venvs"), self.notice())),
+            packages: Arc::new(Environments::new(state.root().join(packages::FOLDER), self.notice())),
             programs: Arc::new(Crates::new(Builds::of(state.root(), &private_builds()?), self.notice())),
         })
     }

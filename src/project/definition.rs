@@ -43,6 +43,7 @@ pub fn bare(name: &str, at: &Path, source: ProductSource) -> Product {
         guarantees: Vec::new(),
         service: None,
         templates: BTreeMap::new(),
+        code: BTreeMap::new(),
         at: super::position::Position::new(at, Mark::START),
     }
 }

@@ -23,7 +23,7 @@ use super::HookError;
 use crate::project::product_folder::ProductFolder;
 use crate::project::rust_hooks;
 pub(super) use program::WITHHELD;
-pub use program::{Interpreter, interpreter};
+pub use program::{Interpreter, PYTHON_HOST, find as python_host, interpreter};
 
 /// How long a host may take to end a call that is no longer wanted, before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
@@ -157,6 +157,14 @@ impl Hosts {
     /// What the compiler says.
     pub async fn build(&self, product: &str, folder: &Path) -> Result<PathBuf, HookError> {
         self.needs.programs.of(product, folder).await
+    }
+
+    /// Makes what the code in a folder needs of packages.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub async fn packages(&self, product: &str, folder: &Path) -> Result<(), HookError> {
+        self.needs.packages.of(product, folder).await.map(drop)
     }
 
     async fn host_of(&self, hook: &HookRef) -> Result<Arc<Host>, HookError> {
