@@ -4,6 +4,7 @@
 //! imported. What an attribute says must stand there as a literal.
 
 mod imports;
+pub mod page;
 
 use std::path::Path;
 

@@ -107,6 +107,21 @@ fn ctrl_c_ends_cargo_with_its_compilers() {
 }
 
 #[test]
+fn what_lies_around_the_product_has_no_say_in_the_build() {
+    let project = sensor("around", "#[trigger(\"isolate\")]\nfn isolate() {}\n");
+    let evil = "[build]\nrustc-wrapper = \"/nowhere/evil\"\nrustc = \"/nowhere/evil\"\n";
+    project.write(".cargo/config.toml", evil);
+    project.write("products/.cargo/config.toml", evil);
+    project.write("rust-toolchain.toml", "[toolchain]\npath = \"/nowhere/evil\"\n");
+    project.write("Cargo.toml", "[workspace]\nmembers = [\"products/*/hooks\", \"evil\"]\n");
+    does(&project, &["trigger", "isolate", "s1"]);
+    // Its own configuration is trusted with it.
+    project.write("products/around/hooks/.cargo/config.toml", evil);
+    let said = fails(&project, &["trigger", "isolate", "s1"]);
+    assert!(said.contains("/nowhere/evil"), "{said}");
+}
+
+#[test]
 fn without_the_manifest_or_main_it_is_said_what_is_missing() {
     let project = sensor("headless", "#[trigger(\"isolate\")]\nfn isolate() {}\n");
     let main = "products/headless/hooks/src/main.rs";

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::common::TestProject;
 
 /// A crate without anything but the SDK.
-pub(crate) const MANIFEST: &str = "[package]\nname = \"sensor-hooks\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\nresilmesh-sdk = \"0.1\"\nserde = { version = \"1\", features = [\"derive\"] }\nserde_json = \"1\"\n\n[workspace]\n";
+pub(crate) const MANIFEST: &str = "[package]\nname = \"sensor-hooks\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\nresilmesh-sdk = \"0.1\"\nserde = { version = \"1\", features = [\"derive\"] }\nserde_json = \"1\"\n\n[lints.rust]\nunsafe_code = \"forbid\"\n";
 
 /// What each file of hooks begins with. `note` writes a line to `trace.log` in the project.
 pub(crate) const HEAD: &str = "\

@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn an_error_knows_the_line_of_its_question_mark() {
-        let line = line!() + 2;
+        let line = line!() + 1;
         let failing = || -> Result<u8> { Ok("x".parse::<u8>()?) };
         let failure = failing().expect_err("no number").failure("f");
         assert_eq!(failure.message, "invalid digit found in string");

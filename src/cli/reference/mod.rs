@@ -4,8 +4,8 @@ use clap::{Args, ValueEnum};
 
 use super::Context;
 use super::failure::Failure;
-use crate::project::python_hooks;
 use crate::project::schema;
+use crate::project::{python_hooks, rust_hooks};
 
 mod commands;
 
@@ -35,7 +35,7 @@ pub fn run(cx: &Context, args: &ReferenceArgs) -> Result<(), Failure> {
     let page = match args.page {
         Page::Commands => commands::markdown(super::command()),
         Page::Files => schema::page::markdown(),
-        Page::Hooks => python_hooks::page::markdown(),
+        Page::Hooks => python_hooks::page::markdown() + &rust_hooks::page::markdown(),
     };
     cx.ui.line(page.trim_end());
     Ok(())

@@ -24,6 +24,13 @@ const MOST_LINES: usize = 200;
 /// What cargo says when something is not there, and it was told not to fetch.
 const IS_OFFLINE: [&str; 2] = ["--offline", "offline mode"];
 
+/// Where cargo and rustc are started: what they read by the folder that they are in, such as `.cargo/config.toml` and
+/// `rust-toolchain.toml`, names programs, and what of it lies in a project is trusted by nobody.
+const NEUTRAL: &str = "/";
+
+/// The configuration of a crate itself, which is trusted with it.
+const CONFIG: &str = ".cargo/config.toml";
+
 /// How often it is looked whether another build has ended.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -53,7 +60,8 @@ impl Toolchain {
 
 async fn version(program: &str) -> Result<String, String> {
     let mut command = Command::new(program);
-    let output = command.arg("-vV").stdin(Stdio::null()).kill_on_drop(true).output().await;
+    let command = command.arg("-vV").current_dir(NEUTRAL).stdin(Stdio::null());
+    let output = command.kill_on_drop(true).output().await;
     match output {
         Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
         Ok(output) => Err(last_line(&output).unwrap_or_else(|| output.status.to_string())),
@@ -144,7 +152,10 @@ impl Cargo<'_> {
         for name in WITHHELD {
             command.env_remove(name);
         }
-        command.current_dir(copy).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if copy.join(CONFIG).is_file() {
+            command.arg("--config").arg(copy.join(CONFIG));
+        }
+        command.current_dir(NEUTRAL).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.kill_on_drop(true).process_group(0);
         let child = command.spawn().map_err(|error| HookError::new(format!("cargo cannot be started: {error}")))?;
         let mut group = Group(child.id());

@@ -67,7 +67,10 @@ impl CrateFiles {
         remove_others(target, &kept)?;
         for path in self.content.0.keys() {
             let (from, to) = (self.folder.join(path), target.join(path));
-            let text = fs::read(&from)?;
+            let mut text = fs::read(&from)?;
+            if path == MANIFEST {
+                text = of_its_own(text);
+            }
             if fs::read(&to).is_ok_and(|there| there == text) {
                 continue;
             }
@@ -83,6 +86,15 @@ impl CrateFiles {
     pub(super) fn has(&self, path: &str) -> bool {
         self.content.0.contains_key(path)
     }
+}
+
+/// A manifest that belongs to no workspace around it: such a one would say what is built, and nobody trusts it.
+fn of_its_own(mut manifest: Vec<u8>) -> Vec<u8> {
+    let has = |start: &str| String::from_utf8_lossy(&manifest).lines().any(|line| line.trim_start().starts_with(start));
+    if !has("[workspace]") && !has("[workspace.") {
+        manifest.extend_from_slice(b"\n[workspace]\n");
+    }
+    manifest
 }
 
 /// Removes the files below a folder that are not among these.
@@ -107,6 +119,14 @@ fn remove_others(folder: &Path, kept: &BTreeSet<PathBuf>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_manifest_is_the_root_of_its_own_workspace() {
+        assert_eq!(of_its_own(b"[package]".to_vec()), b"[package]\n[workspace]\n");
+        for own in ["[package]\n\n[workspace]\n", "[workspace.dependencies]\n"] {
+            assert_eq!(of_its_own(own.into()), own.as_bytes());
+        }
+    }
 
     #[test]
     fn a_copy_follows_its_original_and_keeps_the_lock_that_cargo_made() {

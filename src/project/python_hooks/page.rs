@@ -59,7 +59,7 @@ pub fn markdown() -> String {
     page
 }
 
-fn called_by(kind: HookKind) -> &'static str {
+pub(in crate::project) fn called_by(kind: HookKind) -> &'static str {
     match kind {
         HookKind::Setup => "`up`",
         HookKind::Teardown => "`down`",
