@@ -114,11 +114,21 @@ fn what_lies_around_the_product_has_no_say_in_the_build() {
     project.write("products/.cargo/config.toml", evil);
     project.write("rust-toolchain.toml", "[toolchain]\npath = \"/nowhere/evil\"\n");
     project.write("Cargo.toml", "[workspace]\nmembers = [\"products/*/hooks\", \"evil\"]\n");
-    does(&project, &["trigger", "isolate", "s1"]);
+    // Built inside of the project, with what other tests have compiled already.
+    let own = project.root().join(".resilmesh/builds");
+    std::fs::create_dir_all(&own).expect("a folder");
+    std::fs::create_dir_all(builds().join("target")).expect("a folder");
+    std::os::unix::fs::symlink(builds().join("target"), own.join("target")).expect("a link");
+    let mut variables = variables();
+    let place = variables.iter_mut().find(|(name, _)| name == "RESILMESH_BUILD");
+    place.expect("a variable").1 = own.display().to_string();
+    let (code, _, err) = project.output_with(&["trigger", "isolate", "s1"], &borrowed(&variables));
+    assert_eq!(code, 0, "{err}");
     // Its own configuration is trusted with it.
     project.write("products/around/hooks/.cargo/config.toml", evil);
-    let said = fails(&project, &["trigger", "isolate", "s1"]);
-    assert!(said.contains("/nowhere/evil"), "{said}");
+    let (code, _, err) = project.output_with(&["trigger", "isolate", "s1"], &borrowed(&variables));
+    assert_eq!(code, 1);
+    assert!(err.contains("/nowhere/evil"), "{err}");
 }
 
 #[test]

@@ -11,6 +11,9 @@ use super::copy::PREBUILT;
 use crate::hooks::HookError;
 use crate::project::rust_hooks::CRATE;
 
+/// The oldest compiler that the SDK is for.
+const RUST: &str = env!("CARGO_PKG_RUST_VERSION");
+
 /// What this program was built for.
 const TARGET: &str = env!("RESILMESH_TARGET");
 
@@ -29,7 +32,7 @@ pub(super) fn program(
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(HookError::new(format!("the hooks of `{product}` cannot be built: {}", no_cargo.what)).hint(
                 format!(
-                    "install Rust (https://rustup.rs; Debian: cargo), or put a program built elsewhere to `products/{product}/{below}`, with its SHA-256 in `host.sha256`"
+                    "install Rust {RUST} or newer (https://rustup.rs), or put a program built elsewhere to `products/{product}/{below}`, with its SHA-256 in `host.sha256`"
                 ),
             ));
         }

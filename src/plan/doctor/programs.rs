@@ -147,7 +147,7 @@ async fn compiler(mesh: &Mesh) -> Option<Finding> {
         Err(error) => Finding::warn(
             Area::Programs,
             format!("{}{whom}", error.what),
-            "install Rust (https://rustup.rs; Debian: cargo), unless the products bring built programs",
+            "install Rust (https://rustup.rs), unless the products bring built programs",
         ),
     })
 }
