@@ -5,7 +5,7 @@
 mod plan_support;
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -104,6 +104,10 @@ impl Runtime for Recorder {
 impl Hooks for Recorder {
     async fn packages(&self, _: &str, _: &Path) -> Result<(), HookError> {
         Ok(())
+    }
+
+    async fn program(&self, _: &str, _: &Path) -> Result<PathBuf, HookError> {
+        Err(HookError::new("nothing is built here"))
     }
 
     async fn setup(&self, setup: &Setup) -> Result<Option<String>, HookError> {

@@ -1,7 +1,7 @@
 //! Calling hooks: those that are compiled in, and those in files of products.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -15,6 +15,7 @@ use crate::hooks::documents::{self, Reader};
 use crate::hooks::host::Hosts;
 use crate::hooks::{self, Call, Given, HookContext, HookError, HostedHook, Kind, Outcome, Run};
 use crate::project::edit::set_key;
+use crate::project::load::PRODUCTS;
 use crate::project::rust_hooks;
 use crate::project::saved::{Edited, Saved, Settings};
 use crate::project::write;
@@ -134,6 +135,13 @@ impl Hooks for HookRunner<'_> {
 
     async fn packages(&self, product: &str, folder: &Path) -> Result<(), HookError> {
         self.hosts.packages(product, folder).await
+    }
+
+    async fn program(&self, product: &str, folder: &Path) -> Result<PathBuf, HookError> {
+        // Who has no cargo may have a program that came with the product: it is no part of the code.
+        let own = self.project.join(PRODUCTS).join(product);
+        let has_program = own.join(rust_hooks::CRATE).join(rust_hooks::PREBUILT).is_dir();
+        self.hosts.build(product, if has_program { &own } else { folder }).await
     }
 
     async fn undo(&self, undo: &Undo, edited: Option<&Edited>) -> Said {

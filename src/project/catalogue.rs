@@ -4,7 +4,7 @@ use include_dir::{Dir, include_dir};
 
 use super::position::Diagnostic;
 use super::product_folder::{self, ProductFolder};
-use crate::mesh::model::{Product, ProductSource};
+use crate::mesh::model::{HookCode, Product, ProductSource};
 
 static PRODUCTS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/products");
 
@@ -31,9 +31,10 @@ pub fn product(name: &str) -> Option<(Product, Vec<Diagnostic>)> {
 
 /// Adds what the code of a module reads besides.
 fn add_code(dir: &Dir<'static>, name: &str, product: &mut Product) {
+    let in_rust = product.module().is_some_and(|hook| matches!(hook.code, HookCode::Rust { .. }));
     for file in dir.files() {
         let path = file.path().strip_prefix(name).ok().and_then(|path| path.to_str());
-        let own = path.filter(|path| ProductFolder::is_of_module(path)).zip(file.contents_utf8());
+        let own = path.filter(|path| ProductFolder::is_of_module(path, in_rust)).zip(file.contents_utf8());
         product.code.extend(own.map(|(path, text)| (path.to_owned(), text.to_owned())));
     }
     dir.dirs().for_each(|below| add_code(below, name, product));

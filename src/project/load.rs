@@ -19,7 +19,7 @@ use super::product_folder::{self, ProductFolder};
 use super::profile_file::{self, PROFILES, ProfileFile};
 use super::project_file::{self, ProjectFile};
 use super::rust_hooks;
-use crate::mesh::model::{PlugId, Product, ProductSource};
+use crate::mesh::model::{HookCode, PlugId, Product, ProductSource};
 
 /// The folder of a project's products.
 pub const PRODUCTS: &str = "products";
@@ -297,10 +297,11 @@ impl<'a> Loader<'a> {
 
     /// Adds what the code of a module reads besides.
     fn module_files(&mut self, base: &Path, below: &str, depth: usize, product: &mut Product) {
+        let in_rust = product.module().is_some_and(|hook| matches!(hook.code, HookCode::Rust { .. }));
         let entries = self.list(&base.join(below));
         for name in entries.files {
             let path = join(below, &name);
-            if ProductFolder::is_of_module(&path)
+            if ProductFolder::is_of_module(&path, in_rust)
                 && !product.code.contains_key(&path)
                 && let Some(text) = self.text(&base.join(&path))
             {
@@ -308,8 +309,11 @@ impl<'a> Loader<'a> {
             }
         }
         for name in entries.folders {
-            if depth < DEEPEST_TEMPLATE && !(depth == 0 && ProductFolder::is_apart(&name)) {
-                self.module_files(base, &join(below, &name), depth + 1, product);
+            let path = join(below, &name);
+            let is_apart = depth == 0 && ProductFolder::is_apart(&name, in_rust);
+            let is_built = in_rust && depth == 1 && !rust_hooks::is_source(&join(&path, "x"));
+            if depth < DEEPEST_TEMPLATE && !is_apart && !is_built {
+                self.module_files(base, &path, depth + 1, product);
             }
         }
     }

@@ -43,15 +43,25 @@ impl ProductFolder {
 
     /// Whether a file of a module belongs to its code: all that its hook may import or read. What only describes
     /// the product, or has another use, does not.
-    pub fn is_of_module(path: &str) -> bool {
+    pub fn is_of_module(path: &str, in_rust: bool) -> bool {
+        if in_rust {
+            return rust_hooks::is_source(path);
+        }
         let (first, name) = (path.split('/').next().unwrap_or(path), path.rsplit('/').next().unwrap_or(path));
         let described = name.ends_with(".md") || matches!(name, "LICENSE" | "NOTICE") || name.ends_with(".pyc");
-        path != DEFINITION && !Self::is_apart(first) && !described && !path.split('/').any(|part| part == "__pycache__")
+        path != DEFINITION
+            && !Self::is_apart(first, false)
+            && !described
+            && !path.split('/').any(|part| part == "__pycache__")
     }
 
     /// Whether a folder of a product holds something else than a module's code.
-    pub fn is_apart(folder: &str) -> bool {
-        matches!(folder, "integrations" | "templates" | "tests" | "hooks" | "__pycache__")
+    pub fn is_apart(folder: &str, in_rust: bool) -> bool {
+        match folder {
+            rust_hooks::CRATE => !in_rust,
+            "integrations" | "templates" | "tests" | "__pycache__" => true,
+            _ => in_rust,
+        }
     }
 
     /// Whether a file holds hooks.
@@ -75,8 +85,9 @@ impl ProductFolder {
         }
         let is_code = |path: &str| Self::is_code(path) && !path.starts_with("templates/");
         let (code, files): (Vec<_>, Vec<_>) = self.files.into_iter().partition(|(path, _)| is_code(path));
-        let is_own = |(path, _): &&(String, String)| Self::is_of_module(path);
-        product.code = code.iter().chain(&files).filter(is_own).cloned().collect();
+        let may_be_module =
+            files.iter().any(|(path, _)| path == PROGRAM) || code.iter().any(|(_, text)| text.contains("process"));
+        let texts = if may_be_module { [code.as_slice(), &files].concat() } else { Vec::new() };
         for (path, text) in files {
             if let Some(template) = path.strip_prefix("templates/") {
                 product.templates.insert(template.to_owned(), text);
@@ -97,12 +108,13 @@ impl ProductFolder {
                 }
             }
         }
-        if product.code.contains_key(PROGRAM) {
+        if texts.iter().any(|(path, _)| path == PROGRAM) {
             let program = program(base, &product);
             product.hooks.push(program);
         }
-        if product.module().is_none() {
-            product.code.clear();
+        if let Some(hook) = product.module() {
+            let in_rust = matches!(hook.code, HookCode::Rust { .. });
+            product.code = texts.into_iter().filter(|(path, _)| Self::is_of_module(path, in_rust)).collect();
         }
         product
     }

@@ -22,6 +22,9 @@ use crate::mesh::model::{DeclaredHook, HookCode, HookKind, HookOrder, Mode, Prod
 /// The folder of a product that its crate is in.
 pub const CRATE: &str = "hooks";
 
+/// The folder of a crate with programs that are there already: no part of what is built.
+pub const PREBUILT: &str = "prebuilt";
+
 /// What calls a hook that cannot be read for its moment.
 const READ_AS: &str = "hooks are found without running the code";
 
@@ -33,6 +36,12 @@ pub fn is_code(path: &str) -> bool {
 /// Whether a folder of a product is made by compiling its crate, so that nobody reads it.
 pub fn is_output(path: &str) -> bool {
     path.strip_prefix(CRATE) == Some("/target")
+}
+
+/// Whether a file of a product is one that its crate is built from.
+pub fn is_source(path: &str) -> bool {
+    let below = path.strip_prefix(CRATE).and_then(|path| path.strip_prefix('/'));
+    below.is_some_and(|path| !matches!(path.split('/').next(), None | Some("target" | PREBUILT)))
 }
 
 /// A hook, with the product at the other end if it is for one integration only.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard};
 use std::task::{Poll, Waker};
@@ -281,6 +281,10 @@ impl Runtime for World {
 impl Hooks for World {
     async fn packages(&self, _: &str, _: &Path) -> Result<(), HookError> {
         Ok(())
+    }
+
+    async fn program(&self, _: &str, _: &Path) -> Result<PathBuf, HookError> {
+        Err(HookError::new("nothing is built here"))
     }
 
     async fn setup(&self, setup: &Setup) -> Result<Option<String>, HookError> {

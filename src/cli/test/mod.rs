@@ -143,10 +143,10 @@ async fn all(
     files: Vec<TestFile>,
     args: &TestArgs,
 ) -> Result<Report, Failure> {
-    let environments = StateFolder::of(&project.root.canonicalize().unwrap_or_else(|_| project.root.clone()))
-        .root()
-        .join(packages::FOLDER);
-    let mut rehearsal = Rehearsal::new(mesh, &project.products)?.with_environments(&environments)?;
+    let root = project.root.canonicalize().unwrap_or_else(|_| project.root.clone());
+    let environments = StateFolder::of(&root).root().join(packages::FOLDER);
+    let needs = cx.needs(&root)?;
+    let mut rehearsal = Rehearsal::new(mesh, &project.products, needs)?.with_environments(&environments)?;
     let mut found = Vec::new();
     for file in &files {
         found.extend(rehearsal.check(file, mesh).await?);

@@ -101,6 +101,12 @@ pub struct Needs {
     pub programs: Arc<dyn Programs>,
 }
 
+impl std::fmt::Debug for Needs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Needs").finish_non_exhaustive()
+    }
+}
+
 /// The hosts of a command.
 pub struct Hosts {
     project: PathBuf,

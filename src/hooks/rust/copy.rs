@@ -9,14 +9,12 @@ use std::path::{Path, PathBuf};
 use crate::hooks::HookError;
 use crate::project::content::Content;
 use crate::project::load::PRODUCTS;
-use crate::project::rust_hooks::CRATE;
+use crate::project::rust_hooks::{CRATE, PREBUILT};
 
 /// Made by cargo in the copy, if the crate has none of its own.
 pub(super) const LOCK: &str = "Cargo.lock";
 /// What a crate is known by.
 const MANIFEST: &str = "Cargo.toml";
-/// Programs that are there already: no part of what is built.
-pub(super) const PREBUILT: &str = "prebuilt";
 
 /// The files of a crate.
 pub(super) struct CrateFiles {

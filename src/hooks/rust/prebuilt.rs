@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::Builds;
-use super::copy::PREBUILT;
 use crate::hooks::HookError;
-use crate::project::rust_hooks::CRATE;
+use crate::project::rust_hooks::{CRATE, PREBUILT};
 
 /// The oldest compiler that the SDK is for.
 const RUST: &str = env!("CARGO_PKG_RUST_VERSION");

@@ -1,7 +1,7 @@
 //! What each kind of step does.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use tokio::time::timeout;
@@ -13,6 +13,7 @@ use crate::plan::paths;
 use crate::plan::render::module;
 use crate::plan::step::Action;
 use crate::project::names;
+use crate::project::rust_hooks;
 use crate::project::saved::Saved;
 use crate::runtime::ServiceSpec;
 
@@ -38,16 +39,19 @@ pub(super) async fn run(executor: &Executor<'_>, action: &Action) -> Done {
             write(&folder, files).map_err(|error| file_error(&folder, "written", &error))?;
             Ok(Some(names::counted(files.len(), "file")))
         }
-        Action::RemoveFiles(instance) => remove(&executor.state.rendered(instance)),
+        Action::RemoveFiles(instance) => {
+            remove(&programs(executor, instance))?;
+            remove(&executor.state.rendered(instance))
+        }
         Action::DeleteData(instance) => remove(&executor.state.data(instance)),
         Action::Start(launch) => {
             make_data(executor, &launch.spec.instance)?;
-            packages(executor, &launch.spec).await?;
+            code(executor, &launch.spec).await?;
             nothing_to_say(runtime.start(&launch.spec).await)
         }
         Action::Restart(launch) => {
             make_data(executor, &launch.spec.instance)?;
-            packages(executor, &launch.spec).await?;
+            code(executor, &launch.spec).await?;
             runtime.stop(&launch.spec.instance).await?;
             nothing_to_say(runtime.start(&launch.spec).await)
         }
@@ -95,11 +99,40 @@ fn forget(executor: &Executor<'_>, plug: &PlugId) -> Done {
     Saved::of(project).forget(plug).map(|()| None).map_err(|error| file_error(root, "written", &error))
 }
 
-/// What the code of a module needs of packages.
-async fn packages(executor: &Executor<'_>, spec: &ServiceSpec) -> Result<(), StepError> {
+/// What the code of a module needs: packages, or a program that it is built to.
+async fn code(executor: &Executor<'_>, spec: &ServiceSpec) -> Result<(), StepError> {
     let Ok(folders) = fs::read_dir(spec.directory.join(module::FOLDER)) else { return Ok(()) };
     for folder in folders.flatten() {
         executor.hooks.packages(&spec.product, &folder.path()).await?;
+        if folder.path().join(rust_hooks::CRATE).is_dir() {
+            let built = executor.hooks.program(&spec.product, &folder.path()).await?;
+            let instance = names::instance_of(&spec.instance);
+            let name = folder.file_name().to_string_lossy().into_owned();
+            let target = executor.state.root().join(module::program(&names::id(instance), &name));
+            keep_program(&built, &target).map_err(|error| file_error(&target, "written", &error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Where the programs of an instance's module are.
+fn programs(executor: &Executor<'_>, instance: &str) -> PathBuf {
+    executor.state.root().join(module::PROGRAMS).join(names::id(instance))
+}
+
+/// Copies a program to where it stays as long as its service is up, whatever is built in the meantime; older ones of
+/// the instance go.
+fn keep_program(built: &Path, target: &Path) -> io::Result<()> {
+    let (Some(folder), Some(all)) = (target.parent(), target.parent().and_then(Path::parent)) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    paths::make_folder(folder)?;
+    let new = target.with_extension("new");
+    fs::copy(built, &new)?;
+    fs::rename(&new, target)?;
+    for other in fs::read_dir(all)?.flatten().filter(|other| other.path() != folder) {
+        // A worker of the former code may still end; what runs needs no file.
+        let _ = fs::remove_dir_all(other.path());
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ mod notes;
 mod queue;
 mod round;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{fmt, iter};
 
@@ -103,6 +103,11 @@ pub trait Hooks: Sync {
     /// # Errors
     /// When it cannot be had.
     async fn packages(&self, product: &str, folder: &Path) -> Result<(), HookError>;
+    /// Builds the crate in a folder of a product's code; where its program is.
+    ///
+    /// # Errors
+    /// What the compiler says.
+    async fn program(&self, product: &str, folder: &Path) -> Result<PathBuf, HookError>;
 
     /// Calls a teardown hook of a plug; with settings as they were before somebody has edited them.
     ///

@@ -26,6 +26,7 @@ use self::engine::Engine;
 use self::stage::Stage;
 use super::paths::{self, StateFolder};
 use super::trouble::Trouble;
+use crate::hooks::host::Needs;
 use crate::hooks::packages;
 use crate::mesh::model::{Mesh, Product};
 use crate::project::decode::Located;
@@ -75,6 +76,7 @@ pub struct Rehearsal<'a> {
     products: &'a BTreeMap<String, Product>,
     programs: BTreeMap<(String, String), Engine>,
     conditions: Option<Engine>,
+    needs: Needs,
 }
 
 impl<'a> Rehearsal<'a> {
@@ -82,13 +84,13 @@ impl<'a> Rehearsal<'a> {
     ///
     /// # Errors
     /// What is wrong with the mesh.
-    pub fn new(mesh: Option<&'a Mesh>, products: &'a BTreeMap<String, Product>) -> Result<Self, Trouble> {
+    pub fn new(mesh: Option<&'a Mesh>, products: &'a BTreeMap<String, Product>, needs: Needs) -> Result<Self, Trouble> {
         let folder = tempfile::Builder::new()
             .prefix("resilmesh-test-")
             .tempdir()
             .map_err(|error| Trouble::io(&std::env::temp_dir(), &error))?;
-        let stage = mesh.map(|mesh| Stage::set(mesh, folder.path())).transpose()?;
-        Ok(Self { folder, stage, products, programs: BTreeMap::new(), conditions: None })
+        let stage = mesh.map(|mesh| Stage::set(mesh, folder.path(), needs.clone())).transpose()?;
+        Ok(Self { folder, stage, products, programs: BTreeMap::new(), conditions: None, needs })
     }
 
     /// Lets modules find their virtual environments, which lie in this folder.
@@ -235,7 +237,7 @@ impl<'a> Rehearsal<'a> {
         let key = (product.name.clone(), program.to_owned());
         if !self.programs.contains_key(&key) {
             let engine = match module::hook(product, program) {
-                Some(_) => module::start(StateFolder::of(self.folder.path()).root(), product).await?,
+                Some(_) => module::start(StateFolder::of(self.folder.path()).root(), product, &self.needs).await?,
                 None => start_program(self.folder.path(), product, program).await?,
             };
             self.programs.insert(key.clone(), engine);

@@ -7,6 +7,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::engine::Engine;
 use super::{Outcome, Rejected, events};
+use crate::hooks::HookError;
+use crate::hooks::host::Needs;
 use crate::mesh::model::{DeclaredHook, HookCode, Product};
 use crate::plan::paths;
 use crate::plan::render::module;
@@ -20,13 +22,15 @@ const OUTPUT: &str = "output";
 /// The module's hook, if this file of its product holds it.
 pub(super) fn hook<'p>(product: &'p Product, file: &str) -> Option<&'p DeclaredHook> {
     product.module().filter(|hook| match &hook.code {
-        HookCode::Python { file: own, .. } | HookCode::Vrl { file: own } => own == file,
-        HookCode::Rust { .. } | HookCode::Own { .. } | HookCode::Builtin => false,
+        HookCode::Python { file: own, .. } | HookCode::Rust { file: own, .. } | HookCode::Vrl { file: own } => {
+            own == file
+        }
+        HookCode::Own { .. } | HookCode::Builtin => false,
     })
 }
 
 /// Starts a module with the settings that it has if nothing is said.
-pub(super) async fn start(state: &Path, product: &Product) -> Result<Engine, String> {
+pub(super) async fn start(state: &Path, product: &Product, needs: &Needs) -> Result<Engine, String> {
     // As deep as a rendered folder: the way to the virtual environments is the same.
     let folder = state.join("modules").join(names::id(&product.name));
     let given = product.settings.iter().filter(|setting| !setting.default.is_null());
@@ -43,9 +47,38 @@ pub(super) async fn start(state: &Path, product: &Product) -> Result<Engine, Str
         paths::write_file(&folder.join(path), content.as_bytes())
             .map_err(|error| format!("`{}` cannot be written for the engine: {error}", product.name))?;
     }
+    make(state, &folder, &names::id(&product.name), product, needs).await?;
     let config = folder.join("module.yaml").display().to_string();
     let args = ["engine", "module", "--config", &config, "--rehearse"].map(str::to_owned);
     Engine::start(&args, &folder).await
+}
+
+/// Makes what the code in a rendered folder needs, for the instance with this id: packages, or a program.
+pub(super) async fn make(
+    state: &Path,
+    folder: &Path,
+    id: &str,
+    product: &Product,
+    needs: &Needs,
+) -> Result<(), String> {
+    let said = |error: HookError| match error.hint {
+        Some(hint) => format!("{} ({hint})", error.what),
+        None => error.what,
+    };
+    let code = module::folder(product);
+    let own = folder.join(&code);
+    match product.module().map(|hook| &hook.code) {
+        Some(HookCode::Python { .. }) => needs.packages.of(&product.name, &own).await.map(drop).map_err(said),
+        Some(HookCode::Rust { .. }) => {
+            let built = needs.programs.of(&product.name, &own).await.map_err(said)?;
+            let name = code.rsplit('/').next().unwrap_or_default();
+            let target = state.join(module::program(id, name));
+            let copied = target.parent().map_or(Ok(()), std::fs::create_dir_all);
+            let copied = copied.and_then(|()| std::fs::copy(built, &target));
+            copied.map(drop).map_err(|error| format!("`{}` cannot be written: {error}", target.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What it makes of events.

@@ -9,12 +9,14 @@ use resilmesh_service::rehearsal::{Answer, Left, Lost, Made, Passed, Request};
 use serde_json::Value as Json;
 
 use super::engine::Engine;
-use super::{Outcome, Rejected};
+use super::{Outcome, Rejected, module};
+use crate::hooks::host::Needs;
 use crate::mesh::model::{Mesh, Plug, PlugId, Service};
 use crate::plan::anywhere::{Anywhere, anywhere};
 use crate::plan::paths::{self, StateFolder};
 use crate::plan::trouble::Trouble;
 use crate::plan::validate::offline;
+use crate::project::names;
 use crate::project::test_file::End;
 
 /// More deliveries than any mesh needs for one case: events go round.
@@ -27,6 +29,7 @@ pub(super) struct Stage<'a> {
     wanted: Anywhere,
     state: StateFolder,
     engines: BTreeMap<String, Engine>,
+    needs: Needs,
 }
 
 /// Whether a service can be asked what it would do.
@@ -42,9 +45,9 @@ impl<'a> Stage<'a> {
     ///
     /// # Errors
     /// What is wrong with the mesh.
-    pub(super) fn set(mesh: &'a Mesh, folder: &Path) -> Result<Self, Trouble> {
+    pub(super) fn set(mesh: &'a Mesh, folder: &Path, needs: Needs) -> Result<Self, Trouble> {
         let wanted = anywhere(folder, mesh)?;
-        Ok(Self { mesh, wanted, state: StateFolder::of(folder), engines: BTreeMap::new() })
+        Ok(Self { mesh, wanted, state: StateFolder::of(folder), engines: BTreeMap::new(), needs })
     }
 
     /// The engine of an instance.
@@ -75,6 +78,10 @@ impl<'a> Stage<'a> {
         let failed = |error: std::io::Error| format!("the configuration of `{instance}` cannot be written: {error}");
         for (path, content) in &service.files.files {
             paths::write_file(&folder.join(path), content.as_bytes()).map_err(failed)?;
+        }
+        if let Some(own) = self.mesh.instances.get(instance) {
+            let product = self.mesh.product_of(own);
+            module::make(self.state.root(), &folder, &names::id(instance), product, &self.needs).await?;
         }
         let started = Engine::start(&offline(&service.launch.spec.args, "--rehearse"), &folder).await;
         let shown = format!("{}/", folder.display());

@@ -15,6 +15,12 @@ use crate::project::names;
 /// The folder with the folders of code, below an instance's rendered one.
 pub(crate) const FOLDER: &str = "code";
 
+/// The folder with the programs of modules, below the state folder: for each instance one by the name of its code.
+pub(crate) const PROGRAMS: &str = "modules";
+
+/// The program of a module in Rust, in its folder.
+pub(crate) const WORKER: &str = "worker";
+
 /// From an instance's rendered folder to the state folder.
 const STATE: &str = "../..";
 
@@ -35,15 +41,21 @@ pub(super) fn seen(mesh: &Mesh, instance: &Instance) -> Value {
     let secrets: BTreeMap<&str, String> = typed_secrets(mesh, instance)
         .map(|key| (key, format!("{STATE}/secrets/{}/{key}", names::id(&instance.name))))
         .collect();
-    context! { code => code(product, hook), secrets }
+    context! { code => code(product, hook, &names::id(&instance.name)), secrets }
 }
 
 /// What configurations say of a module's code; nothing for other products.
 pub(crate) fn code_of(product: &Product) -> Value {
-    product.module().map_or(Value::UNDEFINED, |hook| code(product, hook))
+    product.module().map_or(Value::UNDEFINED, |hook| code(product, hook, &names::id(&product.name)))
 }
 
-fn code(product: &Product, hook: &DeclaredHook) -> Value {
+/// Where the program of a module in Rust goes whose code is in this folder, below the state folder.
+pub(crate) fn program(instance: &str, code: &str) -> String {
+    format!("{PROGRAMS}/{instance}/{code}/{WORKER}")
+}
+
+/// For the instance with this id.
+fn code(product: &Product, hook: &DeclaredHook, instance: &str) -> Value {
     let folder = folder(product);
     match &hook.code {
         HookCode::Vrl { file } => context! { language => "vrl", folder, file },
@@ -57,11 +69,17 @@ fn code(product: &Product, hook: &DeclaredHook) -> Value {
                 None => code,
             }
         }
-        HookCode::Rust { .. } | HookCode::Own { .. } | HookCode::Builtin => Value::UNDEFINED,
+        HookCode::Rust { file, function, line } => {
+            let name = folder.rsplit('/').next().unwrap_or_default();
+            let program = format!("{STATE}/{}", program(instance, name));
+            context! { language => "rust", folder, program, product => product.name, file, function, line }
+        }
+        HookCode::Own { .. } | HookCode::Builtin => Value::UNDEFINED,
     }
 }
 
-fn folder(product: &Product) -> String {
+/// The folder of a product's code, below an instance's rendered one.
+pub(crate) fn folder(product: &Product) -> String {
     let mut digest = Sha256::new();
     for part in product.code.iter().flat_map(|(path, text)| [path, text]) {
         digest.update((part.len() as u64).to_le_bytes());
