@@ -51,6 +51,17 @@ fn attributes_are_known_under_the_names_that_they_are_imported_by() {
 }
 
 #[test]
+fn a_process_hook_leads_from_a_topic_to_another() {
+    let (hooks, found) = read_hooks(
+        "use resilmesh_sdk::process;\n#[process(\"ecs_events\", \"enriched_events\", init = Seen::new, batch)]\nfn once() {}\n",
+    );
+    assert_eq!(found, Vec::<String>::new());
+    let [RustHook { hook, target: None }] = hooks.as_slice() else { panic!("{hooks:?}") };
+    assert_eq!((hook.kind, hook.role), (HookKind::Process, None));
+    assert_eq!((hook.topic.as_deref(), hook.into.as_deref()), (Some("ecs_events"), Some("enriched_events")));
+}
+
+#[test]
 fn what_is_computed_is_warned_of() {
     let (hooks, found) = read_hooks(
         "use resilmesh_sdk::*;\n#[watch(topic = TOPIC)] fn f() {}\n#[pull(title = TITLE)] fn g() {}\n#[setup] fn h() {}",
