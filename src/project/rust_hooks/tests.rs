@@ -76,8 +76,14 @@ fn what_is_computed_is_warned_of() {
 
 #[test]
 fn what_is_no_rust_is_warned_of() {
-    let (hooks, found) = read_hooks("fn broken( {\n");
-    assert!(hooks.is_empty() && found[0].starts_with("1:") && found[0].contains("not Rust"), "{found:?}");
+    for (text, expected) in [
+        ("fn broken( {\n", "1:12 not Rust: a bracket or a text that is opened is not closed"),
+        ("fn one() {}\nfunction two() {}\n", "2:10 not Rust: expected `!`"),
+    ] {
+        let (hooks, found) = read_hooks(text);
+        assert!(hooks.is_empty());
+        assert_eq!(found, [expected]);
+    }
 }
 
 #[test]
