@@ -24,6 +24,7 @@ bench: ## Measure what docs/benchmarks.md states; SIZES=small leaves out what ta
 	@scripts/bench
 	@scripts/bench-large
 	@scripts/bench-hooks
+	@scripts/bench-modules
 	@scripts/bench-meshroom
 
 reference: ## Renew docs/reference, which is made of the program itself

@@ -450,7 +450,7 @@ fn templates_are_listed_without_a_project() {
     }
     -- exit 0
     "#);
-    assert_eq!(project.run(&["list", "templates"]).lines().count(), 33 + 3, "33 of them, a title, and how it ended");
+    assert_eq!(project.run(&["list", "templates"]).lines().count(), 34 + 3, "34 of them, a title, and how it ended");
 }
 
 #[test]

@@ -169,6 +169,11 @@ fn the_commands_of_the_tour_of_operating_run() {
 }
 
 #[test]
+fn the_page_about_hooks_in_any_language_runs() {
+    runs("docs/hooks-any-language.md");
+}
+
+#[test]
 fn the_tutorial_for_operators_runs() {
     runs("docs/tutorial-operator.md");
 }
@@ -191,6 +196,11 @@ fn the_commands_of_the_page_on_hooks_in_rust_run() {
 #[test]
 fn the_commands_of_the_page_on_testing_run() {
     runs("docs/testing.md");
+}
+
+#[test]
+fn the_commands_of_the_page_on_modules_run() {
+    runs("docs/modules.md");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod plan_support;
 
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -101,6 +102,10 @@ impl Runtime for Recorder {
 
 #[async_trait]
 impl Hooks for Recorder {
+    async fn packages(&self, _: &str, _: &Path) -> Result<(), HookError> {
+        Ok(())
+    }
+
     async fn setup(&self, setup: &Setup) -> Result<Option<String>, HookError> {
         self.hook(format!("setup {}", setup.key)).await
     }

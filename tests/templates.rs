@@ -58,6 +58,7 @@ fn every_category_has_a_template() {
         "dashboard",
         "enrichment",
         "log_source",
+        "module",
         "normaliser",
         "retention_store",
         "soar",

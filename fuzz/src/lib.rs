@@ -353,9 +353,9 @@ fn crc32(bytes: &[u8]) -> u32 {
 
 /// An event on its way through enrichment: it stays JSON, with what it had.
 pub fn event(data: &[u8]) {
-    let Ok(event) = resilmesh_enrich::event::Event::parse(data) else { return };
+    let Ok(event) = resilmesh_relay::event::Event::parse(data) else { return };
     let found = resilmesh_enrich::indicator::find(&event);
-    let mut additions = resilmesh_enrich::event::Additions::new();
+    let mut additions = resilmesh_relay::event::Additions::new();
     additions.add_text(&event, "resilmesh.note", "\"seen\"\n");
     let before: Result<Value, _> = serde_json::from_slice(data);
     let after: Result<Value, _> = serde_json::from_slice(&event.with(&additions));

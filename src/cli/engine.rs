@@ -16,6 +16,8 @@ pub enum Engine {
     Pipeline(PipelineArgs),
     /// Add what is known about an event's indicators
     Enrich(EnrichArgs),
+    /// Run a module's code on events
+    Module(ModuleArgs),
     /// Answer on standard output whether conditions on standard input hold
     Conditions,
     /// Serve the Elasticsearch REST API over an index on disk
@@ -60,6 +62,15 @@ pub struct EnrichArgs {
     rehearse: RehearseArgs,
 }
 
+/// What a module's service is told.
+#[derive(Debug, Args)]
+pub struct ModuleArgs {
+    #[command(flatten)]
+    service: ServiceArgs,
+    #[command(flatten)]
+    rehearse: RehearseArgs,
+}
+
 /// What a service that can be tried is told.
 #[derive(Debug, Args)]
 struct RehearseArgs {
@@ -83,6 +94,8 @@ pub fn run(cx: &Context, engine: Engine) -> Result<(), Failure> {
         Engine::Pipeline(args) if args.validate => validate(cx, &args),
         Engine::Pipeline(args) if args.rehearse.rehearse => rehearse_pipeline(&args.service.config),
         Engine::Enrich(args) if args.rehearse.rehearse => block_on(rehearse_enrich(&args.service.config)),
+        Engine::Module(args) if args.rehearse.rehearse => block_on_two(rehearse_module(&args.service.config)),
+        Engine::Module(args) => serve(module(args.service)),
         Engine::Conditions => serve_rehearsal(&Answer::Parts(Vec::new()), conditions),
         Engine::Pipeline(args) => serve(pipeline(args)),
         Engine::Enrich(args) => serve(enrich(args.service)),
@@ -127,6 +140,27 @@ async fn rehearse_enrich(config: &Path) -> Result<(), Failure> {
     }
 }
 
+async fn rehearse_module(config: &Path) -> Result<(), Failure> {
+    match resilmesh_module::rehearsal::Rehearsal::open(config, &machine()) {
+        Ok(rehearsal) => {
+            let runtime = tokio::runtime::Handle::current();
+            let served = tokio::task::block_in_place(|| {
+                serve_rehearsal(&Answer::Parts(rehearsal.parts()), |request| {
+                    runtime.block_on(rehearsal.answer(request))
+                })
+            });
+            rehearsal.end().await;
+            served
+        }
+        Err(mistakes) => serve_rehearsal(&Answer::Wrong(mistakes), |_| wrong()),
+    }
+}
+
+/// What this machine gives to modules.
+fn machine() -> resilmesh_module::Machine {
+    resilmesh_module::Machine { python_host: crate::hooks::host::python_host().ok() }
+}
+
 fn wrong() -> Answer {
     Answer::Refused("the configuration has mistakes".to_owned())
 }
@@ -154,6 +188,13 @@ async fn pipeline(args: PipelineArgs) -> Result<(), Failure> {
 async fn enrich(args: ServiceArgs) -> Result<(), Failure> {
     resilmesh_enrich::run(&args.config, args.options()).await.map_err(|error| match error {
         resilmesh_enrich::RunError::Configuration(_) => configuration(error.to_string()),
+        _ => Failure::new(error.to_string()),
+    })
+}
+
+async fn module(args: ServiceArgs) -> Result<(), Failure> {
+    resilmesh_module::run(&args.config, args.options(), &machine()).await.map_err(|error| match error {
+        resilmesh_module::RunError::Configuration(_) => configuration(error.to_string()),
         _ => Failure::new(error.to_string()),
     })
 }

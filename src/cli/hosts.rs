@@ -15,7 +15,7 @@ use super::secret::{self, Opened};
 use super::ui::Ui;
 use crate::hooks::desk::{DeskOf, Person, ProjectDesk, Secrets};
 use crate::hooks::host::{Hosts, Needs, Voice};
-use crate::hooks::packages::Environments;
+use crate::hooks::packages::{self, Environments};
 use crate::hooks::rust::{Builds, Crates};
 use crate::plan::paths::StateFolder;
 use crate::project::printable::printable;
@@ -78,12 +78,20 @@ impl Context {
         let known = Arc::new(Known::new());
         let desk = self.desk(&project, &known, written)?;
         let voice = Speaker { ui: self.ui.clone(), known };
-        let state = StateFolder::of(&project);
-        let needs = Needs {
-            packages: Arc::new(Environments::new(state.root().join("venvs"), self.notice())),
-            programs: Arc::new(Crates::new(Builds::of(state.root(), &private_builds()?), self.notice())),
-        };
+        let needs = self.needs(&project)?;
         Ok(Hosts::new(project, Arc::new(desk), Arc::new(voice), needs))
+    }
+
+    /// What gets packages and programs for the hooks of the project in the folder `project`.
+    ///
+    /// # Errors
+    /// When this user has no folder for builds.
+    pub(super) fn needs(&self, project: &Path) -> Result<Needs, Failure> {
+        let state = StateFolder::of(project);
+        Ok(Needs {
+            packages: Arc::new(Environments::new(state.root().join(packages::FOLDER), self.notice())),
+            programs: Arc::new(Crates::new(Builds::of(state.root(), &private_builds()?), self.notice())),
+        })
     }
 
     /// What answers questions about the project in the folder `project`, which is absolute.

@@ -14,6 +14,20 @@ use super::host::{Interpreter, Packages, interpreter};
 /// What a product's packages are listed in.
 pub const REQUIREMENTS: &str = "requirements.txt";
 
+/// The folder with the environments of a project, below its state folder.
+pub const FOLDER: &str = "venvs";
+
+/// The name of the environment for a product with these requirements; none if it needs none.
+pub fn environment(product: &str, requirements: &[u8]) -> Option<String> {
+    let mut asks = requirements.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    if asks.all(|line| line.is_empty() || line.starts_with(b"#")) {
+        return None;
+    }
+    let digest = Sha256::digest(requirements);
+    let short: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    Some(format!("{product}-{short}"))
+}
+
 /// Says what is going on.
 type Notice = Box<dyn Fn(&str) + Send + Sync>;
 
@@ -79,16 +93,11 @@ impl Packages for Environments {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(HookError::new(format!("`{}` cannot be read: {error}", requirements.display()))),
         };
-        let asks = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-        if asks.into_iter().all(|line| line.is_empty() || line.starts_with(b"#")) {
-            return Ok(None);
-        }
+        let Some(name) = environment(product, &text) else { return Ok(None) };
         let python = interpreter().await?;
-        let version = &python.version;
-        let digest = Sha256::new().chain_update(version).chain_update(b"\n").chain_update(&text).finalize();
-        let short: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        let target = self.folder.join(format!("{product}-{short}"));
-        let packages = target.join(format!("lib/python{version}/site-packages"));
+        let target = self.folder.join(name);
+        // Of another version of Python, it is made anew.
+        let packages = target.join(format!("lib/python{}/site-packages", python.version));
         let _one = self.making.lock().await;
         if !packages.is_dir() {
             self.make(product, &requirements, &python, &target).await?;

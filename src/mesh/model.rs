@@ -262,6 +262,8 @@ pub struct Product {
     pub service: Option<Service>,
     /// Template texts by path below `templates/`.
     pub templates: BTreeMap<String, String>,
+    /// Of a module, the texts of its code and of what that reads, by path below the product's folder.
+    pub code: BTreeMap<String, String>,
     /// Where it is defined.
     pub at: Position,
 }

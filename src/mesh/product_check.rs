@@ -5,7 +5,7 @@ use std::path::Path;
 
 use minijinja::Environment;
 
-use super::model::{Product, Render};
+use super::model::{DeclaredHook, HookCode, HookKind, Product, Render};
 use crate::project::code::Code;
 use crate::project::names;
 use crate::project::position::{Diagnostic, Mark, Position};
@@ -32,6 +32,7 @@ pub fn check(product: &Product) -> Vec<Diagnostic> {
             check_text("an argument", arg, &program.at, &environment, &mut found);
         }
     }
+    check_module(product, &mut found);
     // Hooks of a product that renders nothing may fill in its templates as they like.
     let base = product.at.file.parent().unwrap_or(Path::new("")).join("templates");
     for (path, text) in product.templates.iter().filter(|_| product.rendered().next().is_some()) {
@@ -44,12 +45,37 @@ pub fn check(product: &Product) -> Vec<Diagnostic> {
 }
 
 impl Product {
+    /// The hook that events pass through, if it is a module.
+    pub fn module(&self) -> Option<&DeclaredHook> {
+        self.hooks.iter().find(|hook| hook.kind == HookKind::Process)
+    }
+
     /// All that is rendered from its templates: for plugs, and for its service.
     pub fn rendered(&self) -> impl Iterator<Item = &Render> {
         let general = self.capabilities.iter().flat_map(|own| &own.renders);
         let explicit = self.integrations.iter().flat_map(|own| own.renders.iter().flatten());
         let files = self.service.iter().flat_map(|service| &service.files);
         general.chain(explicit).chain(files)
+    }
+}
+
+/// What is wrong with the code of a module.
+fn check_module(product: &Product, found: &mut Vec<Diagnostic>) {
+    let mut hooks = product.hooks.iter().filter(|hook| hook.kind == HookKind::Process);
+    let Some(first) = hooks.next() else { return };
+    for other in hooks {
+        let message = format!("a second process hook; events pass through the one in {}", first.at);
+        let second = Diagnostic::error(other.at.clone(), message).coded(Code::Module);
+        found.push(second.with_hint("make a product of its own for it"));
+    }
+    if let HookCode::Vrl { file } = &first.code
+        && let Some(text) = product.code.get(file)
+        && let Err(wrong) = resilmesh_module::check_program(&first.at.file, text)
+    {
+        found.extend(wrong.into_iter().map(|wrong| {
+            let at = wrong.at.map_or(Mark::START, |at| Mark::new(at.line, at.column));
+            Diagnostic::error(Position::new(&first.at.file, at), wrong.message).coded(Code::Module)
+        }));
     }
 }
 

@@ -132,6 +132,10 @@ impl Hooks for HookRunner<'_> {
         }
     }
 
+    async fn packages(&self, product: &str, folder: &Path) -> Result<(), HookError> {
+        self.hosts.packages(product, folder).await
+    }
+
     async fn undo(&self, undo: &Undo, edited: Option<&Edited>) -> Said {
         let Some(edited) = edited else {
             let given = Given { up: true, told: undo.of_others, ..Given::default() };

@@ -26,6 +26,7 @@ pub mod apply;
 pub mod before;
 pub mod calls;
 pub mod changes;
+pub mod conformance;
 pub mod desired;
 pub mod doctor;
 pub mod drift;

@@ -22,8 +22,21 @@ pub fn product(name: &str) -> Option<(Product, Vec<Diagnostic>)> {
     let mut folder = ProductFolder::default();
     collect(dir, name, &mut folder);
     let mut found = Vec::new();
-    let product = folder.decode(name, &product_folder::builtin_base(name), ProductSource::Builtin, &mut found);
+    let mut product = folder.decode(name, &product_folder::builtin_base(name), ProductSource::Builtin, &mut found);
+    if product.module().is_some() {
+        add_code(dir, name, &mut product);
+    }
     Some((product, found))
+}
+
+/// Adds what the code of a module reads besides.
+fn add_code(dir: &Dir<'static>, name: &str, product: &mut Product) {
+    for file in dir.files() {
+        let path = file.path().strip_prefix(name).ok().and_then(|path| path.to_str());
+        let own = path.filter(|path| ProductFolder::is_of_module(path)).zip(file.contents_utf8());
+        product.code.extend(own.map(|(path, text)| (path.to_owned(), text.to_owned())));
+    }
+    dir.dirs().for_each(|below| add_code(below, name, product));
 }
 
 fn collect(dir: &Dir<'static>, name: &str, folder: &mut ProductFolder) {

@@ -34,6 +34,8 @@ pub enum Code {
     Python,
     /// Rust hooks cannot be read without compiling them.
     Rust,
+    /// The code of a module cannot run.
+    Module,
     /// A catalogue is not what the lock pins.
     Catalogue,
     /// A template or an expression cannot be read or filled in.
@@ -92,7 +94,7 @@ pub enum Code {
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::Invalid,
         Self::Unreadable,
         Self::NotUtf8,
@@ -107,6 +109,7 @@ impl Code {
         Self::PathDisagrees,
         Self::Python,
         Self::Rust,
+        Self::Module,
         Self::Catalogue,
         Self::Template,
         Self::UnknownProduct,
@@ -169,6 +172,7 @@ impl Code {
                 "rust",
                 "hooks are found by reading the file, never by compiling or running it: it must be Rust, and what an attribute says must be literal",
             ),
+            Self::Module => ("module", "events pass through one hook of a module, whose program must compile"),
             Self::Catalogue => ("catalogue", "a product of a catalogue is used only as `resilmesh.lock` pins it"),
             Self::Template => ("template", "configuration is rendered from templates, which must be there and work"),
             Self::UnknownProduct => (

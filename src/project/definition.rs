@@ -1,7 +1,7 @@
 //! `products/<product>/definition.yaml`: what a product is and can do.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use super::code::Code;
 use super::decode::{self, Fields, Located, Report};
@@ -13,7 +13,7 @@ use super::service;
 use super::setting;
 use super::yaml::Node;
 use crate::mesh::model::{
-    Capability, Caution, DeclaredHook, Guarantee, Mode, Permissions, Product, ProductSource, Render, Role,
+    Capability, Caution, DeclaredHook, Guarantee, HookCode, Mode, Permissions, Product, ProductSource, Render, Role,
 };
 
 /// The sections that hold capabilities, with the part each is about.
@@ -43,6 +43,7 @@ pub fn bare(name: &str, at: &Path, source: ProductSource) -> Product {
         guarantees: Vec::new(),
         service: None,
         templates: BTreeMap::new(),
+        code: BTreeMap::new(),
         at: super::position::Position::new(at, Mark::START),
     }
 }
@@ -65,12 +66,33 @@ pub fn decode(node: &Node, product: &mut Product, report: &mut Report) {
     for (section, role) in SECTIONS {
         capabilities(&mut fields, section, role, product, report);
     }
-    product.hooks = fields.items("hooks", report).iter().filter_map(|node| hook(node, report)).collect();
+    let host = host(&mut fields, report);
+    let hooks = fields.items("hooks", report).iter();
+    product.hooks = hooks.filter_map(|node| hook(node, host.as_deref(), report)).collect();
     product.cautions = fields.items("warn", report).iter().filter_map(|node| caution(node, report)).collect();
     product.guarantees = fields.items("guarantees", report).iter().filter_map(|node| guarantee(node, report)).collect();
     product.service = fields.get("service").and_then(|node| service::decode(node, &product.name, report));
     product.permissions = fields.get("permissions").and_then(|node| permissions(node, report)).unwrap_or_default();
     fields.finish(report);
+}
+
+/// The program that runs the hooks of the definition.
+fn host(fields: &mut Fields<'_>, report: &mut Report) -> Option<String> {
+    let said = fields.text("host", report)?;
+    let path = Path::new(&said.value);
+    let is_below = path.components().all(|part| matches!(part, Component::Normal(_))) && !said.value.is_empty();
+    let holds_hooks = [".py", ".rs"].into_iter().find(|ending| said.value.ends_with(ending));
+    if !is_below {
+        report.error(said.at, format!("`host` is `{}`, which is no path below the product's folder", said.value));
+        return None;
+    }
+    if let Some(ending) = holds_hooks {
+        report
+            .error(said.at, format!("`host` is `{}`: files that end in `{ending}` hold hooks themselves", said.value))
+            .hint = Some(format!("call it `{}`", said.value.trim_end_matches(ending)));
+        return None;
+    }
+    Some(said.value)
 }
 
 fn permissions(node: &Node, report: &mut Report) -> Option<Permissions> {
@@ -172,7 +194,7 @@ pub(super) fn ports(fields: &mut Fields<'_>, report: &mut Report) -> Option<BTre
     Some(ports)
 }
 
-fn hook(node: &Node, report: &mut Report) -> Option<DeclaredHook> {
+fn hook(node: &Node, host: Option<&str>, report: &mut Report) -> Option<DeclaredHook> {
     let mut fields = Fields::of(node, "a hook", &HOOK, report)?;
     let kind = fields.word("kind", "hook kind", report);
     let role = fields.word("role", "role", report);
@@ -181,10 +203,28 @@ fn hook(node: &Node, report: &mut Report) -> Option<DeclaredHook> {
     let mode = mode(&mut fields, report);
     let format = plain(fields.text("format", report));
     let owns_both = fields.flag("owns_both", report);
+    let function = fields.text("function", report);
     fields.finish(report);
     let at = report.position(node.at);
+    let code = match (host, function) {
+        (None, None) => HookCode::Builtin,
+        (Some(host), Some(function)) => {
+            HookCode::Own { host: host.to_owned(), function: function.value, line: at.line }
+        }
+        (None, Some(function)) => {
+            report
+                .error(function.at, "`function` is what a host of the product's own calls the hook, and it has none")
+                .hint = Some("`host: PROGRAM` names one".to_owned());
+            return None;
+        }
+        (Some(_), None) => {
+            report.error(node.at, "a hook that the product's own host runs needs a `function`").hint =
+                Some("it is the name by which `host` knows the hook".to_owned());
+            return None;
+        }
+    };
     let any = DeclaredHook::any(kind?, Some(role?));
-    Some(DeclaredHook { topic, mode, format, title: title?.value, owns_both, at, ..any })
+    Some(DeclaredHook { topic, mode, format, title: title?.value, owns_both, code, at, ..any })
 }
 
 fn caution(node: &Node, report: &mut Report) -> Option<Caution> {

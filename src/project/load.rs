@@ -158,7 +158,10 @@ pub fn load_product(source: &dyn Source, name: &str, shown: &Path, from: Product
     }
     let mut texts = Texts::default();
     folder.files.iter().for_each(|(path, text)| texts.note(&shown.join(path), text));
-    let product = folder.decode(name, shown, from, &mut loader.found);
+    let mut product = folder.decode(name, shown, from, &mut loader.found);
+    if product.module().is_some() {
+        loader.module_files(&base, "", 0, &mut product);
+    }
     texts.put_into(&mut loader.found);
     forget_templates(&product, shown, &mut loader.found);
     (product, loader.found)
@@ -269,9 +272,46 @@ impl<'a> Loader<'a> {
     fn product(&mut self, base: &Path, name: &str) -> Product {
         let mut folder = ProductFolder::default();
         self.product_files(base, "", 0, &mut folder);
-        let product = folder.decode(name, base, ProductSource::Project, &mut self.found);
+        let mut product = folder.decode(name, base, ProductSource::Project, &mut self.found);
+        if product.module().is_some() {
+            self.module_files(base, "", 0, &mut product);
+        }
         forget_templates(&product, base, &mut self.found);
+        self.need_host(&product, base);
         product
+    }
+
+    /// The host that a product brings must be there: it is started when a hook is called.
+    fn need_host(&mut self, product: &Product, base: &Path) {
+        let Some((host, hook)) = product.hooks.iter().find_map(|hook| Some((hook.code.own_host()?, hook))) else {
+            return;
+        };
+        let path = base.join(host);
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if !self.list(path.parent().unwrap_or(base)).files.iter().any(|file| file == name) {
+            let message = format!("`{}` is to run this hook, but there is no such file", path.display());
+            let hint = "`host` names a program of the product, by its path below the product's folder";
+            self.found.push(Diagnostic { hint: Some(hint.to_owned()), ..Diagnostic::error(hook.at.clone(), message) });
+        }
+    }
+
+    /// Adds what the code of a module reads besides.
+    fn module_files(&mut self, base: &Path, below: &str, depth: usize, product: &mut Product) {
+        let entries = self.list(&base.join(below));
+        for name in entries.files {
+            let path = join(below, &name);
+            if ProductFolder::is_of_module(&path)
+                && !product.code.contains_key(&path)
+                && let Some(text) = self.text(&base.join(&path))
+            {
+                product.code.insert(path, text);
+            }
+        }
+        for name in entries.folders {
+            if depth < DEEPEST_TEMPLATE && !(depth == 0 && ProductFolder::is_apart(&name)) {
+                self.module_files(base, &join(below, &name), depth + 1, product);
+            }
+        }
     }
 
     fn product_files(&mut self, base: &Path, below: &str, depth: usize, folder: &mut ProductFolder) {

@@ -11,10 +11,12 @@ use super::position::{Diagnostic, Mark, Position};
 use super::python_hooks::{self, Place};
 use super::rust_hooks;
 use super::yaml;
-use crate::mesh::model::{DeclaredHook, Integration, Mode, Product, ProductSource, Role};
+use crate::mesh::model::{DeclaredHook, HookCode, HookKind, Integration, Mode, Product, ProductSource, Role};
 
 /// The name of the file that defines a product.
 pub const DEFINITION: &str = "definition.yaml";
+/// The program of a module in VRL.
+pub const PROGRAM: &str = "process.vrl";
 
 /// The files of a product's folder that say something, by path below it.
 #[derive(Debug, Default)]
@@ -33,10 +35,23 @@ impl ProductFolder {
             ["templates", ..] => true,
             // Folders below a target, such as `dist`, hold what hooks build.
             ["integrations", _, _] => yaml || path.ends_with(".py"),
-            [_] => path.ends_with(".py"),
+            [_] => path.ends_with(".py") || path == PROGRAM,
             ["hooks", "src", ..] => rust_hooks::is_code(path),
             _ => false,
         }
+    }
+
+    /// Whether a file of a module belongs to its code: all that its hook may import or read. What only describes
+    /// the product, or has another use, does not.
+    pub fn is_of_module(path: &str) -> bool {
+        let (first, name) = (path.split('/').next().unwrap_or(path), path.rsplit('/').next().unwrap_or(path));
+        let described = name.ends_with(".md") || matches!(name, "LICENSE" | "NOTICE") || name.ends_with(".pyc");
+        path != DEFINITION && !Self::is_apart(first) && !described && !path.split('/').any(|part| part == "__pycache__")
+    }
+
+    /// Whether a folder of a product holds something else than a module's code.
+    pub fn is_apart(folder: &str) -> bool {
+        matches!(folder, "integrations" | "templates" | "tests" | "hooks" | "__pycache__")
     }
 
     /// Whether a file holds hooks.
@@ -60,6 +75,8 @@ impl ProductFolder {
         }
         let is_code = |path: &str| Self::is_code(path) && !path.starts_with("templates/");
         let (code, files): (Vec<_>, Vec<_>) = self.files.into_iter().partition(|(path, _)| is_code(path));
+        let is_own = |(path, _): &&(String, String)| Self::is_of_module(path);
+        product.code = code.iter().chain(&files).filter(is_own).cloned().collect();
         for (path, text) in files {
             if let Some(template) = path.strip_prefix("templates/") {
                 product.templates.insert(template.to_owned(), text);
@@ -80,7 +97,30 @@ impl ProductFolder {
                 }
             }
         }
+        if product.code.contains_key(PROGRAM) {
+            let program = program(base, &product);
+            product.hooks.push(program);
+        }
+        if product.module().is_none() {
+            product.code.clear();
+        }
         product
+    }
+}
+
+/// The hook that a program in VRL is; the definition says which topics it works between.
+fn program(base: &Path, product: &Product) -> DeclaredHook {
+    let topic = |role: Role| {
+        let mut own = product.capabilities.iter().filter(|own| own.role == role);
+        own.find_map(|own| own.topic.clone())
+    };
+    DeclaredHook {
+        topic: topic(Role::Consumer),
+        into: topic(Role::Producer),
+        title: product.description.clone().unwrap_or_else(|| product.name.clone()),
+        code: HookCode::Vrl { file: PROGRAM.to_owned() },
+        at: Position::new(base.join(PROGRAM), Mark::START),
+        ..DeclaredHook::any(HookKind::Process, None)
     }
 }
 

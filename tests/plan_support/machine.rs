@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard};
 use std::task::{Poll, Waker};
@@ -278,6 +279,10 @@ impl Runtime for World {
 
 #[async_trait]
 impl Hooks for World {
+    async fn packages(&self, _: &str, _: &Path) -> Result<(), HookError> {
+        Ok(())
+    }
+
     async fn setup(&self, setup: &Setup) -> Result<Option<String>, HookError> {
         let (own, managed) = (setup.call.own.name.clone(), setup.call.own.managed);
         let made = Made { own, managed, digest: setup.digest.clone() };

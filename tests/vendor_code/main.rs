@@ -10,6 +10,8 @@ mod broken;
 mod checks;
 mod edited;
 mod endless;
+mod hostile;
+mod kept;
 mod names;
 mod packages;
 mod raising;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::pybacked::PyBackedStr;
+use pyo3::types::{PyBytes, PyDict, PyList};
+use resilmesh_hook_api::batch::{self, FrameKind, Outcome};
 use resilmesh_hook_api::{CallId, Failure, FromHost, Level, Request};
 
 use crate::modules;
@@ -91,6 +93,29 @@ impl Channel {
             self.send(py, &FromHost::Forget { ask })?;
         }
         Ok(())
+    }
+
+    /// Tells what becomes of events: of each nothing, the text of what goes on in its place, a list of such texts, or
+    /// why it has failed.
+    fn outcomes(&self, py: Python<'_>, outcomes: &Bound<'_, PyList>) -> PyResult<()> {
+        let mut body = Vec::new();
+        for outcome in outcomes {
+            if outcome.is_none() {
+                batch::put_outcome(&mut body, &Outcome::Dropped);
+            } else if let Ok(failure) = outcome.cast::<PyDict>() {
+                let failure = from_python(failure)?.to_string();
+                batch::put_outcome(&mut body, &Outcome::Failed(failure.as_bytes()));
+            } else if let Ok(events) = outcome.cast::<PyList>() {
+                let events: Vec<PyBackedStr> = events.extract()?;
+                let events = events.iter().map(|event| event.as_bytes()).collect();
+                batch::put_outcome(&mut body, &Outcome::Events(events));
+            } else {
+                let event: PyBackedStr = outcome.extract()?;
+                batch::put_outcome(&mut body, &Outcome::Events(vec![event.as_bytes()]));
+            }
+        }
+        let sent = py.detach(|| self.host.outbox().frame(FrameKind::Outcomes, &body));
+        sent.map_err(|error| PyRuntimeError::new_err(error.to_string()))
     }
 
     /// Makes those of a call look up that wait for answers.

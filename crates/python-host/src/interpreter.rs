@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyModule};
+use pyo3::types::{PyBytes, PyDict, PyList, PyModule, PyString};
+use resilmesh_hook_api::batch::{self, Welcome};
 use resilmesh_hook_api::{Call, CallId, Failure, FromHost, VERSION};
 use serde_json::Value;
 
@@ -29,6 +30,11 @@ pub(crate) fn version() -> String {
         let version = py.version_info();
         format!("{}.{}.{}", version.major, version.minor, version.patch)
     })
+}
+
+/// A module that events pass through.
+pub(crate) struct Module {
+    work: Py<PyAny>,
 }
 
 /// Why a call is interrupted.
@@ -114,6 +120,42 @@ impl Interpreter {
         })
     }
 
+    /// The version of Python.
+    pub(crate) fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Imports a module that events pass through.
+    pub(crate) fn load(&self, welcome: &Welcome) -> Result<Module, Failure> {
+        Python::attach(|py| {
+            let loaded = serde_json::to_value(welcome)
+                .map_err(|error| PyValueError::new_err(error.to_string()))
+                .and_then(|welcome| to_python(py, &welcome))
+                .and_then(|welcome| py.import("resilmesh_host.worker")?.call_method1("load", (welcome,)));
+            match loaded {
+                Ok(work) => Ok(Module { work: work.unbind() }),
+                Err(error) => {
+                    let part = py.import("resilmesh_host.worker").map_err(|error| plain(py, &error))?;
+                    let place = (error.value(py), &welcome.hook.folder, &welcome.hook.product);
+                    Err(described(part.call_method1("describe", place), py, &error))
+                }
+            }
+        })
+    }
+
+    /// Has a module work on the events of a batch.
+    pub(crate) fn work(&self, module: &Module, batch: &[u8]) -> PyResult<()> {
+        let events = batch::events(batch)?;
+        Python::attach(|py| {
+            let texts = PyList::empty(py);
+            for event in events {
+                // The service sends texts only; Python makes an error of what is none, and the event fails.
+                texts.append(PyString::new(py, &String::from_utf8_lossy(event)))?;
+            }
+            module.work.bind(py).call1((texts,)).map(drop)
+        })
+    }
+
     /// Interrupts a call.
     pub(crate) fn interrupt(&self, id: CallId, why: &Interruption) -> PyResult<()> {
         let (text, class) = match why {
@@ -133,13 +175,22 @@ impl Interpreter {
 /// What an exception is for `resilmesh`.
 fn describe(part: &Bound<'_, PyModule>, id: CallId, call: &Call, error: &PyErr) -> Failure {
     let py = part.py();
-    part.call_method1("describe", (id, error.value(py), &call.hook.folder, &call.hook.product))
-        .and_then(|failure| from_python(&failure))
+    let said = part.call_method1("describe", (id, error.value(py), &call.hook.folder, &call.hook.product));
+    described(said, py, error)
+}
+
+/// What was said of an exception.
+fn described(said: PyResult<Bound<'_, PyAny>>, py: Python<'_>, error: &PyErr) -> Failure {
+    said.and_then(|failure| from_python(&failure))
         .and_then(|failure| serde_json::from_value(failure).map_err(|error| PyValueError::new_err(error.to_string())))
-        .unwrap_or_else(|second: PyErr| Failure {
-            message: error.to_string(),
-            class: error.get_type(py).name().ok().map(|name| name.to_string()),
-            full: Some(format!("{error}\n(it cannot be described: {second})")),
-            ..Failure::default()
+        .unwrap_or_else(|second: PyErr| {
+            let full = Some(format!("{error}\n(it cannot be described: {second})"));
+            Failure { full, ..plain(py, error) }
         })
+}
+
+/// An exception in a few words.
+fn plain(py: Python<'_>, error: &PyErr) -> Failure {
+    let class = error.get_type(py).name().ok().map(|name| name.to_string());
+    Failure { message: error.to_string(), class, ..Failure::default() }
 }

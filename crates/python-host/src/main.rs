@@ -7,7 +7,9 @@
 //! - [`outbox`] writes to `resilmesh`, [`questions`] waits for its answers;
 //! - [`interpreter`] starts Python, [`modules`] has the Python code that is inside this program;
 //! - [`channel`] is what that code may call;
-//! - [`session`] reads what `resilmesh` says and makes the calls.
+//! - [`session`] reads what `resilmesh` says and makes the calls;
+//! - [`worker`] runs the hook of a module, for the service that starts the program with this argument:
+//!   `docs/specs/modules.md`.
 
 mod channel;
 mod interpreter;
@@ -18,6 +20,7 @@ mod questions;
 mod session;
 mod streams;
 mod values;
+mod worker;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -40,10 +43,11 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     match std::env::args().nth(1).as_deref() {
         Some("--version") => return say(&format!("resilmesh-python-host {}", env!("CARGO_PKG_VERSION"))),
         Some("--runtime") => return say(&interpreter::version()),
+        Some("worker") => return worker::run(),
         Some(other) => return Err(format!("it has no option `{other}`: resilmesh starts it without any").into()),
         None => {}
     }
-    let streams = streams::take()?;
+    let streams = streams::take(outbox::Form::Lines)?;
     let host = Arc::new(session::Host::new(streams.outbox, streams.prints));
     let python = Arc::new(interpreter::start(&host, streams.last_words, streams.private)?);
     host.outbox().send(&python.hello())?;

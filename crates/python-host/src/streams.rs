@@ -13,7 +13,7 @@ use rustix::io::fcntl_dupfd_cloexec;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout, stderr, stdin, stdout};
 
-use crate::outbox::Outbox;
+use crate::outbox::{Form, Outbox};
 use crate::prints::Prints;
 
 /// The streams, each where it belongs.
@@ -33,8 +33,8 @@ pub(crate) struct Streams {
 /// Descriptors below this one are the standard streams.
 const FIRST_FREE: i32 = 3;
 
-/// Takes the standard streams away from everybody else.
-pub(crate) fn take() -> io::Result<Streams> {
+/// Takes the standard streams away from everybody else; what is said on them has this form.
+pub(crate) fn take(form: Form) -> io::Result<Streams> {
     let input = fcntl_dupfd_cloexec(stdin(), FIRST_FREE)?;
     let output = fcntl_dupfd_cloexec(stdout(), FIRST_FREE)?;
     let last_words = fcntl_dupfd_cloexec(stderr(), FIRST_FREE)?;
@@ -47,7 +47,7 @@ pub(crate) fn take() -> io::Result<Streams> {
     Ok(Streams {
         private,
         input: BufReader::new(File::from(input)),
-        outbox: Outbox::new(File::from(output)),
+        outbox: Outbox::new(File::from(output), form),
         prints: Prints::new(File::from(read)),
         last_words,
     })

@@ -8,6 +8,7 @@ use super::failure::Failure;
 mod build;
 mod list;
 mod run;
+mod test;
 
 /// See the hooks of products, and run one by itself
 #[derive(Debug, Subcommand)]
@@ -25,6 +26,12 @@ pub enum HooksCommand {
     /// For those who write it: what it prints, returns or raises is shown. The journal does not
     /// change, so that `up` calls it again.
     Run(run::RunArgs),
+    /// Try whether the hooks of a product keep what hooks must
+    ///
+    /// They are called in a project made for it, with stand-ins at the other ends of plugs: set up twice, taken
+    /// down twice, taken down without a setup, killed half-way, with wrong secrets, while nobody answers. With
+    /// --instance, that is done to the tenant of the instance.
+    Test(test::TestArgs),
 }
 
 /// Does it.
@@ -36,5 +43,6 @@ pub fn run(cx: &Context, command: HooksCommand) -> Result<(), Failure> {
         HooksCommand::List(args) => list::run(cx, &args),
         HooksCommand::Build(args) => build::run(cx, &args),
         HooksCommand::Run(args) => run::run(cx, &args),
+        HooksCommand::Test(args) => test::run(cx, &args),
     }
 }

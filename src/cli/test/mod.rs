@@ -1,15 +1,18 @@
 //! `resilmesh test`: what the mesh and the programs of products make of events, against what was
 //! expected. Nothing is brought up, and what is up is not touched.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
 
 use self::report::{Ran, Report};
-use super::Context;
 use super::failure::Failure;
-use crate::mesh::model::Mesh;
+use super::{Context, trust};
+use crate::hooks::packages;
+use crate::mesh::model::{HookCode, Mesh, Product};
+use crate::plan::paths::StateFolder;
 use crate::plan::rehearsal::Rehearsal;
 use crate::plan::rehearsal::update::update;
 use crate::plan::rehearsal::verdict::{Miss, judge};
@@ -56,6 +59,7 @@ pub fn run(cx: &Context, args: TestArgs) -> Result<(), Failure> {
     }
     let of_mesh = files.iter().any(|file| file.owner == Owner::Project && !file.cases.is_empty());
     let mesh = if of_mesh { Some(cx.mesh()?.1) } else { None };
+    permit_modules(cx, &project, mesh.as_ref(), &files)?;
     let report = super::block_on(all(cx, &project, mesh.as_ref(), files, &args))?;
     if let Some(path) = &args.junit {
         let text = junit::xml(&report);
@@ -64,6 +68,25 @@ pub fn run(cx: &Context, args: TestArgs) -> Result<(), Failure> {
             .map_err(|error| Failure::new(format!("`{}` cannot be written: {error}", path.display())))?;
     }
     report::end(cx, &report)
+}
+
+/// The code of modules runs in tests as it does in a mesh: only if it is trusted.
+fn permit_modules(
+    cx: &Context,
+    project: &ProjectFiles,
+    mesh: Option<&Mesh>,
+    files: &[TestFile],
+) -> Result<(), Failure> {
+    let tested = files.iter().filter_map(|file| match &file.owner {
+        Owner::Product(name) => project.products.get(name),
+        Owner::Project => None,
+    });
+    let in_mesh = mesh.iter().flat_map(|mesh| mesh.instances.values().map(|instance| mesh.product_of(instance)));
+    let runs = |product: &&Product| {
+        product.module().is_some_and(|hook| !matches!(hook.code, HookCode::Vrl { .. } | HookCode::Builtin))
+    };
+    let modules: BTreeSet<String> = tested.chain(in_mesh).filter(runs).map(|product| product.name.clone()).collect();
+    if modules.is_empty() { Ok(()) } else { trust::permit(cx, modules).map(drop) }
 }
 
 /// The test files that are asked for.
@@ -120,7 +143,10 @@ async fn all(
     files: Vec<TestFile>,
     args: &TestArgs,
 ) -> Result<Report, Failure> {
-    let mut rehearsal = Rehearsal::new(mesh, &project.products)?;
+    let environments = StateFolder::of(&project.root.canonicalize().unwrap_or_else(|_| project.root.clone()))
+        .root()
+        .join(packages::FOLDER);
+    let mut rehearsal = Rehearsal::new(mesh, &project.products)?.with_environments(&environments)?;
     let mut found = Vec::new();
     for file in &files {
         found.extend(rehearsal.check(file, mesh).await?);

@@ -20,9 +20,10 @@ use tokio::sync::{Mutex, mpsc};
 
 use self::process::Host;
 use super::HookError;
+use crate::project::product_folder::ProductFolder;
 use crate::project::rust_hooks;
 pub(super) use program::WITHHELD;
-pub use program::{Interpreter, interpreter};
+pub use program::{Interpreter, PYTHON_HOST, find as python_host, interpreter};
 
 /// How long a host may take to end a call that is no longer wanted, before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
@@ -76,14 +77,17 @@ pub(super) enum Kind {
     Python(Option<PathBuf>),
     /// The program of a crate.
     Rust(PathBuf),
+    /// A program that the product brings.
+    Own(PathBuf),
 }
 
 impl Kind {
     /// For people.
-    const fn language(&self) -> &'static str {
+    const fn words(&self) -> &'static str {
         match self {
-            Self::Python(_) => "Python",
-            Self::Rust(_) => "Rust",
+            Self::Python(_) => "the host of Python hooks",
+            Self::Rust(_) => "the host of Rust hooks",
+            Self::Own(_) => "the product's own host",
         }
     }
 }
@@ -155,6 +159,14 @@ impl Hosts {
         self.needs.programs.of(product, folder).await
     }
 
+    /// Makes what the code in a folder needs of packages.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub async fn packages(&self, product: &str, folder: &Path) -> Result<(), HookError> {
+        self.needs.packages.of(product, folder).await.map(drop)
+    }
+
     async fn host_of(&self, hook: &HookRef) -> Result<Arc<Host>, HookError> {
         self.host(&hook.product, Path::new(&hook.folder), &hook.file).await
     }
@@ -162,6 +174,8 @@ impl Hosts {
     async fn host(&self, product: &str, folder: &Path, file: &str) -> Result<Arc<Host>, HookError> {
         let kind = if rust_hooks::is_code(file) {
             Kind::Rust(self.needs.programs.of(product, folder).await?)
+        } else if !ProductFolder::is_code(file) {
+            Kind::Own(folder.join(file))
         } else {
             Kind::Python(self.needs.packages.of(product, folder).await?)
         };
@@ -174,6 +188,18 @@ impl Hosts {
         let host = Host::start(&self.project, &kind, &self.desk, &self.voice).await?;
         self.replaced.lock().await.extend(running.insert(kind, Arc::clone(&host)));
         Ok(host)
+    }
+
+    /// Kills every host with all that its hooks have started; the calls that they had fail.
+    pub async fn kill(&self) {
+        self.running.lock().await.values().for_each(|host| host.kill());
+    }
+
+    /// Whether calls that nobody waits for any more have ended within that time, by themselves.
+    pub async fn settle(&self, within: Duration) -> bool {
+        let running: Vec<Arc<Host>> = self.running.lock().await.values().cloned().collect();
+        let settled = futures::future::join_all(running.iter().map(|host| host.settles(within))).await;
+        settled.into_iter().all(|settled| settled)
     }
 
     /// Ends every host; one that does not end by itself is killed.

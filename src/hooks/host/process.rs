@@ -4,18 +4,18 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
 use parking_lot::Mutex;
-use resilmesh_hook_api::{Call, CallId, FromHost, LONGEST_LINE, Level, ToHost, VERSION};
+use resilmesh_hook_api::{Call, CallId, Failure, FromHost, LONGEST_LINE, Level, ToHost, VERSION};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
-use tokio_util::codec::{FramedRead, LinesCodec};
+use tokio_util::codec::{AnyDelimiterCodec, AnyDelimiterCodecError, FramedRead, LinesCodec};
 
 use super::super::HookError;
 use super::program::{self, WITHHELD};
@@ -30,16 +30,23 @@ const SETTLE: Duration = Duration::from_millis(300);
 /// How long a host may take to end when asked to.
 const END: Duration = Duration::from_secs(3);
 
+/// The most questions of a host that it has not taken the answers of.
+const MOST_QUESTIONS: usize = 1_000;
+
+/// The most lines for people that a call, or a host besides its calls, gets through.
+const MOST_LINES: u32 = 10_000;
+
 /// What the writer of a host's standard input is told.
 enum Outgoing {
-    Line(ToHost),
+    /// A line; the permit is that of the question that it answers.
+    Line(ToHost, Option<OwnedSemaphorePermit>),
     /// End of input: the host ends its calls and itself.
     Close,
 }
 
 pub(super) struct Host {
     /// What its hooks are written in, for people.
-    language: &'static str,
+    words: &'static str,
     to: mpsc::UnboundedSender<Outgoing>,
     calls: Arc<Calls>,
     next: AtomicU64,
@@ -72,6 +79,8 @@ struct Open {
     ended: Option<oneshot::Sender<Result<Value, HookError>>>,
     /// What is under way for its questions.
     answering: HashMap<u64, AbortHandle>,
+    /// How many lines it has said to people.
+    lines: u32,
 }
 
 impl Drop for Open {
@@ -91,9 +100,9 @@ impl Host {
     ) -> Result<Arc<Self>, HookError> {
         let (program, packages) = match kind {
             Kind::Python(packages) => (program::find()?, packages.as_deref()),
-            Kind::Rust(program) => (program.clone(), None),
+            Kind::Rust(program) | Kind::Own(program) => (program.clone(), None),
         };
-        let language = kind.language();
+        let words = kind.words();
         let mut command = Command::new(&program);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         // Ctrl-C is ours: the host hears of it as a call that is no longer wanted. What hooks start ends with it.
@@ -105,17 +114,23 @@ impl Host {
         for name in WITHHELD {
             command.env_remove(name);
         }
-        let mut child = command
-            .spawn()
-            .map_err(|error| HookError::new(format!("`{}` cannot be started: {error}", program.display())))?;
+        let mut child = command.spawn().map_err(|error| {
+            let failed = HookError::new(format!("`{}` cannot be started: {error}", program.display()));
+            match kind {
+                Kind::Own(_) => {
+                    failed.hint("`chmod +x` makes it a program; a script says on its first line what runs it")
+                }
+                Kind::Python(_) | Kind::Rust(_) => failed,
+            }
+        })?;
         let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
-            return Err(HookError::new(format!("the host of {language} hooks has no pipes")));
+            return Err(HookError::new(format!("{words} has no pipes")));
         };
-        let mut lines = FramedRead::new(stdout, LinesCodec::new_with_max_length(LONGEST_LINE));
+        let mut lines = FramedRead::new(stdout, line_codec());
         let first = tokio::time::timeout(START, lines.next()).await;
         let hello = match first {
-            Ok(Some(Ok(line))) => line,
+            Ok(Some(Ok(line))) => String::from_utf8_lossy(&line).into_owned(),
             _ => return Err(no_hello(&mut child, stderr, kind).await),
         };
         match serde_json::from_str(&hello) {
@@ -128,6 +143,7 @@ impl Host {
                 .hint(match kind {
                     Kind::Python(_) => "install both from one release",
                     Kind::Rust(_) => "build it again with the SDK of this resilmesh",
+                    Kind::Own(_) => "docs/specs/hooks.md says what this version is",
                 }));
             }
             _ => {
@@ -140,7 +156,7 @@ impl Host {
         }
         let (to, outgoing) = mpsc::unbounded_channel();
         let host = Arc::new(Self {
-            language,
+            words,
             to,
             calls: Arc::default(),
             next: AtomicU64::new(1),
@@ -158,6 +174,8 @@ impl Host {
             to: host.to.clone(),
             desk: Arc::clone(desk),
             voice: Arc::clone(voice),
+            questions: Arc::new(Semaphore::new(MOST_QUESTIONS)),
+            lines: AtomicU32::new(0),
         };
         tokio::spawn(keep(child, Arc::clone(&host.kill), Arc::clone(&host.gone), reader, lines));
         Ok(host)
@@ -167,8 +185,17 @@ impl Host {
         !self.calls.dead.load(Ordering::Acquire)
     }
 
+    pub(super) fn kill(&self) {
+        self.kill.notify_one();
+    }
+
     /// Whether it can be given another call: it lives, and no call that was given up holds it up for long.
     pub(super) async fn is_free(&self) -> bool {
+        self.settles(SETTLE).await
+    }
+
+    /// Whether it lives, and all calls that were given up have ended within that time.
+    pub(super) async fn settles(&self, within: Duration) -> bool {
         let settled = async {
             loop {
                 let ended = self.calls.ended.notified();
@@ -180,16 +207,16 @@ impl Host {
                 ended.await;
             }
         };
-        tokio::time::timeout(SETTLE, settled).await.is_ok() && self.is_alive()
+        tokio::time::timeout(within, settled).await.is_ok() && self.is_alive()
     }
 
     fn has_ended(&self) -> HookError {
-        HookError::new(format!("the host of {} hooks has ended", self.language))
+        HookError::new(format!("{} has ended", self.words))
     }
 
     fn send(&self, message: ToHost) {
         // A host that is gone has failed its calls already.
-        let _ = self.to.send(Outgoing::Line(message));
+        let _ = self.to.send(Outgoing::Line(message, None));
     }
 
     /// Makes a call; dropping the future interrupts it.
@@ -206,7 +233,8 @@ impl Host {
             if !self.is_alive() {
                 return Err(self.has_ended());
             }
-            let open_call = Open { call: Arc::clone(&call), items, ended: Some(ended), answering: HashMap::new() };
+            let open_call =
+                Open { call: Arc::clone(&call), items, ended: Some(ended), answering: HashMap::new(), lines: 0 };
             open.insert(id, open_call);
         }
         let _wanted = Wanted { host: self, id };
@@ -266,16 +294,16 @@ async fn keep<R: AsyncRead + Unpin + Send + 'static>(
     kill: Arc<Notify>,
     gone: Arc<Notify>,
     reader: Reader,
-    lines: FramedRead<R, LinesCodec>,
+    lines: FramedRead<R, AnyDelimiterCodec>,
 ) {
     let calls = Arc::clone(&reader.calls);
     let group = child.id();
     let reading = reader.run(lines);
     tokio::pin!(reading);
-    tokio::select! {
-        () = &mut reading => {}
-        () = kill.notified() => {}
-    }
+    let why = tokio::select! {
+        why = &mut reading => why.err(),
+        () = kill.notified() => None,
+    };
     calls.dead.store(true, Ordering::Release);
     // What hooks have started belongs to the host's group.
     if let Some(group) = group.and_then(|group| i32::try_from(group).ok()) {
@@ -286,15 +314,18 @@ async fn keep<R: AsyncRead + Unpin + Send + 'static>(
     let open = std::mem::take(&mut *calls.open.lock());
     for mut one in open.into_values() {
         if let Some(ended) = one.ended.take() {
-            let why = format!("the hook's process has ended before the hook ({how})");
-            let _ = ended.send(Err(HookError::new(why).hint("a hook must return; it must not end its process")));
+            let _ = ended.send(Err(match &why {
+                Some(why) => HookError::new(format!("the hook's process was ended: {why}")),
+                None => HookError::new(format!("the hook's process has ended before the hook ({how})"))
+                    .hint("a hook must return; it must not end its process"),
+            }));
         }
     }
     gone.notify_waiters();
 }
 
 async fn write(mut stdin: ChildStdin, mut outgoing: mpsc::UnboundedReceiver<Outgoing>) {
-    while let Some(Outgoing::Line(message)) = outgoing.recv().await {
+    while let Some(Outgoing::Line(message, _permit)) = outgoing.recv().await {
         let Ok(mut line) = serde_json::to_vec(&message) else { continue };
         line.push(b'\n');
         if stdin.write_all(&line).await.is_err() {
@@ -319,14 +350,23 @@ async fn no_hello(child: &mut Child, stderr: impl AsyncRead + Unpin, kind: &Kind
     let _ = child.start_kill();
     let mut said = String::new();
     let mut lines = BufReader::new(stderr).lines();
-    while let Ok(Ok(Some(line))) = tokio::time::timeout(GRACE, lines.next_line()).await {
+    // Enough of it to see what is wrong.
+    while said.len() < 4_096
+        && let Ok(Ok(Some(line))) = tokio::time::timeout(GRACE, lines.next_line()).await
+    {
         said.push_str(&format!("{}{line}", if said.is_empty() { "" } else { "; " }));
     }
     let said = if said.is_empty() { "it says nothing".to_owned() } else { short(&said).to_owned() };
-    HookError::new(format!("the host of {} hooks does not start: {said}", kind.language())).hint(match kind {
+    HookError::new(format!("{} does not start: {said}", kind.words())).hint(match kind {
         Kind::Python(_) => "it needs the Python that it was built with (Debian: python3, libpython3)",
+        Kind::Own(_) => "its first line must be its `hello`: docs/specs/hooks.md",
         Kind::Rust(_) => "the `main.rs` of the crate must have `resilmesh_sdk::main!();`, and no other `main`",
     })
+}
+
+/// Lines of bytes: what is no UTF-8 harms nothing.
+fn line_codec() -> AnyDelimiterCodec {
+    AnyDelimiterCodec::new_with_max_length(b"\n".to_vec(), b"\n".to_vec(), LONGEST_LINE)
 }
 
 fn short(text: &str) -> &str {
@@ -339,30 +379,79 @@ struct Reader {
     to: mpsc::UnboundedSender<Outgoing>,
     desk: Arc<dyn Desk>,
     voice: Arc<dyn Voice>,
+    /// One for each question whose answer the host has not taken.
+    questions: Arc<Semaphore>,
+    /// How many lines it has said to people besides its calls.
+    lines: AtomicU32,
+}
+
+/// A question that cannot be read as one.
+#[derive(serde::Deserialize)]
+struct Unreadable {
+    ask: u64,
+    call: CallId,
 }
 
 impl Reader {
-    async fn run<R: AsyncRead + Unpin>(&self, mut lines: FramedRead<R, LinesCodec>) {
-        while let Some(Ok(line)) = lines.next().await {
-            match serde_json::from_str(&line) {
-                Ok(message) => self.take(message).await,
-                // A line that is none of the protocol is of the hook; it must harm nothing.
-                Err(_) => self.voice.line(None, Level::Info, &line),
+    /// Until the host says nothing any more; why it must not go on, otherwise.
+    async fn run<R: AsyncRead + Unpin>(&self, mut lines: FramedRead<R, AnyDelimiterCodec>) -> Result<(), String> {
+        while let Some(line) = lines.next().await {
+            let line = match line {
+                Ok(line) => line,
+                Err(AnyDelimiterCodecError::MaxChunkLengthExceeded) => {
+                    return Err(format!("it says a line of more than {} MiB", LONGEST_LINE >> 20));
+                }
+                Err(AnyDelimiterCodecError::Io(_)) => return Ok(()),
+            };
+            match serde_json::from_slice(&line) {
+                Ok(message) => self.take(message).await?,
+                Err(error) => self.take_unreadable(&line, &error),
             }
+        }
+        Ok(())
+    }
+
+    /// Answers a question that is none, so that nobody waits for it; what else is none of the protocol is of the
+    /// hook, and must harm nothing.
+    fn take_unreadable(&self, line: &[u8], error: &serde_json::Error) {
+        match serde_json::from_slice(line) {
+            Ok(Unreadable { ask, call }) if self.call(call).is_some() => {
+                let message = format!("the question cannot be read: {error}");
+                let error = Some(Failure { message, ..Failure::default() });
+                let _ = self.to.send(Outgoing::Line(ToHost::Answer { ask, value: Value::Null, error }, None));
+            }
+            _ => self.say(None, Level::Info, &String::from_utf8_lossy(line)),
         }
     }
 
-    async fn take(&self, message: FromHost) {
+    /// Tells people a line, if there have not been too many.
+    fn say(&self, call: Option<CallId>, level: Level, text: &str) {
+        let mut open = self.calls.open.lock();
+        let of_call = call.and_then(|id| open.get_mut(&id));
+        let (said, hook) = match of_call {
+            Some(open) => {
+                open.lines = open.lines.saturating_add(1);
+                (open.lines, Some(Arc::clone(&open.call)))
+            }
+            None => (self.lines.fetch_add(1, Ordering::Relaxed).saturating_add(1), None),
+        };
+        drop(open);
+        let hook = hook.as_ref().map(|call| &call.hook);
+        match said.cmp(&MOST_LINES) {
+            std::cmp::Ordering::Less => self.voice.line(hook, level, text),
+            std::cmp::Ordering::Equal => self.voice.line(hook, Level::Warning, "too many lines: the rest is left out"),
+            std::cmp::Ordering::Greater => {}
+        }
+    }
+
+    /// Takes in a message; why the host must not go on, if so.
+    async fn take(&self, message: FromHost) -> Result<(), String> {
         match message {
             FromHost::Hello { .. } => {}
             FromHost::Log { call, level, text } => {
-                let call = call.and_then(|id| self.call(id));
-                self.voice.line(call.as_ref().map(|call| &call.hook), level, &text);
+                self.say(call, level, &text);
             }
-            FromHost::Progress { call, text, .. } => {
-                let call = self.call(call);
-                self.voice.line(call.as_ref().map(|call| &call.hook), Level::Info, &text);
-            }
+            FromHost::Progress { call, text, .. } => self.say(Some(call), Level::Info, &text),
             FromHost::Item { call, value } => {
                 let items = self.calls.open.lock().get(&call).and_then(|open| open.items.clone());
                 if let Some(items) = items {
@@ -371,18 +460,21 @@ impl Reader {
                 }
             }
             FromHost::Ask { ask, call, request } => {
-                let Some(asking) = self.call(call) else { return };
+                let Some(asking) = self.call(call) else { return Ok(()) };
+                let Ok(permit) = Arc::clone(&self.questions).try_acquire_owned() else {
+                    return Err(format!("it asks more than is answered: {MOST_QUESTIONS} answers are not taken"));
+                };
                 let (desk, to) = (Arc::clone(&self.desk), self.to.clone());
                 let answering = tokio::spawn(async move {
                     let items = to.clone();
                     let item = move |value| {
-                        let _ = items.send(Outgoing::Line(ToHost::Item { ask, value }));
+                        let _ = items.send(Outgoing::Line(ToHost::Item { ask, value }, None));
                     };
                     let answer = match desk.answer(&asking, request, &item).await {
                         Ok(value) => ToHost::Answer { ask, value, error: None },
                         Err(error) => ToHost::Answer { ask, value: Value::Null, error: Some(error) },
                     };
-                    let _ = to.send(Outgoing::Line(answer));
+                    let _ = to.send(Outgoing::Line(answer, Some(permit)));
                 });
                 if let Some(open) = self.calls.open.lock().get_mut(&call) {
                     open.answering.retain(|_, one| !one.is_finished());
@@ -405,6 +497,7 @@ impl Reader {
                 self.ended(call, Err(error));
             }
         }
+        Ok(())
     }
 
     fn call(&self, id: CallId) -> Option<Arc<Call>> {

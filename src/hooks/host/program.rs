@@ -8,13 +8,19 @@ use super::super::HookError;
 
 const NAME: &str = "resilmesh-python-host";
 
+/// The variable that names the program, if it is neither beside this one nor on PATH.
+pub const PYTHON_HOST: &str = "RESILMESH_PYTHON_HOST";
+
 /// Variables that hold what opens the vault: hooks ask for single secrets instead.
 pub(in crate::hooks) const WITHHELD: [&str; 5] =
     ["PASSWORD", "RESILMESH_PASSPHRASE", "RESILMESH_PASSPHRASE_FILE", "RESILMESH_KEY", "RESILMESH_KEY_FILE"];
 
 /// The program: named by the environment, beside this one, or on PATH.
-pub(super) fn find() -> Result<PathBuf, HookError> {
-    if let Some(named) = std::env::var_os("RESILMESH_PYTHON_HOST").filter(|named| !named.is_empty()) {
+///
+/// # Errors
+/// When it is in none of these places.
+pub fn find() -> Result<PathBuf, HookError> {
+    if let Some(named) = std::env::var_os(PYTHON_HOST).filter(|named| !named.is_empty()) {
         return Ok(named.into());
     }
     let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.join(NAME)));

@@ -46,20 +46,42 @@ pub enum HookCode {
         /// The line of its attribute.
         line: u32,
     },
+    /// A program in VRL, which events pass through.
+    Vrl {
+        /// The file, below the product's folder.
+        file: String,
+    },
+    /// Run by a host that the product brings, a program of its own.
+    Own {
+        /// The program, below the product's folder.
+        host: String,
+        /// The function, as the program knows it.
+        function: String,
+        /// The line of the definition that names it.
+        line: u32,
+    },
 }
 
 impl HookCode {
-    /// File, function and line, if it is in a file.
+    /// File, function and line, if it is a function in a file.
     pub fn place(&self) -> Option<(&str, &str, u32)> {
         match self {
-            Self::Builtin => None,
-            Self::Python { file, function, line } | Self::Rust { file, function, line } => {
-                Some((file, function, *line))
-            }
+            Self::Builtin | Self::Vrl { .. } => None,
+            Self::Python { file, function, line }
+            | Self::Rust { file, function, line }
+            | Self::Own { host: file, function, line } => Some((file, function, *line)),
         }
     }
 
-    /// The function, if it is in a file.
+    /// The program that runs it, if the product brings one.
+    pub fn own_host(&self) -> Option<&str> {
+        match self {
+            Self::Own { host, .. } => Some(host),
+            _ => None,
+        }
+    }
+
+    /// The name of its function, if it has one.
     pub fn function(&self) -> Option<&str> {
         self.place().map(|(_, function, _)| function)
     }
@@ -70,6 +92,8 @@ impl HookCode {
             Self::Builtin => None,
             Self::Python { .. } => Some("python"),
             Self::Rust { .. } => Some("rust"),
+            Self::Vrl { .. } => Some("vrl"),
+            Self::Own { .. } => Some("own"),
         }
     }
 }

@@ -10,9 +10,11 @@ use super::{Executor, StepError};
 use crate::hooks::HookError;
 use crate::mesh::model::PlugId;
 use crate::plan::paths;
+use crate::plan::render::module;
 use crate::plan::step::Action;
 use crate::project::names;
 use crate::project::saved::Saved;
+use crate::runtime::ServiceSpec;
 
 type Done = Result<Option<String>, StepError>;
 
@@ -40,10 +42,12 @@ pub(super) async fn run(executor: &Executor<'_>, action: &Action) -> Done {
         Action::DeleteData(instance) => remove(&executor.state.data(instance)),
         Action::Start(launch) => {
             make_data(executor, &launch.spec.instance)?;
+            packages(executor, &launch.spec).await?;
             nothing_to_say(runtime.start(&launch.spec).await)
         }
         Action::Restart(launch) => {
             make_data(executor, &launch.spec.instance)?;
+            packages(executor, &launch.spec).await?;
             runtime.stop(&launch.spec.instance).await?;
             nothing_to_say(runtime.start(&launch.spec).await)
         }
@@ -89,6 +93,15 @@ fn forget(executor: &Executor<'_>, plug: &PlugId) -> Done {
     let root = executor.state.root();
     let Some(project) = root.parent() else { return Ok(None) };
     Saved::of(project).forget(plug).map(|()| None).map_err(|error| file_error(root, "written", &error))
+}
+
+/// What the code of a module needs of packages.
+async fn packages(executor: &Executor<'_>, spec: &ServiceSpec) -> Result<(), StepError> {
+    let Ok(folders) = fs::read_dir(spec.directory.join(module::FOLDER)) else { return Ok(()) };
+    for folder in folders.flatten() {
+        executor.hooks.packages(&spec.product, &folder.path()).await?;
+    }
+    Ok(())
 }
 
 fn make_data(executor: &Executor<'_>, instance: &str) -> Result<(), StepError> {

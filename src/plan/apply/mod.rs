@@ -6,6 +6,7 @@ mod notes;
 mod queue;
 mod round;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{fmt, iter};
 
@@ -97,6 +98,12 @@ pub trait Hooks: Sync {
     /// # Errors
     /// The hook's.
     async fn teardown(&self, done: &DoneSetup) -> Result<Option<String>, HookError>;
+    /// Makes what the code in a folder needs of packages.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    async fn packages(&self, product: &str, folder: &Path) -> Result<(), HookError>;
+
     /// Calls a teardown hook of a plug; with settings as they were before somebody has edited them.
     ///
     /// # Errors

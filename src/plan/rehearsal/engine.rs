@@ -8,6 +8,8 @@ use resilmesh_service::rehearsal::{Answer, Part, Request};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
+use crate::hooks::host::PYTHON_HOST;
+
 /// How long an answer may take: a program of a template may be slow, but must come to an end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -35,11 +37,14 @@ impl Engine {
     /// What is wrong with the configuration, or why it does not start.
     pub(super) async fn start(args: &[String], folder: &Path) -> Result<Self, String> {
         let failed = |error: std::io::Error| format!("the engine cannot be started: {error}");
+        // Where modules in Python find what runs them, if it is not beside this program.
+        let host = std::env::var_os(PYTHON_HOST).map(|host| (PYTHON_HOST, host));
         let mut child = Command::new(std::env::current_exe().map_err(failed)?)
             .args(args)
             .current_dir(folder)
             .env_clear()
             .env("TZ", "UTC")
+            .envs(host)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

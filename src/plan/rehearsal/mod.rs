@@ -1,15 +1,17 @@
 //! Runs test cases: what would the mesh, or a part of it, make of these events? The rendered
 //! configuration is run by the engine itself, in processes that listen on nothing and connect to
-//! nothing. No code of products runs but the programs of their pipelines.
+//! nothing. No code of products runs but the programs of their pipelines, and modules.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`verdict`] | what came out against what was expected; pure |
 //! | [`update`] | what came out, written into the file |
 //! | `stage` | the rendered mesh: which way messages go |
+//! | `module` | modules by themselves |
 //! | `engine` | a process that answers for one service |
 
 mod engine;
+mod module;
 mod stage;
 pub mod update;
 pub mod verdict;
@@ -22,8 +24,9 @@ use serde_json::{Value as Json, json};
 
 use self::engine::Engine;
 use self::stage::Stage;
-use super::paths;
+use super::paths::{self, StateFolder};
 use super::trouble::Trouble;
+use crate::hooks::packages;
 use crate::mesh::model::{Mesh, Product};
 use crate::project::decode::Located;
 use crate::project::names;
@@ -88,6 +91,18 @@ impl<'a> Rehearsal<'a> {
         Ok(Self { folder, stage, products, programs: BTreeMap::new(), conditions: None })
     }
 
+    /// Lets modules find their virtual environments, which lie in this folder.
+    ///
+    /// # Errors
+    /// When that cannot be made so.
+    pub fn with_environments(self, environments: &Path) -> Result<Self, Trouble> {
+        let state = StateFolder::of(self.folder.path());
+        let made = paths::make_folder(state.root())
+            .and_then(|()| std::os::unix::fs::symlink(environments, state.root().join(packages::FOLDER)));
+        made.map_err(|error| Trouble::io(state.root(), &error))?;
+        Ok(self)
+    }
+
     /// Everything in a file that names what is not there, or is no condition.
     ///
     /// # Errors
@@ -136,8 +151,9 @@ impl<'a> Rehearsal<'a> {
             }
             Place::Program(program) => {
                 let product = self.product(file).map_err(|why| Diagnostic::error(at(program.at), why))?;
-                let known: Vec<&str> =
-                    product.templates.keys().map(String::as_str).filter(|path| path.ends_with(".vrl")).collect();
+                let programs = product.templates.keys().map(String::as_str).filter(|path| path.ends_with(".vrl"));
+                let own = module::hook(product, &program.value).map(|_| program.value.as_str());
+                let known: Vec<&str> = programs.chain(own).collect();
                 unless_known(&known, program, |wrong, hint| {
                     let message = format!("product `{}` has no program `{wrong}` below `templates`", product.name);
                     Diagnostic::error(at(program.at), message).with_hint_if(hint)
@@ -166,6 +182,9 @@ impl<'a> Rehearsal<'a> {
                 let stage = self.stage.as_mut().ok_or_else(|| "there is no mesh".to_owned())?;
                 let made = stage.transform(&instance.value, &transform.value, events(&case.given)).await?;
                 Ok(outcome(made))
+            }
+            Place::Program(program) if module::hook(self.product(file)?, &program.value).is_some() => {
+                module::run(self.program(file, &program.value).await?, &case.given).await
             }
             Place::Program(program) => {
                 let request = Request::Transform { id: PROGRAM.to_owned(), events: events(&case.given) };
@@ -215,7 +234,10 @@ impl<'a> Rehearsal<'a> {
         let product = self.product(file)?;
         let key = (product.name.clone(), program.to_owned());
         if !self.programs.contains_key(&key) {
-            let engine = start_program(self.folder.path(), product, program).await?;
+            let engine = match module::hook(product, program) {
+                Some(_) => module::start(StateFolder::of(self.folder.path()).root(), product).await?,
+                None => start_program(self.folder.path(), product, program).await?,
+            };
             self.programs.insert(key.clone(), engine);
         }
         self.programs.get_mut(&key).ok_or_else(|| "the program has no engine".to_owned())

@@ -32,7 +32,9 @@ pub(super) struct Stage<'a> {
 /// Whether a service can be asked what it would do.
 fn can_be_asked(service: &Service) -> bool {
     let [first, second, ..] = service.embedded.args.as_slice() else { return false };
-    service.embedded.program == "resilmesh" && first == "engine" && (second == "pipeline" || second == "enrich")
+    service.embedded.program == "resilmesh"
+        && first == "engine"
+        && matches!(second.as_str(), "pipeline" | "enrich" | "module")
 }
 
 impl<'a> Stage<'a> {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use minijinja::{Value, context};
 
+use super::module;
 use crate::mesh::model::{Instance, Mesh, Plug, PlugId};
 use crate::plan::ports::Ports;
 use crate::project::names;
@@ -13,6 +14,8 @@ use crate::project::names;
 pub(super) struct Contexts {
     mesh: Value,
     instances: HashMap<String, Value>,
+    /// Of instances that are modules.
+    modules: HashMap<String, Value>,
     /// By instance, plug, and whether the plug leads out of the instance.
     plugs: HashMap<(String, PlugId, bool), Value>,
 }
@@ -27,8 +30,10 @@ impl Contexts {
             .map(|instance| (instance.name.as_str(), party(mesh, instance, plugs_of(instance))))
             .collect();
         let by_plug = ports.by_plug();
-        let mut contexts =
-            Self { mesh: context! { name => mesh.name }, instances: HashMap::new(), plugs: HashMap::new() };
+        let modules = mesh.instances.values().map(|own| (own.name.clone(), module::seen(mesh, own)));
+        let modules = modules.filter(|(_, seen)| !seen.is_undefined()).collect();
+        let mesh_seen = context! { name => mesh.name };
+        let mut contexts = Self { mesh: mesh_seen, instances: HashMap::new(), modules, plugs: HashMap::new() };
         for instance in mesh.instances.values() {
             let mut seen = Vec::new();
             for plug in plugs_of(instance) {
@@ -54,11 +59,12 @@ impl Contexts {
         let settings = Value::from_serialize(&instance.settings);
         let mesh = self.mesh.clone();
         let own = self.instances.get(&instance.name).cloned().unwrap_or_default();
-        let Some(plug) = plug else { return context! { mesh, instance => own, settings } };
+        let module = self.modules.get(&instance.name).cloned().unwrap_or_default();
+        let Some(plug) = plug else { return context! { mesh, instance => own, settings, module } };
         let out = plug.id.source == instance.name;
         let seen = self.plugs.get(&(instance.name.clone(), plug.id.clone(), out)).cloned().unwrap_or_default();
         let peer = seen.get_attr("peer").unwrap_or_default();
-        context! { mesh, instance => own, settings, plug => seen, peer }
+        context! { mesh, instance => own, settings, module, plug => seen, peer }
     }
 }
 

@@ -4,6 +4,7 @@
 mod context;
 mod environment;
 pub mod limits;
+pub(crate) mod module;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroUsize;
@@ -178,7 +179,8 @@ impl Round {
     fn units<'a>(&mut self, mesh: &'a Mesh) -> Vec<Unit<'a>> {
         let mut units = Vec::new();
         for (instance, service) in mesh.services() {
-            self.rendered.instances.entry(instance.name.clone()).or_default();
+            let own = self.rendered.instances.entry(instance.name.clone()).or_default();
+            own.files.extend(module::files(mesh.product_of(instance)));
             units.extend(service.files.iter().filter_map(|file| self.unit(mesh, instance, None, file)));
         }
         for plug in &mesh.plugs {

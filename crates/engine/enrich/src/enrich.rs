@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::event::{Additions, Event, quoted};
 use crate::indicator::{Found, Group, Indicator, NameParts};
 use crate::provider::chain::{Knowledge, Known};
 use crate::provider::{AutonomousSystem, Place, wazuh_rule_level};
+use resilmesh_relay::event::{Additions, Event, quoted};
 
 /// Makes additions.
 #[derive(Debug, Clone, Copy)]

@@ -49,25 +49,21 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`config`] | `enrich.yaml` |
-//! | [`event`] | events, read and added to as text |
 //! | [`indicator`] | what in an event is an indicator |
 //! | [`provider`] | who knows something about indicators: `local`, `silentpush`, and all of them together |
 //! | [`cache`], [`budget`] | what a provider must not forget |
 //! | [`enrich`] | what is added to an event, made of what is known |
-//! | [`rejected`] | messages that are no events |
 //! | [`rehearsal`] | what it would make of messages, without a bus |
-//! | `service` | the loop between the streams |
+//! | `service` | what becomes of messages between the streams; the loop is `resilmesh_relay` |
 
 pub mod budget;
 pub mod cache;
 pub mod config;
 pub mod enrich;
-pub mod event;
 mod files;
 pub mod indicator;
 pub mod provider;
 pub mod rehearsal;
-pub mod rejected;
 mod service;
 
 use std::path::Path;

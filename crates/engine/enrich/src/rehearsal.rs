@@ -4,17 +4,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use resilmesh_relay::event::Event;
+use resilmesh_relay::rejected::{self, Origin};
 use resilmesh_service::Stats;
 use resilmesh_service::rehearsal::{Answer, Left, Part, Passed, Request};
 
 use crate::config::{self, Config, ProviderName};
 use crate::enrich::Enricher;
-use crate::event::Event;
 use crate::indicator::{self, Indicator};
 use crate::provider::Provider;
 use crate::provider::chain::Chain;
 use crate::provider::local::Local;
-use crate::rejected::{self, Origin};
 
 /// The one component at which messages come in.
 const INPUT: &str = "input";
@@ -71,7 +71,7 @@ impl Rehearsal {
         let event = match Event::parse(payload.as_bytes()) {
             Ok(event) => event,
             Err(reason) => {
-                let rejected = rejected::document(payload.as_bytes(), &reason, &origin, &self.config.name);
+                let rejected = rejected::document(payload.as_bytes(), &(&reason).into(), &origin, &self.config.name);
                 return left(REJECTED, &self.config.output.rejected, &rejected.body);
             }
         };

@@ -10,7 +10,7 @@ from _resilmesh_host import channel
 LONGEST = 64 << 10  # characters of a line; a longer one is cut into pieces
 MOST_LINES, MOST_CHARACTERS = 20_000, 8 << 20  # of a call; the rest is left out
 
-_pid = os.getpid()
+process = _pid = os.getpid()  # another one is a copy that a hook made with os.fork()
 
 
 class _Printed:
@@ -47,6 +47,13 @@ def close_call(call):
     for text in (printed.started if printed else {}).values():
         if text:
             printed.tell(call, "info", text)
+
+
+def renew():
+    """What belongs to no call may print as much again."""
+    printed = _printed[None]
+    printed.lines = printed.characters = 0
+    printed.is_too_much = False
 
 
 def tell(level, text):

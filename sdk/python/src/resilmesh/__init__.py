@@ -1,7 +1,7 @@
 """Write hooks for resilmesh in Python, and use a project from Python.
 
 The modules: `decorators` says what a function is called for; `model` has products, integrations,
-instances and plugs; `secrets`, `interaction`, `template`, `ast`, `git` and `utils` help.
+instances and plugs; `module` has what a module is started with; `secrets`, `interaction`, `template`, `ast`, `git` and `utils` help.
 """
 
 from resilmesh.decorators import *  # noqa: F403

@@ -16,6 +16,9 @@ except ImportError:
 #: The folder of the project that the host works for.
 project: str | None = None
 
+#: Whether this is a worker of a module, which events pass through.
+is_worker = False
+
 #: The folder that `set_project_dir` chose.
 chosen: str | None = None
 
@@ -96,6 +99,11 @@ def _replies(request: dict[str, Any], one_by_one: bool = False) -> Iterator[tupl
 
 
 def _of_host(request: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    if is_worker:
+        raise RequestError(
+            "a module cannot ask for anything of the project while events pass through it",
+            "its hook gets `settings` and `secrets` by naming these parameters",
+        )
     call = _call()
     if call is None:
         raise RequestError(

@@ -35,7 +35,13 @@ pub(in crate::project) static DEFINITION: Record = Record {
         Field::new(
             "hooks",
             Shape::List(&Shape::Record(&HOOK)),
-            "Hooks compiled into resilmesh; those in Python are found in the product's files.",
+            "Hooks compiled into resilmesh, or run by `host`; those in Python and Rust are found in the product's files.",
+        ),
+        Field::new(
+            "host",
+            Shape::Text,
+            "A program of the product, by its path below the product's folder, that speaks the protocol of hooks: it runs \
+             the `hooks` that are named here, in whatever language.",
         ),
         Field::new("warn", Shape::List(&Shape::Record(&CAUTION)), "What to warn of, and when."),
         Field::new(
@@ -92,7 +98,7 @@ pub(in crate::project) static RENDER: Record = Record {
 
 pub(in crate::project) static HOOK: Record = Record {
     name: "hook",
-    about: "A hook that is compiled into resilmesh.",
+    about: "A hook that is compiled into resilmesh, or that the product's own host runs.",
     unknown: UnknownKeys::Refuse,
     groups: &[&[
         Field::required(
@@ -102,6 +108,7 @@ pub(in crate::project) static HOOK: Record = Record {
         ),
         Field::required("role", ROLES, "For which part that its product plays."),
         Field::required("title", Shape::Text, "What it does, for people."),
+        Field::new("function", Shape::Text, "What the product's own host (`host`) calls it."),
         Field::new("topic", Shape::Text, "For which topic; without it, for any."),
         Field::new("mode", MODES, "In which mode; without it, in any."),
         Field::new("format", Shape::Text, "For which format; without it, for any."),

@@ -1,17 +1,16 @@
 //! The configuration file, `enrich.yaml`.
 
-mod fields;
-
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::Url;
+use resilmesh_relay::config::{Input, Output};
+use resilmesh_relay::fields::{Fields, closest};
 use serde_yaml::Value;
 
 use crate::indicator::Indicator;
 use crate::provider::local::geo::Databases;
 use crate::provider::silentpush::is_loopback;
-use fields::{Fields, closest};
 
 /// What the service is told. Paths are ready to use: relative ones were relative to the folder of
 /// the configuration file.
@@ -34,32 +33,6 @@ pub struct Config {
     pub local: LocalConfig,
     /// From which risk on (0 to 100) an indicator is written to `threat.enrichments`.
     pub risk_threshold: u8,
-}
-
-/// Where events come from.
-#[derive(Debug, Clone)]
-pub struct Input {
-    /// The address of the bus.
-    pub url: String,
-    /// The user on the bus, if it asks for one.
-    pub user: Option<String>,
-    /// The file that holds the user's password.
-    pub password_file: Option<PathBuf>,
-    /// The stream.
-    pub stream: String,
-    /// The durable pull consumer, which exists already.
-    pub consumer: String,
-    /// Prefix of the inboxes that the user may subscribe to.
-    pub inbox_prefix: Option<String>,
-}
-
-/// Where events go.
-#[derive(Debug, Clone)]
-pub struct Output {
-    /// The subject of enriched events.
-    pub subject: String,
-    /// The subject of messages that are no events.
-    pub rejected: String,
 }
 
 /// The providers there are.
@@ -137,8 +110,8 @@ fn parse(text: &str, folder: &Path) -> Result<Config, Vec<String>> {
     let mut document = Fields::new("", value, &mut mistakes);
     let name = document.text("name");
     let inbox_prefix = document.text("inbox_prefix");
-    let input = input(document.required_inner("input"), folder, inbox_prefix);
-    let output = output(document.required_inner("output"));
+    let input = Input::read(document.required_inner("input"), folder, inbox_prefix);
+    let output = Output::read(document.required_inner("output"));
     let providers = providers(&mut document);
     let data_dir = folder.join(document.text("data_dir").unwrap_or_else(|| "data".to_owned()));
     let local = document.inner("local").map(|fields| local(fields, folder)).unwrap_or_default();
@@ -159,47 +132,6 @@ fn parse(text: &str, folder: &Path) -> Result<Config, Vec<String>> {
         }),
         _ => Err(mistakes),
     }
-}
-
-fn input(mut fields: Fields<'_>, folder: &Path, inbox_prefix: Option<String>) -> Input {
-    let url = fields.required_text("url");
-    if !url.is_empty() && !["nats://", "tls://"].iter().any(|scheme| url.starts_with(scheme)) {
-        fields.mistake("url", "must start with nats:// or tls://");
-    }
-    let user = fields.text("user");
-    let password_file = fields.text("password_file").map(|file| folder.join(file));
-    match (&user, &password_file) {
-        (Some(_), None) => fields.mistake("password_file", "is missing, though there is a `user`"),
-        (None, Some(_)) => fields.mistake("user", "is missing, though there is a `password_file`"),
-        _ => {}
-    }
-    let mut token = |field| {
-        let text = fields.required_text(field);
-        if text.contains(['.', '*', '>', ' ', '\t', '\r', '\n']) {
-            fields.mistake(field, "must not hold dots, spaces, `*` or `>`");
-        }
-        text
-    };
-    let (stream, consumer) = (token("stream"), token("consumer"));
-    fields.finish();
-    let inbox_prefix = inbox_prefix.or_else(|| user.as_ref().map(|user| format!("_INBOX_{user}")));
-    Input { url, user, password_file, stream, consumer, inbox_prefix }
-}
-
-fn output(mut fields: Fields<'_>) -> Output {
-    let mut subject = |field| {
-        let text = fields.required_text(field);
-        if text.contains(['*', '>', ' ', '\t', '\r', '\n']) || text.split('.').any(str::is_empty) != text.is_empty() {
-            fields.mistake(field, "must be a subject without wildcards and spaces");
-        }
-        text
-    };
-    let (subject, rejected) = (subject("subject"), subject("rejected"));
-    if fields.text("message_id").is_some_and(|field| field != "event.id") {
-        fields.mistake("message_id", "can only be `event.id`");
-    }
-    fields.finish();
-    Output { subject, rejected }
 }
 
 fn providers(document: &mut Fields<'_>) -> Vec<ProviderName> {

@@ -1,7 +1,7 @@
 //! Where in an event indicators are looked for.
 
 use super::Indicator;
-use crate::event::{Event, Texts};
+use resilmesh_relay::event::{Event, Texts};
 
 /// At most so many values of one list are looked at: an event with more is a report, and asking
 /// about all of it would cost the others their turn.

@@ -3,45 +3,30 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use async_nats::Subject;
-use async_nats::header::HeaderValue;
 use bytes::Bytes;
+use resilmesh_relay::delivery::Delivery;
+use resilmesh_relay::event::{Event, NotAnEvent};
+use resilmesh_relay::publish::{Form, Outgoing, Publication, Publisher, Target};
+use resilmesh_relay::{Work, id, rejected};
 use resilmesh_service::stats::Counters;
-use sha2::{Digest, Sha256};
 
-use super::delivery::Delivery;
-use super::publish::{Form, Outgoing, Publisher};
-use crate::cache::hex;
 use crate::enrich::Enricher;
-use crate::event::{Event, NotAnEvent};
 use crate::indicator::{self, Found, Indicator};
 use crate::provider::chain::{Chain, Knowledge};
-use crate::rejected;
-
-/// The longest event id that goes into a header as it is.
-const LONGEST_ID: usize = 256;
 
 /// Everything that working on a chunk needs.
 pub(super) struct Worker {
     pub(super) chain: Arc<Chain>,
     pub(super) enricher: Enricher,
     pub(super) name: String,
-    pub(super) enriched: Subject,
-    pub(super) rejected: Subject,
-    pub(super) counters: WorkCounters,
+    pub(super) enriched: Arc<Target>,
+    pub(super) rejected: Arc<Target>,
+    pub(super) counters: Counters,
 }
 
-/// Where a worker counts.
-pub(super) struct WorkCounters {
-    pub(super) enrich: Counters,
-    pub(super) output: Counters,
-    pub(super) rejected: Counters,
-}
-
-impl Worker {
-    /// Works on a chunk, to the end.
-    pub(super) async fn work(self: Arc<Self>, chunk: Vec<Delivery>, publisher: Publisher) {
-        self.counters.enrich.received(chunk.len() as u64);
+impl Work for Worker {
+    async fn work(self: Arc<Self>, chunk: Vec<Delivery>, publisher: Publisher) {
+        self.counters.received(chunk.len() as u64);
         if !self.chain.may_have_to_wait() {
             return self.work_on(chunk, publisher).await;
         }
@@ -49,7 +34,9 @@ impl Worker {
         let (prompt, waiting): (Vec<_>, Vec<_>) = chunk.into_iter().partition(|delivery| self.is_prompt(delivery));
         tokio::join!(self.work_on(prompt, publisher.clone()), self.work_on(waiting, publisher));
     }
+}
 
+impl Worker {
     fn is_prompt(&self, delivery: &Delivery) -> bool {
         let Ok(event) = Event::parse(&delivery.payload) else { return true };
         let found = indicator::find(&event);
@@ -57,30 +44,20 @@ impl Worker {
     }
 
     async fn work_on(&self, chunk: Vec<Delivery>, publisher: Publisher) {
-        let stopped = publisher.give_up.clone();
-        let outgoing = tokio::select! {
+        let results = tokio::select! {
             results = self.results(&chunk, &publisher) => results,
-            () = stopped.cancelled() => {
-                for delivery in chunk {
-                    delivery.hand_back(&publisher.client).await;
-                }
-                return;
-            }
+            () = publisher.giving_up() => return publisher.hand_back(chunk).await,
         };
-        let outgoing = chunk.into_iter().zip(outgoing);
-        let outgoing = outgoing.map(|(delivery, (kind, forms))| {
-            let (subject, counters) = match kind {
-                Kind::Event => (self.enriched.clone(), self.counters.output.clone()),
-                Kind::Rejected => (self.rejected.clone(), self.counters.rejected.clone()),
-            };
-            counters.received(1);
-            Outgoing { delivery, forms, subject, counters }
+        let outgoing = chunk.into_iter().zip(results);
+        let outgoing = outgoing.map(|(delivery, forms)| {
+            forms[0].to.counters.received(1);
+            Outgoing { delivery, results: vec![forms] }
         });
         publisher.publish(outgoing.collect()).await;
     }
 
     /// What to publish for each message.
-    async fn results(&self, chunk: &[Delivery], publisher: &Publisher) -> Vec<(Kind, Vec<Form>)> {
+    async fn results(&self, chunk: &[Delivery], publisher: &Publisher) -> Vec<Publication> {
         let events: Vec<Result<(Event<'_>, Vec<Found>), NotAnEvent>> = chunk
             .iter()
             .map(|delivery| {
@@ -94,8 +71,8 @@ impl Worker {
             .iter()
             .zip(events)
             .map(|(delivery, event)| match event {
-                Ok((event, found)) => (Kind::Event, self.event_forms(delivery, &event, &found, &knowledge)),
-                Err(reason) => (Kind::Rejected, self.rejected_forms(delivery, &reason)),
+                Ok((event, found)) => self.event_forms(delivery, &event, &found, &knowledge),
+                Err(reason) => self.rejected_forms(delivery, &reason),
             })
             .collect()
     }
@@ -116,63 +93,41 @@ impl Worker {
             tokio::select! {
                 biased;
                 knowledge = &mut lookup => return knowledge,
-                () = tokio::time::sleep(publisher.keep_alive) => {
-                    for delivery in chunk {
-                        delivery.in_progress(&publisher.client).await;
-                    }
-                }
+                () = tokio::time::sleep(publisher.keep_alive()) => publisher.in_progress(chunk).await,
             }
         }
     }
 
-    fn event_forms(&self, delivery: &Delivery, event: &Event<'_>, found: &[Found], knowledge: &Knowledge) -> Vec<Form> {
+    fn event_forms(
+        &self,
+        delivery: &Delivery,
+        event: &Event<'_>,
+        found: &[Found],
+        knowledge: &Knowledge,
+    ) -> Publication {
         let mut additions = self.enricher.additions(event, found, knowledge);
         if !additions.is_empty() {
-            self.counters.enrich.sent(1);
+            self.counters.sent(1);
         }
-        let given = delivery.sender_id.clone().unwrap_or_else(|| delivery.origin.id("event"));
-        let id = event_id(event).unwrap_or_else(|| {
+        let given = delivery.given_id();
+        let id = id::of_event(event).unwrap_or_else(|| {
             // Whoever stores it needs one.
             additions.add_text(event, "event.id", &given);
             given
         });
-        let id = header(&id);
-        let original = Form { body: delivery.payload.clone(), id: Some(id.clone()) };
-        // A message that fills the largest payload to the last byte has no room for a header.
-        let bare = Form { body: delivery.payload.clone(), id: None };
-        if additions.is_empty() {
-            return vec![original, bare];
+        let mut forms = delivery.as_it_came(&id, &self.enriched);
+        if !additions.is_empty() {
+            forms.insert(0, Form { body: event.with(&additions).into(), ..forms[0].clone() });
         }
-        vec![Form { body: event.with(&additions).into(), id: Some(id) }, original, bare]
+        forms
     }
 
-    fn rejected_forms(&self, delivery: &Delivery, reason: &NotAnEvent) -> Vec<Form> {
-        self.counters.enrich.dropped("not a JSON object", 1);
-        let rejected = rejected::document(&delivery.payload, reason, &delivery.origin, &self.name);
-        let id = header(&rejected.id);
+    fn rejected_forms(&self, delivery: &Delivery, reason: &NotAnEvent) -> Publication {
+        self.counters.dropped("not a JSON object", 1);
+        let rejected = rejected::document(&delivery.payload, &reason.into(), &delivery.origin, &self.name);
         // Wrapped up it may be too large for the bus; the original came over it.
-        let original = Form { body: delivery.payload.clone(), id: Some(id.clone()) };
-        let bare = Form { body: delivery.payload.clone(), id: None };
-        vec![Form { body: Bytes::from(rejected.body), id: Some(id) }, original, bare]
+        let mut forms = delivery.as_it_came(&rejected.id, &self.rejected);
+        forms.insert(0, Form { body: Bytes::from(rejected.body), ..forms[0].clone() });
+        forms
     }
-}
-
-/// What became of a message.
-#[derive(Clone, Copy)]
-enum Kind {
-    Event,
-    Rejected,
-}
-
-/// The event's own id: a text, or a number as it is written.
-fn event_id(event: &Event<'_>) -> Option<String> {
-    let is_number = |json: &&str| json.starts_with(|c: char| c == '-' || c.is_ascii_digit());
-    let id = event.text("event.id").map(|id| id.into_owned());
-    id.filter(|id| !id.is_empty()).or_else(|| event.json("event.id").filter(is_number).map(str::to_owned))
-}
-
-/// An id as a header; one that cannot stand there, or is too long, as its hash.
-fn header(id: &str) -> HeaderValue {
-    let fits = id.len() <= LONGEST_ID && !id.chars().any(char::is_control);
-    if fits { HeaderValue::from(id) } else { HeaderValue::from(hex(&Sha256::digest(id.as_bytes())).as_str()) }
 }

@@ -65,6 +65,21 @@ impl Compiled {
         }
     }
 
+    /// A program in a file of its own that belongs to no component.
+    ///
+    /// # Errors
+    /// As [`Compiled::new`].
+    pub fn of_file(file: &Path, source: &str) -> Result<Self, Vec<ConfigError>> {
+        let config = CompileConfig::default();
+        match compile_with_external(source, &vrl::stdlib::all(), &ExternalEnv::default(), config) {
+            Ok(result) => Ok(Self::from((result.program, TimeZone::default()))),
+            Err(diagnostics) => {
+                let errors = diagnostics.into_iter().filter(Diagnostic::is_problem);
+                Err(errors.map(|diagnostic| at_file(file, source, diagnostic)).collect())
+            }
+        }
+    }
+
     /// Whether running can fail, and whether it can abort.
     pub fn can_fail_or_abort(&self) -> (bool, bool) {
         let info = self.program.info();
@@ -91,21 +106,35 @@ impl Compiled {
 }
 
 fn explain(options: &Options, text: Text<'_>, source: &str, diagnostic: Diagnostic) -> ConfigError {
-    let start = diagnostic.labels().iter().find(|label| label.primary).map(|label| label.span.start());
-    let inside = start.map(|start| line_and_column(source, start));
-    let message = format!("VRL: {}", diagnostic.message());
-    let snippet = Formatter::new(source, vec![diagnostic]).to_string();
-    let mut error = match text {
-        Text::File(path) => ConfigError::new(path, message).at(inside).of(options.component()),
+    match text {
+        Text::File(path) => at_file(path, source, diagnostic).of(options.component()),
         Text::Option(option) => {
-            let at = inside.and_then(|inside| in_file(options, option, source, inside));
+            let at = start(source, &diagnostic).and_then(|inside| in_file(options, option, source, inside));
+            let (message, snippet) = words(source, diagnostic);
             let error = options.error(option, message);
             let at = at.or(error.at);
-            error.at(at)
+            ConfigError { snippet: Some(snippet), ..error.at(at) }
         }
-    };
-    error.snippet = Some(snippet.trim_start_matches('\n').into());
-    error
+    }
+}
+
+fn at_file(path: &Path, source: &str, diagnostic: Diagnostic) -> ConfigError {
+    let at = start(source, &diagnostic);
+    let (message, snippet) = words(source, diagnostic);
+    ConfigError { snippet: Some(snippet), ..ConfigError::new(path, message).at(at) }
+}
+
+/// Where in the program it is.
+fn start(source: &str, diagnostic: &Diagnostic) -> Option<Position> {
+    let start = diagnostic.labels().iter().find(|label| label.primary).map(|label| label.span.start())?;
+    Some(line_and_column(source, start))
+}
+
+/// What it says, and the place drawn.
+fn words(source: &str, diagnostic: Diagnostic) -> (String, Box<str>) {
+    let message = format!("VRL: {}", diagnostic.message());
+    let snippet = Formatter::new(source, vec![diagnostic]).to_string();
+    (message, snippet.trim_start_matches('\n').into())
 }
 
 fn line_and_column(source: &str, offset: usize) -> Position {
