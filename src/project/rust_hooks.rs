@@ -78,7 +78,7 @@ pub fn read(path: &str, shown: &Path, text: &str, found: &mut Vec<Diagnostic>) -
         Err(error) => {
             let at = Position::new(shown, mark(error.span()));
             found.push(
-                Diagnostic::warning(at, format!("not Rust: {error}"))
+                Diagnostic::warning(at, format!("not Rust: {}", why(&error)))
                     .coded(Code::Rust)
                     .with_hint("none of its hooks are called until that is mended"),
             );
@@ -88,6 +88,12 @@ pub fn read(path: &str, shown: &Path, text: &str, found: &mut Vec<Diagnostic>) -
     let mut reader = Reader { path, shown, hooks: Vec::new(), found };
     reader.items(&file.items, &Imports::default());
     reader.hooks
+}
+
+/// What is wrong with a file. What is no sequence of words and brackets is said in other words than the library's.
+fn why(error: &syn::Error) -> String {
+    let why = error.to_string();
+    if why.contains("token stream") { "a bracket or a text that is opened is not closed".to_owned() } else { why }
 }
 
 struct Reader<'a> {

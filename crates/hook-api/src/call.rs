@@ -40,13 +40,13 @@ pub struct HookRef {
     pub product: String,
     /// The product's folder, absolute.
     pub folder: String,
-    /// The file, below that folder, with `/`: `setup.py`,
+    /// The file, below that folder, with `/`: `setup.py`, `hooks/src/main.rs`,
     /// `integrations/logwell/events_producer.py`.
     pub file: String,
     /// The function's name.
     pub function: String,
-    /// The line, from 1, of the function's first decorator, as `co_firstlineno` has it: two functions
-    /// of a file may have one name.
+    /// The line, from 1, of the function's first decorator, as `co_firstlineno` has it, in Rust of the attribute: two
+    /// functions of a file may have one name.
     pub line: u32,
 }
 

@@ -89,7 +89,7 @@ pub enum FromHost {
     Hello {
         /// [`VERSION`] of the host.
         version: u32,
-        /// What hooks are written in: `python`.
+        /// What hooks are written in: `python`, `rust`.
         language: String,
         /// The language's own version: `3.11.2`.
         runtime: String,

@@ -56,6 +56,39 @@
 //! ones, but for those with `keep_when_overloaded`. Everything must stand there as a literal: `resilmesh` reads
 //! it without compiling or running anything.
 //!
+//! # Modules
+//!
+//! A `process` hook works on the events that pass through a module. It may take an [`Event`], a `serde_json::Value`
+//! or a map, and return an [`Outcome`], a `Value`, an `Option` (`None` drops the event) or a `Vec`, or a `Result` of
+//! one. `init`, which returns a `Result`, makes a state once in each worker; with `batch`, the hook gets `&[Event]`
+//! and returns a `Vec` with an outcome for each. It is a function like any other, so that a test calls it:
+//!
+//! ```
+//! use std::collections::HashSet;
+//!
+//! use resilmesh_sdk::{Event, Outcome, Result, Start, process};
+//!
+//! struct Seen(HashSet<String>);
+//!
+//! impl Seen {
+//!     fn new(_: &Start) -> Result<Self> {
+//!         Ok(Self(HashSet::new()))
+//!     }
+//! }
+//!
+//! #[process("ecs_events", "enriched_events", init = Seen::new)]
+//! fn once(seen: &mut Seen, event: &Event<'_>) -> Result<Outcome> {
+//!     let event = event.value()?;
+//!     let message = event["message"].as_str().unwrap_or_default();
+//!     Ok(if seen.0.insert(message.to_owned()) { Outcome::Same } else { Outcome::Drop })
+//! }
+//!
+//! let mut seen = Seen::new(&Start::default()).unwrap();
+//! let event = Event::new(br#"{"message": "hello"}"#);
+//! assert_eq!(once(&mut seen, &event).unwrap(), Outcome::Same);
+//! assert_eq!(once(&mut seen, &event).unwrap(), Outcome::Drop);
+//! ```
+//!
 //! # Being cancelled
 //!
 //! A call ends early at Ctrl-C, and at its deadline. Code in Rust cannot be interrupted: from then on every

@@ -51,6 +51,17 @@ fn attributes_are_known_under_the_names_that_they_are_imported_by() {
 }
 
 #[test]
+fn a_process_hook_leads_from_a_topic_to_another() {
+    let (hooks, found) = read_hooks(
+        "use resilmesh_sdk::process;\n#[process(\"ecs_events\", \"enriched_events\", init = Seen::new, batch)]\nfn once() {}\n",
+    );
+    assert_eq!(found, Vec::<String>::new());
+    let [RustHook { hook, target: None }] = hooks.as_slice() else { panic!("{hooks:?}") };
+    assert_eq!((hook.kind, hook.role), (HookKind::Process, None));
+    assert_eq!((hook.topic.as_deref(), hook.into.as_deref()), (Some("ecs_events"), Some("enriched_events")));
+}
+
+#[test]
 fn what_is_computed_is_warned_of() {
     let (hooks, found) = read_hooks(
         "use resilmesh_sdk::*;\n#[watch(topic = TOPIC)] fn f() {}\n#[pull(title = TITLE)] fn g() {}\n#[setup] fn h() {}",
@@ -65,8 +76,14 @@ fn what_is_computed_is_warned_of() {
 
 #[test]
 fn what_is_no_rust_is_warned_of() {
-    let (hooks, found) = read_hooks("fn broken( {\n");
-    assert!(hooks.is_empty() && found[0].starts_with("1:") && found[0].contains("not Rust"), "{found:?}");
+    for (text, expected) in [
+        ("fn broken( {\n", "1:12 not Rust: a bracket or a text that is opened is not closed"),
+        ("fn one() {}\nfunction two() {}\n", "2:10 not Rust: expected `!`"),
+    ] {
+        let (hooks, found) = read_hooks(text);
+        assert!(hooks.is_empty());
+        assert_eq!(found, [expected]);
+    }
 }
 
 #[test]
