@@ -63,6 +63,11 @@ impl Product {
 fn check_module(product: &Product, found: &mut Vec<Diagnostic>) {
     let mut hooks = product.hooks.iter().filter(|hook| hook.kind == HookKind::Process);
     let Some(first) = hooks.next() else { return };
+    if product.service.is_none() {
+        let never = "events never pass this hook: its product has no `service`, which would run it";
+        let never = Diagnostic::warning(first.at.clone(), never).coded(Code::Module);
+        found.push(never.with_hint("`resilmesh create product NAME --from module` makes a product that has one"));
+    }
     for other in hooks {
         let message = format!("a second process hook; events pass through the one in {}", first.at);
         let second = Diagnostic::error(other.at.clone(), message).coded(Code::Module);

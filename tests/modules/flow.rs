@@ -54,3 +54,34 @@ fn replicas_of_a_module_share_the_work() {
     expect_each_once(&mesh, LINES);
     assert_eq!(mesh.service("shared/2")["state"], "ready");
 }
+
+#[test]
+fn a_service_that_is_killed_leaves_no_worker_behind() {
+    let mesh = soapa_with(&[("lone", "python")]);
+    mesh.up();
+    let service = mesh.service("lone")["pid"].as_u64().expect("pid");
+    let workers = children(service);
+    assert!(!workers.is_empty(), "it has workers");
+    mesh.kill("lone");
+    mesh.wait_for("its workers are gone", |_| workers.iter().all(|worker| !is_there(*worker)));
+    mesh.wait_for("it is started again", |mesh| mesh.service("lone")["state"] == "ready");
+}
+
+/// The processes that a process has started.
+fn children(parent: u64) -> Vec<u64> {
+    let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
+    let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok());
+    ids.filter(|id| stat(*id).is_some_and(|(_, own)| own == parent)).collect()
+}
+
+/// Whether it lives: one that nobody has asked for its end yet does not.
+fn is_there(id: u64) -> bool {
+    stat(id).is_some_and(|(state, _)| state != "Z")
+}
+
+/// State and parent of a process.
+fn stat(id: u64) -> Option<(String, u64)> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let mut words = stat.rsplit_once(')')?.1.split_whitespace();
+    Some((words.next()?.to_owned(), words.next()?.parse().ok()?))
+}

@@ -99,7 +99,7 @@ impl Rehearsal {
             Some((_, Fate::Failed(why))) => return Err(reason(*why)),
             Some((_, Fate::Dropped)) | None => return Ok(Vec::new()),
         };
-        result::made(&own, &self.config.name, events).map_err(|wrong| not_an_event(&wrong))
+        result::made(&|| own.as_str(), &self.config.name, events).map_err(|wrong| not_an_event(&wrong))
     }
 }
 

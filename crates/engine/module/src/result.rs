@@ -13,12 +13,15 @@ pub(crate) struct Made {
     pub(crate) body: Bytes,
 }
 
+/// The id of an event, which is looked up only if it is needed.
+pub(crate) type EventId<'a> = dyn Fn() -> &'a str + 'a;
+
 /// What is published in place of the event with this id. The only one keeps the id, also if the module has lost it; of
 /// several, those without one of their own get one that is the same whenever the same event is worked on again.
 ///
 /// # Errors
 /// When one of them is no event.
-pub(crate) fn made(event_id: &str, module: &str, results: Vec<Bytes>) -> Result<Vec<Made>, NotAnEvent> {
+pub(crate) fn made(event_id: &EventId<'_>, module: &str, results: Vec<Bytes>) -> Result<Vec<Made>, NotAnEvent> {
     let single = results.len() == 1;
     let mut made: Vec<Made> = Vec::with_capacity(results.len());
     for (n, body) in results.into_iter().enumerate() {
@@ -27,7 +30,7 @@ pub(crate) fn made(event_id: &str, module: &str, results: Vec<Bytes>) -> Result<
         made.push(match distinct {
             Some(id) => Made { id, body },
             None => {
-                let id = if single { event_id.to_owned() } else { derived(event_id, module, n) };
+                let id = if single { event_id().to_owned() } else { derived(event_id(), module, n) };
                 Made { body: with_id(&body, &id)?, id }
             }
         });
@@ -113,7 +116,7 @@ mod tests {
 
     fn results(bodies: &[&str]) -> Vec<(String, String)> {
         let bodies = bodies.iter().map(|body| Bytes::copy_from_slice(body.as_bytes())).collect();
-        let made = made("e1", "tagger", bodies).expect("events");
+        let made = made(&|| "e1", "tagger", bodies).expect("events");
         made.into_iter().map(|own| (own.id, String::from_utf8(own.body.to_vec()).expect("UTF-8"))).collect()
     }
 
@@ -145,7 +148,7 @@ mod tests {
     #[test]
     fn what_is_no_object_is_no_event() {
         for wrong in ["[1]", "7", "nonsense", "{\"a\":1", ""] {
-            assert!(made("e1", "tagger", vec![Bytes::from_static(wrong.as_bytes())]).is_err(), "{wrong}");
+            assert!(made(&|| "e1", "tagger", vec![Bytes::from_static(wrong.as_bytes())]).is_err(), "{wrong}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The service: messages in, what the module made of them out.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
@@ -22,6 +23,8 @@ use crate::result;
 /// messages.
 const OF_WORKER: usize = 1_000;
 const OF_ALL: Load = Load { messages: 8_000, bytes: 32 << 20 };
+/// What is no larger than this, or than the event that it is made of, the bus takes.
+const SURELY_FITS: usize = 16 << 10;
 /// Outcomes taken together.
 const TOGETHER: usize = 256;
 
@@ -142,11 +145,18 @@ impl Maker {
     }
 
     fn made(&self, delivery: &Delivery, events: Vec<bytes::Bytes>) -> Result<Vec<Publication>, Reason> {
-        let id = Event::parse(&delivery.payload).ok().as_ref().and_then(id::of_event);
-        let id = id.unwrap_or_else(|| delivery.given_id());
+        let known = OnceCell::new();
+        let id = || {
+            let own = || Event::parse(&delivery.payload).ok().as_ref().and_then(id::of_event);
+            known.get_or_init(|| own().unwrap_or_else(|| delivery.given_id())).as_str()
+        };
         let made = result::made(&id, &self.name, events).map_err(|wrong| not_an_event(&wrong))?;
         let publication = |own: result::Made| {
             let form = Form { body: own.body, id: Some(id::header(&own.id)), to: self.output.clone() };
+            if form.body.len() <= delivery.payload.len().max(SURELY_FITS) {
+                // There may be room for it, and none for its header.
+                return vec![form.clone(), Form { id: None, ..form }];
+            }
             let too_large = Reason {
                 message: "what the module made of the event is larger than the bus takes".to_owned(),
                 ..Reason::default()
