@@ -52,7 +52,8 @@ fn replicas_of_a_module_share_the_work() {
     mesh.up();
     mesh.wait_for_count(LINES as u64);
     expect_each_once(&mesh, LINES);
-    assert_eq!(mesh.service("shared/2")["state"], "ready");
+    let second = mesh.service("shared/2");
+    assert_eq!((&second["state"], &second["counts"]["workers"]), (&"ready".into(), &2.into()));
 }
 
 #[test]
@@ -84,4 +85,39 @@ fn stat(id: u64) -> Option<(String, u64)> {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     let mut words = stat.rsplit_once(')')?.1.split_whitespace();
     Some((words.next()?.to_owned(), words.next()?.parse().ok()?))
+}
+
+/// Makes a wheel of a package with one module, `vendor`.
+const WHEEL: &str = "
+import sys, zipfile
+info = 'vendor-1.0.dist-info'
+with zipfile.ZipFile(sys.argv[1], 'w') as wheel:
+    wheel.writestr('vendor.py', 'NAME = \"from a package\"')
+    wheel.writestr(info + '/METADATA', 'Metadata-Version: 2.1\\nName: vendor\\nVersion: 1.0\\n')
+    wheel.writestr(info + '/WHEEL', 'Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')
+    wheel.writestr(info + '/RECORD', f'vendor.py,,\\n{info}/METADATA,,\\n{info}/WHEEL,,\\n{info}/RECORD,,\\n')
+";
+
+#[test]
+fn what_a_module_needs_of_packages_and_reads_of_files_is_there_when_it_runs() {
+    let mesh = soapa_with(&[("needy", "python")]);
+    let wheel = mesh.home().join("vendor-1.0-py3-none-any.whl");
+    let made = std::process::Command::new("python3").args(["-c", WHEEL]).arg(&wheel).status().expect("python3 runs");
+    assert!(made.success());
+    let product = mesh.project.join("products/needy");
+    std::fs::write(product.join("requirements.txt"), format!("{}\n", wheel.display())).expect("written");
+    std::fs::create_dir(product.join("words")).expect("made");
+    std::fs::write(product.join("words/word.txt"), "from a file\n").expect("written");
+    let code = "import vendor\nfrom pathlib import Path\nfrom resilmesh.decorators import process\n\nWORD = (Path(__file__).parent / 'words/word.txt').read_text().strip()\n\n\n@process(\"ecs_events\", \"enriched_events\")\ndef tag(event):\n    event['tags'] = [vendor.NAME, WORD]\n    return event\n";
+    std::fs::write(product.join("process.py"), code).expect("written");
+    write_log(&mesh, 0..10);
+    mesh.up();
+    mesh.wait_for_count(10);
+    assert_eq!((tagged(&mesh, "from a package"), tagged(&mesh, "from a file")), (10, 10));
+    std::fs::write(
+        product.join("tests/process.yaml"),
+        "schema: 1\ntransform: process.py\ncases:\n  - name: it has both\n    given: [{event: {id: a}}]\n    expect: {tags: [from a package, from a file]}\n",
+    )
+    .expect("written");
+    mesh.expect(&["test", "needy"]);
 }

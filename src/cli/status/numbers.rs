@@ -64,7 +64,12 @@ pub async fn of_services(services: &[ServiceStatus]) -> BTreeMap<String, Numbers
     let asked = services.iter().filter_map(|service| Some((service, service.spec.control.as_deref()?)));
     let answers = asked.map(|(service, socket)| async {
         let snapshot = tokio::time::timeout(WITHIN, ask(socket)).await.ok()??;
-        Some((service.spec.instance.clone(), Numbers::from(snapshot)))
+        let mut numbers = Numbers::from(snapshot);
+        if service.spec.args.iter().take(2).map(String::as_str).eq(["engine", "module"]) {
+            let workers = tokio::time::timeout(WITHIN, control::ask(socket, "workers", Value::Null)).await;
+            numbers.counts = workers.ok().and_then(Result::ok).map(|told| of_workers(&told)).unwrap_or_default();
+        }
+        Some((service.spec.instance.clone(), numbers))
     });
     join_all(answers).await.into_iter().flatten().collect()
 }
@@ -88,8 +93,24 @@ impl Numbers {
     /// Adds what products count.
     pub(super) fn add(&mut self, mut counted: BTreeMap<String, u64>) {
         self.lag = counted.remove("lag").or(self.lag);
-        self.counts = counted;
+        self.counts.append(&mut counted);
     }
+}
+
+/// What the workers of a module tell of themselves, all together.
+fn of_workers(told: &Value) -> BTreeMap<String, u64> {
+    let workers: Vec<&Value> = told.as_array().into_iter().flatten().collect();
+    let sum = |key: &str| workers.iter().filter_map(|worker| worker[key].as_u64()).sum::<u64>();
+    let seconds: f64 = workers.iter().filter_map(|worker| worker["seconds"].as_f64()).sum();
+    let events = sum("events");
+    let mut counts = BTreeMap::from([
+        ("workers".to_owned(), workers.len() as u64),
+        ("worker_restarts".to_owned(), sum("starts").saturating_sub(workers.len() as u64)),
+    ]);
+    if events > 0 {
+        counts.insert("microseconds_per_event".to_owned(), (seconds * 1e6 / events as f64) as u64);
+    }
+    counts
 }
 
 async fn ask(socket: &Path) -> Option<Snapshot> {
@@ -103,6 +124,16 @@ mod tests {
     use resilmesh_service::stats::Kind;
 
     use super::*;
+
+    #[test]
+    fn workers_of_a_module_are_counted_together() {
+        let told = serde_json::json!([
+            {"worker": 0, "starts": 3, "events": 30, "seconds": 0.003},
+            {"worker": 1, "starts": 1, "events": 10, "seconds": 0.001},
+        ]);
+        let counts = of_workers(&told);
+        assert_eq!((counts["workers"], counts["worker_restarts"], counts["microseconds_per_event"]), (2, 2, 100));
+    }
 
     #[test]
     fn drops_are_added_up_by_reason() {
