@@ -57,6 +57,7 @@ impl Mesh {
             .env("HOME", self.home.path())
             .env("XDG_RUNTIME_DIR", self.home.path().join("run"))
             .env("RESILMESH_NATS_SERVER", nats_server())
+            .envs(cargo())
             .stdin(Stdio::null());
         std::fs::create_dir_all(self.home.path().join("run")).expect("runtime folder");
         command
@@ -268,4 +269,17 @@ fn unchunk(mut body: &str) -> String {
         body = rest[size..].trim_start_matches("\r\n");
     }
     text
+}
+
+/// What the program needs to find cargo although its home is another, and to build quickly what is in Rust: the SDK
+/// once for all tests.
+fn cargo() -> Vec<(&'static str, PathBuf)> {
+    let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
+    let below_home = |name: &str, folder: &str| std::env::var_os(name).map_or_else(|| home.join(folder), PathBuf::from);
+    vec![
+        ("CARGO_HOME", below_home("CARGO_HOME", ".cargo")),
+        ("RUSTUP_HOME", below_home("RUSTUP_HOME", ".rustup")),
+        ("RESILMESH_BUILD", Path::new(env!("CARGO_TARGET_TMPDIR")).join("rust-hooks")),
+        ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0".into()),
+    ]
 }

@@ -6,6 +6,7 @@ mod chaos;
 mod examples;
 mod flow;
 mod refused;
+mod rust;
 
 #[path = "../end_to_end/mesh.rs"]
 #[allow(dead_code, reason = "a part of it is for other tests")]
