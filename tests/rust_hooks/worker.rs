@@ -7,7 +7,7 @@ use resilmesh_hook_api::batch::{self, BATCH_VERSION, FrameKind, Hello, Outcome, 
 use resilmesh_hook_api::{Failure, HookRef};
 use serde_json::{Value, json};
 
-use crate::support::{HEAD, builds, does, sensor};
+use crate::support::{HEAD, does, sensor};
 
 const HOOKS: &str = r#"
 #[trigger("isolate")]
@@ -74,12 +74,9 @@ fn program() -> PathBuf {
     static BUILT: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
     let built = BUILT.get_or_init(|| {
         let project = sensor("working", HOOKS);
-        does(&project, &["trigger", "isolate", "s1"]);
-        let is_own = |name: &str| name.starts_with("working-");
-        let entries = std::fs::read_dir(builds()).expect("listed").map(|entry| entry.expect("an entry").path());
-        let own = entries.filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(is_own));
-        let hosts = own.map(|folder| folder.join("host")).filter(|host| host.is_file());
-        hosts.max_by_key(|host| host.metadata().and_then(|seen| seen.modified()).ok()).expect("a program")
+        let (out, _) = does(&project, &["hooks", "build", "working", "--json"]);
+        let programs: Value = serde_json::from_str(&out).expect("JSON");
+        programs["programs"][0]["program"].as_str().expect("a path").into()
     });
     built.clone()
 }
