@@ -121,9 +121,12 @@ fn until_the_first_has_ended(strace: &mut Child, trace: &Path) {
     strace.wait().expect("it has ended");
 }
 
+/// Whether a process has ended with all of its threads: strace waits for ever when it is told to let go of one that is
+/// just ending.
 fn is_gone(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
+    let has_ended = stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']));
+    has_ended && std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count) <= 1
 }
 
 impl Effects {
