@@ -8,6 +8,7 @@ mod common;
 mod attributes;
 mod building;
 mod created;
+mod kept;
 mod mishaps;
 mod mixed;
 mod protocol;

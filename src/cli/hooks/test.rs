@@ -118,7 +118,8 @@ async fn rows(cx: &Context, subject: &Subject<'_>, terms: &Terms) -> Result<Vec<
     };
     conformance::run(subject, terms, &mut tell).await.map_err(|trouble| match trouble {
         Trouble::Mistakes(found) => Failure::new(Trouble::Mistakes(Vec::new()).to_string()).found(found),
-        other => Failure::new(other.to_string()),
+        Trouble::Needs(error) => error.into(),
+        other @ Trouble::Files(_) => Failure::new(other.to_string()),
     })?;
     Ok(rows)
 }

@@ -18,8 +18,10 @@ use self::ears::Kept;
 use self::silent::Silent;
 use self::stage::Stage;
 use self::trial::Part;
+use crate::hooks::HookError;
 use crate::hooks::host::Needs;
-use crate::mesh::model::{End, HookKind, Mesh, Plug, Product};
+use crate::mesh::model::{End, HookCode, HookKind, Mesh, Plug, Product};
+use crate::project::load::PRODUCTS;
 use crate::project::position::Diagnostic;
 
 pub use stage::{Settings, Subject};
@@ -164,6 +166,9 @@ pub enum Trouble {
     /// The product has mistakes, or cannot be plugged to a stand-in.
     #[error("the product cannot be plugged to a stand-in")]
     Mistakes(Vec<Diagnostic>),
+    /// What the hooks need cannot be had, or does not compile.
+    #[error("{0}")]
+    Needs(#[from] HookError),
 }
 
 /// Tries the hooks of a product at each of its plugs; tells each case as it ends.
@@ -176,6 +181,7 @@ pub async fn run(subject: &Subject<'_>, terms: &Terms, tell: &mut dyn FnMut(Row)
         let mut tell = |case, verdict| tell(Row { case, at: format!("host `{file}`"), role: None, verdict });
         host::run(&subject.product.name, subject.folder, file, stage.root(), &mut tell).await;
     }
+    prepare(subject, &stage, terms).await?;
     let mesh = compiled(stage.root())?;
     let secrets = Arc::new(Kept::new(all_secrets(&mesh, &terms.secrets)));
     for (plug, end) in parts(&mesh, &subject.product.name) {
@@ -183,6 +189,21 @@ pub async fn run(subject: &Subject<'_>, terms: &Terms, tell: &mut dyn FnMut(Row)
         trial::of(&part, &secrets, tell).await?;
     }
     slow_api(subject, &mesh, &secrets, terms, tell).await
+}
+
+/// Makes packages and builds programs beforehand: that is no part of how long hooks take.
+async fn prepare(subject: &Subject<'_>, stage: &Stage, terms: &Terms) -> Result<(), HookError> {
+    let product = subject.product;
+    let folder = stage.root().join(PRODUCTS).join(&product.name);
+    let of_integrations = product.integrations.iter().flat_map(|own| &own.hooks);
+    let codes: Vec<&HookCode> = product.hooks.iter().chain(of_integrations).map(|hook| &hook.code).collect();
+    if codes.iter().any(|code| matches!(code, HookCode::Python { .. })) {
+        terms.needs.packages.of(&product.name, &folder).await?;
+    }
+    if codes.iter().any(|code| matches!(code, HookCode::Rust { .. })) {
+        terms.needs.programs.of(&product.name, &folder).await?;
+    }
+    Ok(())
 }
 
 /// What the addresses among the settings lead to never answers.
