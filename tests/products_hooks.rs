@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use resilmesh::hooks;
+use resilmesh::mesh::model::HookCode;
 use resilmesh::project::catalogue;
 
 #[test]
@@ -23,7 +24,7 @@ fn declared_and_compiled_in_hooks_agree() {
     let mut declared = BTreeSet::new();
     for name in catalogue::names() {
         let (product, _) = catalogue::product(name).expect("a product");
-        for hook in &product.hooks {
+        for hook in product.hooks.iter().filter(|hook| hook.code == HookCode::Builtin) {
             let kind = format!("{:?}", hook.kind).to_lowercase();
             let mode = hook.mode.map(|mode| mode.word()).unwrap_or_default();
             let (topic, format) = (hook.topic.as_deref(), hook.format.as_deref());
