@@ -398,11 +398,8 @@ fn what_cannot_be_tried_is_told() {
     let project = lake("");
     assert_snapshot!(project.run(&["hooks", "test", "lake"]), @"
     -- stderr
-    instances/stand_in/stand_in/plugs/tried/events.yaml:4:8: error: nobody sets up the ends of `events` between `stand_in` and `tried`: neither both products set up their own, nor one of them both [cannot-connect]
-      4 | topic: events
-        |        ^
-      hint: `resilmesh create integration stand_in lake events producer` begins one, with setup hooks or `renders`
-    error: the product cannot be plugged to a stand-in
+    error: product `lake` has no setup hooks in files
+    hint: `resilmesh create hook lake setup TOPIC ROLE` starts one
     -- exit 1
     ");
     assert_snapshot!(project.run(&["hooks", "test", "lakes"]), @"

@@ -109,7 +109,13 @@ fn wanted(product: &Product) -> Vec<Wanted> {
         mode: own.mode,
         format: own.format.clone(),
     });
-    let mut all: Vec<Wanted> = general.chain(explicit).collect();
+    // What nobody sets up cannot be plugged.
+    let is_set_up = |one: &Wanted| {
+        let own = product.integrations.iter().filter(|own| own.target == one.target).flat_map(|own| &own.hooks);
+        let mut setups = product.hooks.iter().chain(own).filter(|hook| hook.kind == HookKind::Setup);
+        setups.any(|hook| hook.serves(one.role, &one.topic, one.mode, one.format.as_deref()))
+    };
+    let mut all: Vec<Wanted> = general.chain(explicit).filter(is_set_up).collect();
     all.sort();
     all.dedup_by(|one, other| {
         (&one.target, &one.topic, one.role, one.mode) == (&other.target, &other.topic, other.role, other.mode)
