@@ -328,3 +328,51 @@ fn other_commands_tell_mistakes_the_same_way() {
         assert!(outcome.contains(finding), "resilmesh {}:\n{outcome}", command.join(" "));
     }
 }
+
+#[test]
+fn modules_side_by_side_and_hooks_of_other_topics_are_warned_of() {
+    let project = TestProject::example("soapa");
+    // Beside the enrichment of the example.
+    project.must(&["create", "product", "second", "--from", "module"]);
+    project.must(&["add", "second"]);
+    project.must(&["plug", "ecs_events", "bus", "second", "-m", "pull"]);
+    project.must(&["plug", "enriched_events", "second", "bus"]);
+    let path = "products/second/process.py";
+    project.write(path, project.read(path).replace("\"ecs_events\"", "\"ecs_event\""));
+    assert_snapshot!(project.run(&["check"]), @r#"
+    -- stdout
+    instances/second/second/plugs/bus/enriched_events.yaml:2:1: warning: `enrichment` and `second` both make `enriched_events` of `ecs_events`: of each event the bus keeps the result that comes first, since both have its id [module]
+      2 | dst_instance: bus
+        | ^
+      hint: one behind the other, both work on it: let the first give to a topic of its own, and the second take that
+    products/second/process.py:6:1: warning: the hook takes `ecs_event`, but the definition says nothing of that topic: plugs go by it [module]
+      6 | @process("ecs_event", "enriched_events")
+        | ^
+      hint: let `consumes`, `produces` and the hook name the same topics
+    -- stderr
+    no mistakes in 8 instances and 9 plugs, 2 warnings
+    delivery to the end, where it is weakest: exactly once from 1 source, at most once from 1 source (`resilmesh check --guarantees` tells more)
+    -- exit 0
+    "#);
+    project.write(path, project.read(path).replace("@process", "@proces"));
+    assert_snapshot!(project.run(&["check"]), @"
+    -- stdout
+    instances/nats/bus/plugs/second/ecs_events_pull.yaml:2:1: error: plug `ecs_events/bus/second (pull)` cannot work: its product has no `process` hook; `resilmesh hooks list` shows which it has [configuration]
+      2 | dst_instance: second
+        | ^
+    instances/second/second/config.yaml:2:1: error: `second` cannot work: its product has no `process` hook; `resilmesh hooks list` shows which it has [configuration]
+      2 | name: second
+        | ^
+    instances/second/second/plugs/bus/enriched_events.yaml:2:1: error: plug `enriched_events/second/bus` cannot work: its product has no `process` hook; `resilmesh hooks list` shows which it has [configuration]
+      2 | dst_instance: bus
+        | ^
+    instances/second/second/plugs/bus/enriched_events.yaml:2:1: warning: `enrichment` and `second` both make `enriched_events` of `ecs_events`: of each event the bus keeps the result that comes first, since both have its id [module]
+      2 | dst_instance: bus
+        | ^
+      hint: one behind the other, both work on it: let the first give to a topic of its own, and the second take that
+    -- stderr
+    error: the project has 3 mistakes, 1 warning
+    hint: `resilmesh check --explain CODE` says why one of a code in brackets is one
+    -- exit 1
+    ");
+}

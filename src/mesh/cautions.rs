@@ -1,7 +1,7 @@
 //! What is allowed but may not be meant: cautions that products declare, instances that nothing is
 //! plugged to, plugs that do nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use minijinja::{Environment, context};
 
@@ -32,6 +32,32 @@ pub(super) fn check(mesh: &Mesh, files: &ProjectFiles, found: &mut Vec<Diagnosti
             );
         }
         declared(mesh, instance, own, found);
+    }
+    same_results(mesh, &plugs, found);
+}
+
+/// Warns of services that work side by side on the same events and give to the same topic: what each makes of an event
+/// has the event's id, so that the bus keeps one of them only.
+fn same_results<'a>(mesh: &'a Mesh, plugs: &HashMap<&str, Vec<&'a Plug>>, found: &mut Vec<Diagnostic>) {
+    let mut known: HashMap<(&str, &str, &str), &Instance> = HashMap::new();
+    for instance in mesh.instances.values().filter(|own| mesh.product_of(own).outgoing_topics == Some(1)) {
+        let own = plugs.get(instance.name.as_str()).map_or(&[][..], Vec::as_slice);
+        let taken = own.iter().find(|plug| plug.id.destination == instance.name);
+        let given = own.iter().find(|plug| plug.id.source == instance.name);
+        let Some((taken, given)) = taken.zip(given).filter(|(taken, given)| taken.id.source == given.id.destination)
+        else {
+            continue;
+        };
+        let way = (taken.id.source.as_str(), taken.id.topic.as_str(), given.id.topic.as_str());
+        if let Some(other) = known.insert(way, instance) {
+            let message = format!(
+                "`{}` and `{}` both make `{}` of `{}`: of each event the bus keeps the result that comes first, since both \
+                 have its id",
+                other.name, instance.name, way.2, way.1
+            );
+            let hint = "one behind the other, both work on it: let the first give to a topic of its own, and the second take that";
+            found.push(Diagnostic::warning(given.at.clone(), message).coded(Code::Module).with_hint(hint));
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use minijinja::Environment;
 
-use super::model::{DeclaredHook, HookCode, HookKind, Product, Render};
+use super::model::{DeclaredHook, HookCode, HookKind, Product, Render, Role};
 use crate::project::code::Code;
 use crate::project::names;
 use crate::project::position::{Diagnostic, Mark, Position};
@@ -67,6 +67,16 @@ fn check_module(product: &Product, found: &mut Vec<Diagnostic>) {
         let never = "events never pass this hook: its product has no `service`, which would run it";
         let never = Diagnostic::warning(first.at.clone(), never).coded(Code::Module);
         found.push(never.with_hint("`resilmesh create product NAME --from module` makes a product that has one"));
+    }
+    for (role, said, what) in [(Role::Consumer, &first.topic, "takes"), (Role::Producer, &first.into, "gives")] {
+        let mut own = product.capabilities.iter().filter(|own| own.role == role).peekable();
+        let Some(said) = said.as_deref().filter(|_| own.peek().is_some()) else { continue };
+        if !own.any(|own| own.topic.as_deref().is_none_or(|topic| topic == said)) {
+            let message =
+                format!("the hook {what} `{said}`, but the definition says nothing of that topic: plugs go by it");
+            let differs = Diagnostic::warning(first.at.clone(), message).coded(Code::Module);
+            found.push(differs.with_hint("let `consumes`, `produces` and the hook name the same topics"));
+        }
     }
     for other in hooks {
         let message = format!("a second process hook; events pass through the one in {}", first.at);

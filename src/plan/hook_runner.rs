@@ -1,6 +1,6 @@
 //! Calling hooks: those that are compiled in, and those in files of products.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ pub struct HookRunner<'a> {
     pub redactor: Arc<Redactor>,
 }
 
-/// Builds the programs of hooks in Rust that a plan calls, before anything of it begins.
+/// Builds the programs of hooks and modules in Rust that a plan puts to work, before anything of it begins.
 ///
 /// # Errors
 /// What the compiler says.
@@ -50,6 +50,17 @@ pub async fn build(hosts: &Hosts, project: &Path, plan: &Plan) -> Result<(), Hoo
     let in_rust: BTreeMap<&str, &HostedHook> = setups.filter(|(_, hook)| rust_hooks::is_code(&hook.file)).collect();
     for (product, hook) in in_rust {
         hosts.build(product, &project.join(&hook.folder)).await?;
+    }
+    // What a module's service starts is built from a copy with the same content: then it is there already.
+    let services = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::Start(launch) | Action::Restart(launch) => Some(launch.spec.product.as_str()),
+        _ => None,
+    });
+    for product in services.collect::<BTreeSet<&str>>() {
+        let folder = project.join(PRODUCTS).join(product);
+        if folder.join(rust_hooks::CRATE).join("Cargo.toml").is_file() {
+            hosts.build(product, &folder).await?;
+        }
     }
     Ok(())
 }

@@ -166,7 +166,8 @@ fn from_template(
         let made = product::files(from, name, language).map_err(Failure::new)?;
         return Ok(own_files(files, name, made.unwrap_or_default()));
     }
-    if let Some(language) = language {
+    let is_elsewhere = foreign::is_address(from) || from.contains('/') || Path::new(from).is_dir();
+    if let Some(language) = language.filter(|_| is_elsewhere) {
         return Err(Failure::usage(format!(
             "`--lang {}` is for templates; what comes from `{from}` is in the language that it is in",
             language.word()

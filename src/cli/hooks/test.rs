@@ -15,7 +15,9 @@ use crate::mesh::model::Product;
 use crate::mesh::secrets::{self, Owner, Wanted};
 use crate::plan::conformance::{self, Patience, Row, Settings, Subject, Terms, Trouble, Verdict};
 use crate::plan::journal::PlugState;
+use crate::project::load::PRODUCTS;
 use crate::project::names;
+use crate::project::position::Diagnostic;
 use crate::project::printable::one_line;
 use crate::vault::VaultError;
 
@@ -39,6 +41,14 @@ pub struct TestArgs {
 pub(super) fn run(cx: &Context, args: &TestArgs) -> Result<(), Failure> {
     let mut files = cx.project()?;
     let product = crate::cli::edit::product(&mut files, &args.product)?.clone();
+    let own = Path::new(PRODUCTS).join(&product.name);
+    let of_product =
+        |found: &Diagnostic| found.is_error() && found.at.as_ref().is_some_and(|at| at.file.starts_with(&own));
+    let mistakes: Vec<Diagnostic> = files.found.iter().filter(|found| of_product(found)).cloned().collect();
+    if !mistakes.is_empty() {
+        let count = names::counted(mistakes.len(), "mistake");
+        return Err(Failure::new(format!("product `{}` has {count}", product.name)).found(mistakes));
+    }
     let root = files.root.canonicalize().unwrap_or_else(|_| files.root.clone());
     let Some(folder) = folder(&product).map(|folder| root.join(folder)) else {
         return Err(Failure::new(format!("the hooks of product `{}` are built in", product.name))

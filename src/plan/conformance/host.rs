@@ -89,7 +89,10 @@ async fn unknown_hook(host: &mut Tried, product: &str, folder: &Path, file: &str
     match ends.await {
         Ok(Some(true)) => Verdict::Kept,
         Ok(Some(false)) => Verdict::broken("it calls a hook that it does not have done", hint),
-        Ok(None) => Verdict::broken("it ends when it is told what it does not understand", hint),
+        Ok(None) => Verdict::broken(
+            "it ends upon lines that it does not understand, or upon a call of a hook that it does not have",
+            hint,
+        ),
         Err(_) => Verdict::broken("it says nothing of a call of a hook that it does not have", hint),
     }
 }

@@ -209,7 +209,13 @@ fn made_up(setting: &Setting) -> Option<Value> {
     }
     let example = setting.bounds.example.as_deref();
     Some(match setting.kind {
-        SettingType::String => Value::from(example.unwrap_or("made-up")),
+        SettingType::String => {
+            Value::from(example.unwrap_or_else(|| match setting.name.to_lowercase().contains("url") {
+                // Nobody has this name: it can be told from an address that is kept.
+                true => "https://made-up.invalid",
+                false => "made-up",
+            }))
+        }
         SettingType::Integer | SettingType::Float => {
             let least = setting.bounds.minimum.unwrap_or(1.0);
             if setting.kind == SettingType::Float { Value::from(least) } else { Value::from(least.ceil() as i64) }

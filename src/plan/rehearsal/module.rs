@@ -50,7 +50,9 @@ pub(super) async fn start(state: &Path, product: &Product, needs: &Needs) -> Res
     make(state, &folder, &names::id(&product.name), product, needs).await?;
     let config = folder.join("module.yaml").display().to_string();
     let args = ["engine", "module", "--config", &config, "--rehearse"].map(str::to_owned);
-    Engine::start(&args, &folder).await
+    let own = format!("{}/", folder.join(module::folder(product)).display());
+    let started = Engine::start(&args, &folder).await;
+    started.map_err(|wrong| wrong.replace(&own, &format!("products/{}/", product.name)))
 }
 
 /// Makes what the code in a rendered folder needs, for the instance with this id: packages, or a program.

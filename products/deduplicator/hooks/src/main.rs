@@ -55,7 +55,7 @@ impl Seen {
     }
 
     fn judge(&mut self, event: &Value, now: Instant) -> Outcome {
-        if field(event, "event.kind") != "alert" {
+        if !is_alert(event) {
             return Outcome::Same;
         }
         let Some(key) = self.key(event) else { return Outcome::Same };
@@ -71,6 +71,12 @@ impl Seen {
             }
         }
     }
+}
+
+/// Whether somebody calls it an alert, or a rule has matched it.
+fn is_alert(event: &Value) -> bool {
+    let has = |path| !field(event, path).is_null();
+    field(event, "event.kind") == "alert" || has("rule.id") || has("rule.name")
 }
 
 /// A field by its path: `event.kind`, as `{"event": {"kind": ...}}` or as `{"event.kind": ...}`; null if it is not
@@ -117,6 +123,14 @@ mod tests {
     }
 
     #[test]
+    fn what_a_rule_has_matched_is_an_alert_too() {
+        let (mut seen, now) = (seen(10), Instant::now());
+        let matched = |id: &str| json!({"event": {"id": id}, "rule": {"id": "r1", "name": "login"}});
+        assert_eq!(seen.judge(&matched("1"), now), Outcome::Same);
+        assert_eq!(seen.judge(&matched("2"), now), Outcome::Drop);
+    }
+
+    #[test]
     fn one_that_comes_again_is_not_its_own_duplicate() {
         let (mut seen, now) = (seen(10), Instant::now());
         assert_eq!(seen.judge(&alert("1", "scan"), now), Outcome::Same);
@@ -128,7 +142,7 @@ mod tests {
     fn what_is_no_alert_or_has_none_of_the_fields_goes_through() {
         let (mut seen, now) = (seen(10), Instant::now());
         for _ in 0..2 {
-            assert_eq!(seen.judge(&json!({"event": {"kind": "event"}, "rule": {"name": "x"}}), now), Outcome::Same);
+            assert_eq!(seen.judge(&json!({"event": {"kind": "event"}, "host": {"name": "x"}}), now), Outcome::Same);
             assert_eq!(seen.judge(&json!({"event.kind": "alert"}), now), Outcome::Same);
         }
     }
