@@ -45,6 +45,7 @@ fn one_that_does_not_compile_keeps_the_module_from_starting_and_says_where() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && said.contains("products/broken/hooks/src/main.rs:"), "{said}");
     assert!(said.contains("cannot find value `evnt` in this scope"), "{said}");
+    assert!(!mesh.project.join(".resilmesh/rendered/bus").exists(), "nothing has begun");
 }
 
 #[test]
