@@ -141,7 +141,7 @@ pub(super) async fn bring_up(
             let session = session.map_err(|trouble| cx.in_project(project, trouble))?;
             if !session.plan.is_empty() {
                 validate(&session).await?;
-                hook_runner::build(&hosts, project, &session.plan).await?;
+                hook_runner::build(&hosts, project, mesh, &session.plan).await?;
             }
             Ok(session)
         };

@@ -13,7 +13,8 @@ use super::paths::StateFolder;
 use super::step::{Action, Plan, Setup};
 use crate::hooks::documents::{self, Reader};
 use crate::hooks::host::Hosts;
-use crate::hooks::{self, Call, Given, HookContext, HookError, HostedHook, Kind, Outcome, Run};
+use crate::hooks::{self, Call, Given, HookContext, HookError, HostedHook, Kind, Outcome, Run, folder};
+use crate::mesh::model::{HookCode, Mesh};
 use crate::project::edit::set_key;
 use crate::project::load::PRODUCTS;
 use crate::project::rust_hooks;
@@ -42,7 +43,7 @@ pub struct HookRunner<'a> {
 ///
 /// # Errors
 /// What the compiler says.
-pub async fn build(hosts: &Hosts, project: &Path, plan: &Plan) -> Result<(), HookError> {
+pub async fn build(hosts: &Hosts, project: &Path, mesh: &Mesh, plan: &Plan) -> Result<(), HookError> {
     let setups = plan.steps.iter().filter_map(|step| match &step.action {
         Action::Setup(setup) => Some((setup.call.own.product.as_str(), setup.hosted.as_ref()?)),
         _ => None,
@@ -57,9 +58,11 @@ pub async fn build(hosts: &Hosts, project: &Path, plan: &Plan) -> Result<(), Hoo
         _ => None,
     });
     for product in services.collect::<BTreeSet<&str>>() {
-        let folder = project.join(PRODUCTS).join(product);
-        if folder.join(rust_hooks::CRATE).join("Cargo.toml").is_file() {
-            hosts.build(product, &folder).await?;
+        let module = mesh.products.get(product).and_then(|product| Some((product.module()?, folder(product)?)));
+        if let Some((hook, folder)) = module
+            && matches!(hook.code, HookCode::Rust { .. })
+        {
+            hosts.build(product, &project.join(folder)).await?;
         }
     }
     Ok(())
