@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::project::names;
@@ -155,6 +155,20 @@ pub fn write_durably(path: &Path, content: &[u8]) -> io::Result<()> {
     sync_folder_of(path)
 }
 
+/// Copies a program, whole or not at all: several may do so at once.
+///
+/// # Errors
+/// When it cannot be read or written.
+pub fn copy_program(from: &Path, to: &Path) -> io::Result<()> {
+    let folder = to.parent().unwrap_or(Path::new("."));
+    make_folder(folder)?;
+    let own = fs::Permissions::from_mode(0o700);
+    let mut copy = tempfile::Builder::new().permissions(own).tempfile_in(folder)?;
+    io::copy(&mut fs::File::open(from)?, &mut copy)?;
+    copy.persist(to)?;
+    Ok(())
+}
+
 /// Sees to it that which files are in the folder of one survives a power failure.
 ///
 /// # Errors
@@ -185,8 +199,6 @@ fn write(path: &Path, content: &[u8], sync: impl Fn(&fs::File) -> io::Result<()>
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]

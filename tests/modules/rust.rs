@@ -63,3 +63,14 @@ fn the_first_of_like_alerts_goes_through() {
     assert!(said.contains("each replica would let the first of its own through"), "{said}");
     expect_each_once(&mesh, 1);
 }
+
+#[test]
+fn replicas_of_a_module_in_rust_start_at_once() {
+    let mesh = soapa_with(&[("several", "rust")]);
+    mesh.expect(&["configure", "several", "--replicas", "3"]);
+    write_log(&mesh, 0..LINES);
+    mesh.up();
+    mesh.wait_for_count(LINES as u64);
+    expect_each_once(&mesh, LINES);
+    assert_eq!(mesh.service("several/3")["state"], "ready");
+}

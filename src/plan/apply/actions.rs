@@ -126,10 +126,7 @@ fn keep_program(built: &Path, target: &Path) -> io::Result<()> {
     let (Some(folder), Some(all)) = (target.parent(), target.parent().and_then(Path::parent)) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
-    paths::make_folder(folder)?;
-    let new = target.with_extension("new");
-    fs::copy(built, &new)?;
-    fs::rename(&new, target)?;
+    paths::copy_program(built, target)?;
     for other in fs::read_dir(all)?.flatten().filter(|other| other.path() != folder) {
         // A worker of the former code may still end; what runs needs no file.
         let _ = fs::remove_dir_all(other.path());

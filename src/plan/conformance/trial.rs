@@ -86,8 +86,7 @@ pub(super) async fn at_silence(part: &Part<'_>, secrets: &Arc<Kept>) -> io::Resu
     let ears = part.ears(secrets);
     let ended = part.run(HookKind::Setup, &ears, secrets, NEVER).await?;
     Ok(match ended {
-        Ended::Well => Verdict::Kept,
-        Ended::Badly(_) | Ended::Interrupted { gave_way: true } => Verdict::Kept,
+        Ended::Well | Ended::Badly(_) | Ended::Interrupted { gave_way: true } => Verdict::Kept,
         Ended::Interrupted { gave_way: false } => Verdict::broken(
             format!(
                 "it waits for an answer, and does not end within {} when it is interrupted",

@@ -75,9 +75,8 @@ pub(super) async fn make(
             let built = needs.programs.of(&product.name, &own).await.map_err(said)?;
             let name = code.rsplit('/').next().unwrap_or_default();
             let target = state.join(module::program(id, name));
-            let copied = target.parent().map_or(Ok(()), std::fs::create_dir_all);
-            let copied = copied.and_then(|()| std::fs::copy(built, &target));
-            copied.map(drop).map_err(|error| format!("`{}` cannot be written: {error}", target.display()))
+            paths::copy_program(&built, &target)
+                .map_err(|error| format!("`{}` cannot be written: {error}", target.display()))
         }
         _ => Ok(()),
     }

@@ -9,7 +9,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use support::{Service, mesh};
+use support::mesh;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
@@ -20,7 +20,7 @@ async fn main() {
     println!("publishing from one client: {events} events of {} bytes", event(0).len());
 
     let (start, cpu) = (Instant::now(), cpu_seconds());
-    let service = Service::start(&bus, "");
+    let service = support::start(&bus, "");
     while admin.count("enriched_events").await < events as u64 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -69,8 +69,9 @@ mod service;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use resilmesh_relay::RunError;
 use resilmesh_service::control::{Answer, Handler, Reply};
-use resilmesh_service::{Lifecycle, RunOptions, Stats, bus, control};
+use resilmesh_service::{Lifecycle, RunOptions, Stats, bus};
 use serde_json::{Value, json};
 
 use config::{Config, ProviderName};
@@ -82,35 +83,6 @@ use provider::silentpush::SilentPush;
 
 /// The environment variable that holds the Silent Push API key, if no file does.
 pub const API_KEY_VARIABLE: &str = "SILENTPUSH_API_KEY";
-
-/// Why the service ended without being asked to.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The configuration is wrong: every mistake, one a line.
-    #[error("{}", .0.join("\n"))]
-    Configuration(Vec<String>),
-    /// The control socket cannot be made.
-    #[error("control socket `{path}` cannot be made: {source}")]
-    Control {
-        /// The socket.
-        path: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Signals cannot be received.
-    #[error("signals cannot be received: {0}")]
-    Signals(std::io::Error),
-}
-
-impl RunError {
-    /// The exit code of the process: 78 (as Vector) for a wrong configuration, else 1.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Configuration(_) => 78,
-            Self::Control { .. } | Self::Signals(_) => 1,
-        }
-    }
-}
 
 /// Checks a configuration file and the databases it names, without touching anything else.
 ///
@@ -126,9 +98,7 @@ pub fn validate(config: &Path) -> Result<(), Vec<String>> {
 /// When the configuration is wrong, or the process lacks what every service needs. A bus that is
 /// not there (yet, or any more) is waited for.
 pub async fn run(config: &Path, options: RunOptions) -> Result<(), RunError> {
-    let lifecycle = Lifecycle::new();
-    lifecycle.stop_on_signals().map_err(RunError::Signals)?;
-    run_until_stopped(config, options, lifecycle, std::env::var(API_KEY_VARIABLE).ok()).await
+    run_until_stopped(config, options, resilmesh_relay::until_signalled()?, std::env::var(API_KEY_VARIABLE).ok()).await
 }
 
 /// As [`run`], with a life of the caller's and the API key that the environment holds.
@@ -146,14 +116,7 @@ pub async fn run_until_stopped(
     let (password, providers) = prepare(&config, databases, key_in_environment)?;
     let chain = Arc::new(Chain::new(providers.asked, &stats));
     let verbs = Arc::new(Verbs { chain: chain.clone(), off: providers.off });
-    let _socket = match options.control {
-        None => None,
-        Some(path) => {
-            let shown = path.display().to_string();
-            let socket = control::serve(&path, lifecycle.clone(), stats.clone(), verbs);
-            Some(socket.map_err(|source| RunError::Control { path: shown, source })?)
-        }
-    };
+    let _socket = resilmesh_relay::serve_control(options, &lifecycle, &stats, verbs)?;
     service::run(&config, password, chain, &stats, &lifecycle).await;
     Ok(())
 }

@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{Admin, Bus, DEADLINE, Service, event, mesh, mesh_on, stream_config, until};
+use support::{Admin, Bus, DEADLINE, Service, event, mesh, mesh_on, start, stream_config, until};
 
 #[tokio::test]
 async fn events_come_out_enriched_and_what_is_no_event_is_rejected() {
     let (bus, admin) = mesh().await;
-    let service = Service::start(&bus, "");
+    let service = start(&bus, "");
     service.wait_until_ready().await;
     admin
         .publish([
@@ -57,7 +57,7 @@ async fn events_come_out_enriched_and_what_is_no_event_is_rejected() {
 #[tokio::test]
 async fn an_event_without_id_gets_one() {
     let (bus, admin) = mesh().await;
-    let service = Service::start(&bus, "");
+    let service = start(&bus, "");
     admin.publish([r#"{"message": "no id"}"#.to_owned()]).await;
     let mut headers = async_nats::HeaderMap::new();
     headers.insert("Nats-Msg-Id", "from-sender");
@@ -92,7 +92,7 @@ async fn a_broker_killed_in_mid_flow_costs_nothing() {
     admin.add_consumer_patience(Duration::from_secs(3)).await;
     let ids = |n: usize| format!("event-{n}");
     admin.publish((0..EVENTS).map(|n| event(&ids(n), &format!("8.8.{}.{}", n / 256 % 256, n % 256)))).await;
-    let service = Service::start(&bus, "");
+    let service = start(&bus, "");
     admin.wait_for_count("enriched_events", 500).await;
     assert!(admin.count("enriched_events").await < EVENTS as u64, "it was finished already");
     bus.kill();
@@ -118,11 +118,11 @@ async fn a_service_that_crashes_in_mid_flow_costs_nothing() {
     let (bus, admin) = mesh().await;
     admin.add_consumer_patience(Duration::from_secs(3)).await;
     admin.publish((0..EVENTS).map(|n| event(&format!("e{n}"), "8.8.8.8"))).await;
-    let service = Service::start(&bus, "");
+    let service = start(&bus, "");
     admin.wait_for_count("enriched_events", 500).await;
     service.crash().await;
     assert!(admin.consumer_info().await.ack_floor.stream_sequence < EVENTS as u64, "it was finished already");
-    let service = Service::start(&bus, "");
+    let service = start(&bus, "");
     admin.wait_for_count("enriched_events", EVENTS as u64).await;
     admin.wait_until_all_is_acknowledged().await;
     assert_eq!(admin.read_by_id("enriched_events").await.len(), EVENTS);
@@ -141,7 +141,7 @@ async fn limit_output(admin: &Admin, messages: i64) {
 async fn a_full_stream_is_waited_for_and_a_stop_hands_back_what_is_not_done() {
     let (bus, admin) = mesh().await;
     limit_output(&admin, 5).await;
-    let service = Service::start(&bus, "");
+    let service = start(&bus, "");
     admin.publish((0..20).map(|n| event(&format!("e{n}"), "8.8.8.8"))).await;
     admin.wait_for_count("enriched_events", 5).await;
     service.wait_for("stats", |stats| stats["components"]["output"]["errors"].as_u64() > Some(0)).await;
@@ -149,7 +149,7 @@ async fn a_full_stream_is_waited_for_and_a_stop_hands_back_what_is_not_done() {
     assert!(took < Duration::from_secs(20), "{took:?}");
 
     limit_output(&admin, -1).await;
-    let service = Service::start(&bus, "");
+    let service = start(&bus, "");
     // Without the hand-back this would take the 30 s after which the bus delivers again.
     admin.wait_for_count("enriched_events", 20).await;
     admin.wait_until_all_is_acknowledged().await;
@@ -160,7 +160,7 @@ async fn a_full_stream_is_waited_for_and_a_stop_hands_back_what_is_not_done() {
 #[tokio::test]
 async fn it_starts_before_everything_it_needs() {
     let mut bus = Bus::reserve();
-    let service = Service::start(&bus, "");
+    let service = start(&bus, "");
     let health = service.wait_for("health", |health| health["waiting_for"] == bus.url()).await;
     assert_eq!(health["ready"], false);
     bus.start();
@@ -177,7 +177,7 @@ async fn it_starts_before_everything_it_needs() {
 #[tokio::test]
 async fn a_consumer_that_is_made_anew_is_found_again() {
     let (bus, admin) = mesh().await;
-    let service = Service::start(&bus, "");
+    let service = start(&bus, "");
     service.wait_until_ready().await;
     let stream = admin.jetstream.get_stream("ecs_events").await.expect("the stream");
     stream.delete_consumer("enrichment").await.expect("deleted");
@@ -191,7 +191,7 @@ async fn a_consumer_that_is_made_anew_is_found_again() {
 #[tokio::test]
 async fn an_event_with_no_room_for_additions_goes_on_as_it_is() {
     let (bus, admin) = mesh_on(Bus::reserve().with_max_payload(4_096)).await;
-    let service = Service::start(&bus, "");
+    let service = start(&bus, "");
     let empty = json!({"event": {"id": "big"}, "source": {"ip": "8.8.8.8"}, "pad": ""}).to_string();
     let fill =
         |total: usize| empty.replace("\"pad\":\"\"", &format!("\"pad\":\"{}\"", "x".repeat(total - empty.len())));
@@ -208,7 +208,7 @@ async fn an_event_with_no_room_for_additions_goes_on_as_it_is() {
 #[tokio::test]
 async fn an_idle_service_keeps_taking_after_a_quiet_time_and_a_restart_of_the_bus() {
     let (mut bus, _admin) = mesh().await;
-    let service = Service::start(&bus, "");
+    let service = start(&bus, "");
     service.wait_until_ready().await;
     for round in 0..3 {
         bus.kill();
@@ -225,7 +225,7 @@ async fn an_idle_service_keeps_taking_after_a_quiet_time_and_a_restart_of_the_bu
 #[tokio::test]
 async fn without_a_key_silent_push_is_off_and_says_so() {
     let (bus, admin) = mesh().await;
-    let service = Service::start(&bus, "providers: [local, silentpush]\nsilentpush: {api_key_file: no/such/file}");
+    let service = start(&bus, "providers: [local, silentpush]\nsilentpush: {api_key_file: no/such/file}");
     let providers = service.wait_for("providers", Value::is_array).await;
     let silentpush = &providers[1];
     assert_eq!((&silentpush["name"], &silentpush["state"]), (&json!("silentpush"), &json!("off")));
@@ -258,7 +258,7 @@ async fn all_that_is_wrong_at_start_is_told_at_once() {
 #[tokio::test]
 async fn two_services_share_the_work() {
     let (bus, admin) = mesh().await;
-    let (one, other) = (Service::start(&bus, ""), Service::start(&bus, ""));
+    let (one, other) = (start(&bus, ""), start(&bus, ""));
     admin.publish((0..2_000).map(|n| event(&format!("e{n}"), "8.8.8.8"))).await;
     admin.wait_for_count("enriched_events", 2_000).await;
     until("all acknowledged", async || (admin.consumer_info().await.num_ack_pending == 0).then_some(())).await;

@@ -14,7 +14,7 @@ use resilmesh_enrich::provider::silentpush::SilentPush;
 use resilmesh_enrich::provider::{Outcome, Provider};
 use serde_json::{Value, json};
 use support::api::{Api, Behave};
-use support::{Service, event, mesh};
+use support::{event, mesh, start};
 
 fn settings(api: &Api) -> SilentPushConfig {
     SilentPushConfig {
@@ -288,7 +288,7 @@ async fn a_slow_api_delays_an_event_but_has_it_delivered_once() {
     admin.add_consumer_patience(Duration::from_secs(2)).await;
     api.script([Behave::Slowly(Duration::from_secs(5))]);
     std::fs::write(bus.dir.path().join("key"), "the-key\n").expect("write");
-    let service = Service::start(&bus, &with_api(&api, ""));
+    let service = start(&bus, &with_api(&api, ""));
     admin.publish([event("slow", "8.8.8.8")]).await;
     admin.wait_for_count("enriched_events", 1).await;
     admin.wait_until_all_is_acknowledged().await;
@@ -313,7 +313,7 @@ async fn events_that_need_nothing_from_a_slow_api_do_not_wait_for_it() {
     std::fs::write(bus.dir.path().join("key"), "the-key\n").expect("write");
     let mixed = [event("public", "8.8.8.8"), event("private", "10.0.0.1"), "no event".to_owned()];
     admin.publish(mixed).await;
-    let service = Service::start(&bus, &with_api(&api, ", timeout_secs: 120"));
+    let service = start(&bus, &with_api(&api, ", timeout_secs: 120"));
     admin.wait_for_count("enriched_events", 1).await;
     admin.wait_for_count("ecs_events_rejected", 1).await;
     assert!(admin.read_by_id("enriched_events").await.contains_key("private"));
@@ -333,7 +333,7 @@ async fn events_go_on_with_the_reason_when_the_api_fails() {
     let (bus, admin) = mesh().await;
     api.always(Behave::Status(401));
     std::fs::write(bus.dir.path().join("key"), "the-key\n").expect("write");
-    let service = Service::start(&bus, &with_api(&api, ", daily_budget: 7"));
+    let service = start(&bus, &with_api(&api, ", daily_budget: 7"));
     admin.publish((0..100).map(|n| event(&format!("e{n}"), &format!("9.9.9.{n}")))).await;
     admin.wait_for_count("enriched_events", 100).await;
     admin.wait_until_all_is_acknowledged().await;

@@ -67,11 +67,7 @@ pub enum Code {
 /// # Errors
 /// Every mistake in it, one a line.
 pub fn read(path: &Path) -> Result<Config, Vec<String>> {
-    let here = |mistake: String| format!("{}: {mistake}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|error| vec![here(format!("cannot be read: {error}"))])?;
-    let folder = std::path::absolute(path.parent().unwrap_or(Path::new("")));
-    let folder = folder.map_err(|error| vec![here(format!("has no folder: {error}"))])?;
-    parse(&text, &folder).map_err(|mistakes| mistakes.into_iter().map(here).collect())
+    resilmesh_relay::config::read(path, parse)
 }
 
 fn parse(text: &str, folder: &Path) -> Result<Config, Vec<String>> {

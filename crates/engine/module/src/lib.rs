@@ -26,33 +26,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use resilmesh_hook_api::batch::Welcome;
+pub use resilmesh_relay::RunError;
 use resilmesh_service::control::{Answer, Handler, Reply};
-use resilmesh_service::{Lifecycle, RunOptions, Stats, bus, control};
+use resilmesh_service::{Lifecycle, RunOptions, Stats, bus};
 use serde_json::{Map, Value};
 
 use config::{Code, Config};
 use pool::Pool;
 use pool::crew::Engine;
 use pool::program::Program;
-
-/// Why the service ended without being asked to.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The configuration is wrong, or a program that it names: every mistake, one a line.
-    #[error("{}", .0.join("\n"))]
-    Configuration(Vec<String>),
-    /// The control socket cannot be made.
-    #[error("control socket `{path}` cannot be made: {source}")]
-    Control {
-        /// The socket.
-        path: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Signals cannot be received.
-    #[error("signals cannot be received: {0}")]
-    Signals(std::io::Error),
-}
 
 /// What the machine gives to modules.
 #[derive(Debug, Clone, Default)]
@@ -75,9 +57,7 @@ pub fn check_program(file: &Path, text: &str) -> Result<(), Vec<resilmesh_pipeli
 /// When the configuration is wrong, or the process lacks what every service needs. A bus that is not there (yet, or
 /// any more) is waited for, and so is a worker.
 pub async fn run(config: &Path, options: RunOptions, machine: &Machine) -> Result<(), RunError> {
-    let lifecycle = Lifecycle::new();
-    lifecycle.stop_on_signals().map_err(RunError::Signals)?;
-    run_until_stopped(config, options, lifecycle, machine).await
+    run_until_stopped(config, options, resilmesh_relay::until_signalled()?, machine).await
 }
 
 /// As [`run`], with a life of the caller's.
@@ -96,14 +76,7 @@ pub async fn run_until_stopped(
     let password = config.input.password_file.as_deref().map(bus::read_password).transpose();
     let password = password.map_err(|error| RunError::Configuration(vec![error.to_string()]))?;
     let pool = Pool::start(&config, engine, &stats);
-    let _socket = match options.control {
-        None => None,
-        Some(path) => {
-            let shown = path.display().to_string();
-            let socket = control::serve(&path, lifecycle.clone(), stats.clone(), Arc::new(Verbs(pool.clone())));
-            Some(socket.map_err(|source| RunError::Control { path: shown, source })?)
-        }
-    };
+    let _socket = resilmesh_relay::serve_control(options, &lifecycle, &stats, Arc::new(Verbs(pool.clone())))?;
     service::run(&config, password, &pool, &stats, &lifecycle).await;
     pool.stop().await;
     Ok(())

@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
-use support::{Admin, Module, Service, event, mesh};
+use support::{Admin, Module, event, mesh, start, workers};
 
 const IDENTITY: &str = "@hook('ecs_events', 'enriched_events')\ndef process(event):\n    return event";
 
@@ -50,7 +50,7 @@ def process(event, settings, instance, secrets):
     raise ValueError('not this one')",
     )
     .with("settings: {word: hello}\nsecrets: {key: bus_password, other: none}");
-    let service = Service::start(&bus, &module);
+    let service = start(&bus, &module);
     let what = |what: &str| json!({"event": {"id": what}, "what": what}).to_string();
     let kinds = ["drop", "lose", "copy", "none", "odd", "nan", "half", "raise"];
     admin.publish(kinds.map(what)).await;
@@ -100,7 +100,7 @@ async fn batches_and_asynchronous_hooks_answer_for_each_event() {
         "@hook('a', 'b')\ndef process(event):\n    if event['n'] == 7: raise ValueError('seven')\n    if event['n'] % 2: yield event",
     ] {
         let (bus, admin) = mesh().await;
-        let service = Service::start(&bus, &Module::python(hook));
+        let service = start(&bus, &Module::python(hook));
         admin.publish(numbered(100)).await;
         admin.wait_for_count("enriched_events", 49).await;
         admin.wait_for_count("ecs_events_rejected", 1).await;
@@ -117,13 +117,13 @@ async fn workers_killed_at_random_cost_nothing() {
     const EVENTS: usize = 10_000;
     let (bus, admin) = mesh().await;
     admin.publish(numbered(EVENTS)).await;
-    let service = Service::start(&bus, &Module::python(SLOW).with("workers: 2"));
+    let service = start(&bus, &Module::python(SLOW).with("workers: 2"));
     service.wait_until_ready().await;
     let mut killed = 0;
     for stored in (500..EVENTS as u64).step_by(700) {
         admin.wait_for_count("enriched_events", stored).await;
         // Sometimes one, sometimes both.
-        for worker in service.workers().await.into_iter().skip(killed % 2) {
+        for worker in workers(&service).await.into_iter().skip(killed % 2) {
             if kill(Pid::from_raw(worker), Signal::SIGKILL).is_ok() {
                 killed += 1;
             }
@@ -144,7 +144,7 @@ async fn who_holds_a_worker_up_or_kills_it_is_found_and_rejected_and_nobody_else
     let module = Module::python(
         "import os, time\n@hook('a', 'b')\ndef process(event):\n    if event['n'] == 50: time.sleep(3600)\n    if event['n'] == 150: os._exit(3)\n    return event",
     );
-    let service = Service::start(&bus, &module.with("workers: 2\ntimeout: 1s\ntries: 2"));
+    let service = start(&bus, &module.with("workers: 2\ntimeout: 1s\ntries: 2"));
     admin.publish(numbered(EVENTS)).await;
     admin.wait_for_count("enriched_events", EVENTS as u64 - 2).await;
     admin.wait_for_count("ecs_events_rejected", 2).await;
@@ -167,7 +167,7 @@ async fn an_event_may_be_tried_again_later_and_fails_after_some_tries() {
     let module = Module::python(
         "seen = {}\nclass Later(Retry): pass\n@hook('a', 'b')\ndef process(event):\n    n = event['n']\n    seen[n] = seen.get(n, 0) + 1\n    if n == 1 and seen[n] < 3: raise Later('not yet')\n    if n == 2: raise Retry('never')\n    return {**event, 'tries': seen[n]}",
     );
-    let service = Service::start(&bus, &module);
+    let service = start(&bus, &module);
     admin.publish(numbered(5)).await;
     admin.wait_for_count("enriched_events", 4).await;
     admin.wait_for_count("ecs_events_rejected", 1).await;
@@ -185,7 +185,7 @@ async fn a_slow_module_leaves_events_in_the_stream_and_none_comes_twice() {
     admin.add_consumer_patience(Duration::from_secs(2)).await;
     let module =
         Module::python("import time\n@hook('a', 'b')\ndef process(event):\n    time.sleep(0.02)\n    return event");
-    let service = Service::start(&bus, &module);
+    let service = start(&bus, &module);
     admin.publish(numbered(3_000)).await;
     admin.wait_for_count("enriched_events", 200).await;
     let info = admin.consumer_info().await;
@@ -195,7 +195,7 @@ async fn a_slow_module_leaves_events_in_the_stream_and_none_comes_twice() {
     let took = service.stop().await;
     assert!(took < Duration::from_secs(10), "{took:?}");
 
-    let service = Service::start(&bus, &Module::python(IDENTITY).with("workers: 2"));
+    let service = start(&bus, &Module::python(IDENTITY).with("workers: 2"));
     all_came_out(&admin, 3_000).await;
     service.stop().await;
 }
@@ -206,7 +206,7 @@ async fn a_broker_or_a_service_that_dies_in_mid_flow_costs_nothing() {
     let (mut bus, admin) = mesh().await;
     admin.add_consumer_patience(Duration::from_secs(3)).await;
     admin.publish(numbered(EVENTS)).await;
-    let service = Service::start(&bus, &Module::python(SLOW));
+    let service = start(&bus, &Module::python(SLOW));
     admin.wait_for_count("enriched_events", 300).await;
     bus.kill();
     service.wait_for("health", |health| health["ready"] == false).await;
@@ -216,7 +216,7 @@ async fn a_broker_or_a_service_that_dies_in_mid_flow_costs_nothing() {
     admin.wait_for_count("enriched_events", 1_000).await;
     service.crash().await;
     assert!(admin.count("enriched_events").await < EVENTS as u64, "it was finished already");
-    let service = Service::start(&bus, &Module::python(IDENTITY));
+    let service = start(&bus, &Module::python(IDENTITY));
     all_came_out(&admin, EVENTS).await;
     service.stop().await;
 }
@@ -227,7 +227,7 @@ async fn a_flood_of_prints_holds_nothing_up() {
     let module = Module::python(
         "import os\n@hook('a', 'b')\ndef process(event):\n    print('x' * 2000)\n    os.write(1, b'y' * 20000 + b'\\n')\n    return event",
     );
-    let service = Service::start(&bus, &module);
+    let service = start(&bus, &module);
     admin.publish(numbered(5_000)).await;
     all_came_out(&admin, 5_000).await;
     service.stop().await;
@@ -245,7 +245,7 @@ async fn a_worker_that_breaks_the_protocol_is_told_of_and_the_next_takes_over() 
     ];
     for (worker, why) in ways {
         let (bus, _admin) = mesh().await;
-        let service = Service::start(&bus, &Module::program(worker));
+        let service = start(&bus, &Module::program(worker));
         let told = |health: &Value| health["waiting_for"].as_str().is_some_and(|text| text.contains(why));
         let health = service.wait_for("health", told).await;
         assert_eq!(health["ready"], false, "{why}");
@@ -265,7 +265,7 @@ async fn outcomes_that_cannot_be_are_no_outcomes() {
     for (answer, why) in ways {
         let (bus, admin) = mesh().await;
         let worker = format!("hello()\nread()\nsay(b'R')\nwhile True:\n    kind, body = read()\n    {answer}");
-        let service = Service::start(&bus, &Module::program(&worker).with("tries: 1"));
+        let service = start(&bus, &Module::program(&worker).with("tries: 1"));
         admin.publish([event("one", "192.0.2.1")]).await;
         admin.wait_for_count("ecs_events_rejected", 1).await;
         admin.wait_until_all_is_acknowledged().await;
@@ -283,7 +283,7 @@ async fn a_program_in_vrl_sees_the_settings_aborts_and_fails() {
         "if .n == 1 { abort }\nif .n == 2 { .x = to_int!(\"no number\") }\n.word = %settings.word\nif .n == 3 { . = [., {\"n\": 4}] }",
     )
     .with("settings: {word: hello}\nworkers: 2");
-    let service = Service::start(&bus, &module);
+    let service = start(&bus, &module);
     admin.publish(numbered(4)).await;
     admin.wait_for_count("enriched_events", 3).await;
     admin.wait_for_count("ecs_events_rejected", 1).await;
@@ -304,7 +304,7 @@ async fn a_program_in_vrl_sees_the_settings_aborts_and_fails() {
 async fn several_services_share_the_work_and_each_event_passes_one() {
     let (bus, admin) = mesh().await;
     let module = Module::python(IDENTITY);
-    let (one, other) = (Service::start(&bus, &module), Service::start(&bus, &module));
+    let (one, other) = (start(&bus, &module), start(&bus, &module));
     admin.publish(numbered(4_000)).await;
     all_came_out(&admin, 4_000).await;
     one.stop().await;

@@ -4,6 +4,18 @@ use std::path::{Path, PathBuf};
 
 use crate::fields::Fields;
 
+/// Reads a configuration file. `parse` is given its text, and its folder, which relative paths start from.
+///
+/// # Errors
+/// Every mistake in it, one a line.
+pub fn read<T>(path: &Path, parse: impl FnOnce(&str, &Path) -> Result<T, Vec<String>>) -> Result<T, Vec<String>> {
+    let here = |mistake: String| format!("{}: {mistake}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| vec![here(format!("cannot be read: {error}"))])?;
+    let folder = std::path::absolute(path.parent().unwrap_or(Path::new("")));
+    let folder = folder.map_err(|error| vec![here(format!("has no folder: {error}"))])?;
+    parse(&text, &folder).map_err(|mistakes| mistakes.into_iter().map(here).collect())
+}
+
 /// Where events come from.
 #[derive(Debug, Clone)]
 pub struct Input {

@@ -7,6 +7,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`run`] | the loop: what a service does between the streams is its [`Work`] |
+//! | [`RunError`], [`until_signalled`], [`serve_control`] | how such a service begins, and why it ends |
 //! | [`config`], [`fields`] | what the services between streams are told, and how their files are read |
 //! | [`event`] | events, read and added to as text |
 //! | [`delivery`] | a message until it is answered for |
@@ -18,6 +19,7 @@
 pub mod config;
 mod connection;
 pub mod delivery;
+mod ends;
 pub mod event;
 pub mod fields;
 pub mod id;
@@ -27,5 +29,6 @@ pub mod rejected;
 mod run;
 mod window;
 
+pub use ends::{RunError, serve_control, until_signalled};
 pub use run::{Relay, Work, run};
 pub use window::Load;

@@ -87,9 +87,7 @@ const SILENT_PUSH_URL: &str = "https://app.silentpush.com/api/v1/merge-api/";
 /// # Errors
 /// Every mistake in it, one a line.
 pub fn read(path: &Path) -> Result<Config, Vec<String>> {
-    let here = |mistake: String| format!("{}: {mistake}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|error| vec![here(format!("cannot be read: {error}"))])?;
-    parse(&text, path.parent().unwrap_or(Path::new(""))).map_err(|mistakes| mistakes.into_iter().map(here).collect())
+    resilmesh_relay::config::read(path, parse)
 }
 
 /// Reads a configuration and opens the databases it names.

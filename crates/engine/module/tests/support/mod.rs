@@ -6,12 +6,10 @@ mod bus;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 pub(crate) use bus::*;
-use resilmesh_module::{Machine, RunError};
-use resilmesh_service::{Lifecycle, RunOptions, control};
-use serde_json::Value;
+use resilmesh_module::Machine;
+use resilmesh_service::RunOptions;
 
 /// A module in a folder of its own.
 pub(crate) struct Module {
@@ -91,13 +89,6 @@ def count(body):
     return number
 "#;
 
-/// The service, running in this process.
-pub(crate) struct Service {
-    lifecycle: Lifecycle,
-    control: PathBuf,
-    running: tokio::task::JoinHandle<Result<(), RunError>>,
-}
-
 /// The host of Python hooks, which is built with the workspace.
 pub(crate) fn machine() -> Machine {
     let own = std::env::current_exe().expect("a program");
@@ -106,49 +97,18 @@ pub(crate) fn machine() -> Machine {
     Machine { python_host: Some(host) }
 }
 
-impl Service {
-    pub(crate) fn start(bus: &Bus, module: &Module) -> Self {
-        let (config, control) = module.write(bus.dir.path(), &bus.url());
-        let lifecycle = Lifecycle::new();
-        let options = RunOptions { control: Some(control.clone()) };
-        let running = tokio::spawn({
-            let lifecycle = lifecycle.clone();
-            async move { resilmesh_module::run_until_stopped(&config, options, lifecycle, &machine()).await }
-        });
-        Self { lifecycle, control, running }
-    }
+/// Starts the service of a module.
+pub(crate) fn start(bus: &Bus, module: &Module) -> Service {
+    let (config, control) = module.write(bus.dir.path(), &bus.url());
+    let options = RunOptions { control: Some(control.clone()) };
+    Service::run(control, |lifecycle| async move {
+        resilmesh_module::run_until_stopped(&config, options, lifecycle, &machine()).await
+    })
+}
 
-    /// None while the socket is not there yet.
-    pub(crate) async fn ask(&self, verb: &str) -> Option<Value> {
-        control::ask(&self.control, verb, Value::Null).await.ok()
-    }
-
-    pub(crate) async fn wait_for(&self, verb: &str, condition: impl Fn(&Value) -> bool) -> Value {
-        until(verb, async || self.ask(verb).await.filter(|answer| condition(answer))).await
-    }
-
-    pub(crate) async fn wait_until_ready(&self) {
-        self.wait_for("health", |health| health["ready"] == true).await;
-    }
-
-    /// The processes of its workers.
-    pub(crate) async fn workers(&self) -> Vec<i32> {
-        let workers = self.ask("workers").await.unwrap_or_default();
-        let processes = workers.as_array().into_iter().flatten().filter_map(|own| own["process"].as_i64());
-        processes.filter_map(|id| i32::try_from(id).ok()).collect()
-    }
-
-    /// Ends it as a crash would: in the middle of whatever it does.
-    pub(crate) async fn crash(self) {
-        self.running.abort();
-        assert!(self.running.await.is_err_and(|error| error.is_cancelled()), "it had ended before");
-    }
-
-    /// Stops it; answers how long that took.
-    pub(crate) async fn stop(self) -> Duration {
-        let start = Instant::now();
-        self.lifecycle.stop();
-        tokio::time::timeout(DEADLINE, self.running).await.expect("in time").expect("no panic").expect("no error");
-        start.elapsed()
-    }
+/// The processes of a service's workers.
+pub(crate) async fn workers(service: &Service) -> Vec<i32> {
+    let workers = service.ask("workers").await.unwrap_or_default();
+    let processes = workers.as_array().into_iter().flatten().filter_map(|own| own["process"].as_i64());
+    processes.filter_map(|id| i32::try_from(id).ok()).collect()
 }

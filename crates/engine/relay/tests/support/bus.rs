@@ -1,12 +1,15 @@
-//! A real nats-server with exactly the permissions that a mesh gives to a service between two streams: for the tests
-//! of the services that are built on this crate.
+//! A real nats-server with exactly the permissions that a mesh gives to a service between two streams, and such a
+//! service in this process: for the tests of the services that are built on this crate.
 use std::collections::HashMap;
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{self, consumer, stream};
 use futures::StreamExt;
+use resilmesh_relay::RunError;
+use resilmesh_service::{Lifecycle, control};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -247,4 +250,50 @@ pub fn stream_config(name: &str, subject: &str) -> stream::Config {
 
 pub fn event(id: &str, source: &str) -> String {
     json!({"event": {"id": id, "original": "a line"}, "source": {"ip": source}, "message": "x"}).to_string()
+}
+
+/// The service, running in this process.
+pub struct Service {
+    lifecycle: Lifecycle,
+    control: PathBuf,
+    running: tokio::task::JoinHandle<Result<(), RunError>>,
+}
+
+impl Service {
+    /// Runs a service that is controlled by this socket.
+    pub fn run<F>(control: PathBuf, run: impl FnOnce(Lifecycle) -> F) -> Self
+    where
+        F: Future<Output = Result<(), RunError>> + Send + 'static,
+    {
+        let lifecycle = Lifecycle::new();
+        let running = tokio::spawn(run(lifecycle.clone()));
+        Self { lifecycle, control, running }
+    }
+
+    /// None while the socket is not there yet.
+    pub async fn ask(&self, verb: &str) -> Option<Value> {
+        control::ask(&self.control, verb, Value::Null).await.ok()
+    }
+
+    pub async fn wait_for(&self, verb: &str, condition: impl Fn(&Value) -> bool) -> Value {
+        until(verb, async || self.ask(verb).await.filter(|answer| condition(answer))).await
+    }
+
+    pub async fn wait_until_ready(&self) {
+        self.wait_for("health", |health| health["ready"] == true).await;
+    }
+
+    /// Ends it as a crash would: in the middle of whatever it does.
+    pub async fn crash(self) {
+        self.running.abort();
+        assert!(self.running.await.is_err_and(|error| error.is_cancelled()), "it had ended before");
+    }
+
+    /// Stops it; answers how long that took.
+    pub async fn stop(self) -> Duration {
+        let start = Instant::now();
+        self.lifecycle.stop();
+        tokio::time::timeout(DEADLINE, self.running).await.expect("in time").expect("no panic").expect("no error");
+        start.elapsed()
+    }
 }
