@@ -83,3 +83,21 @@ pub struct Call {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<u64>,
 }
+
+impl Call {
+    /// Of a hook, with nothing that it may be given.
+    pub fn of(hook: HookRef, kind: HookKind) -> Self {
+        Self {
+            hook,
+            kind,
+            instance: None,
+            plug: None,
+            integration: None,
+            topic: None,
+            mode: None,
+            data: Value::Null,
+            path: None,
+            deadline: None,
+        }
+    }
+}

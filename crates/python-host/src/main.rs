@@ -3,7 +3,7 @@
 //! It has a Python interpreter inside, so that `resilmesh` itself needs none, and speaks the protocol
 //! of `resilmesh-hook-api` on its standard input and output: `docs/specs/hooks.md`. The parts:
 //!
-//! - [`streams`] moves the protocol away from where hooks print to;
+//! - `resilmesh-hook-host` moves the protocol away from where hooks print to, as for every language;
 //! - [`outbox`] writes to `resilmesh`, [`questions`] waits for its answers;
 //! - [`interpreter`] starts Python, [`modules`] has the Python code that is inside this program;
 //! - [`channel`] is what that code may call;
@@ -15,13 +15,12 @@ mod channel;
 mod interpreter;
 mod modules;
 mod outbox;
-mod prints;
 mod questions;
 mod session;
-mod streams;
 mod values;
 mod worker;
 
+use std::io::BufReader;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -47,12 +46,13 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         Some(other) => return Err(format!("it has no option `{other}`: resilmesh starts it without any").into()),
         None => {}
     }
-    let streams = streams::take(outbox::Form::Lines)?;
-    let host = Arc::new(session::Host::new(streams.outbox, streams.prints));
+    let streams = resilmesh_hook_host::take()?;
+    let outbox = outbox::Outbox::new(streams.output, outbox::Form::Lines);
+    let host = Arc::new(session::Host::new(outbox, streams.prints));
     let python = Arc::new(interpreter::start(&host, streams.last_words, streams.private)?);
     host.outbox().send(&python.hello())?;
-    prints::forward(&host)?;
-    session::serve(&host, &python, streams.input)?;
+    session::forward_prints(&host)?;
+    session::serve(&host, &python, BufReader::new(streams.input))?;
     Ok(())
 }
 

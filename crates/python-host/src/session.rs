@@ -2,18 +2,18 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::io::{self, BufReader};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use resilmesh_hook_api::{Call, CallId, Failure, FromHost, LONGEST_LINE, Level, ToHost};
+use resilmesh_hook_api::{Call, CallId, Failure, FromHost, Level, ToHost};
+use resilmesh_hook_host::{Prints, read_message};
 
 use crate::interpreter::{Interpreter, Interruption};
 use crate::outbox::Outbox;
-use crate::prints::Prints;
 use crate::questions::Questions;
 
 /// The stack of a hook's thread: C code that Python calls uses it.
@@ -53,6 +53,18 @@ impl Host {
         &self.prints
     }
 
+    /// Tells on all that was printed so far: a call, or a batch, is over.
+    pub(crate) fn drain_prints(&self) {
+        self.prints.drain(true, &|text| self.printed(text));
+    }
+
+    /// What was written without going through Python: by programs that hooks start, by C libraries, by
+    /// `os.write(1, ...)`.
+    fn printed(&self, text: String) {
+        // If resilmesh has gone there is nobody to tell; the end of input ends the host.
+        let _ = self.outbox.send(&FromHost::Log { call: self.only_call(), level: Level::Info, text });
+    }
+
     pub(crate) fn questions(&self) -> &Questions {
         &self.questions
     }
@@ -67,6 +79,13 @@ impl Host {
         // If resilmesh has gone, the end of input ends the host.
         let _ = self.outbox.send(&FromHost::Log { call: None, level: Level::Warning, text });
     }
+}
+
+/// Starts to tell on what is printed.
+pub(crate) fn forward_prints(host: &Arc<Host>) -> io::Result<()> {
+    let host = Arc::clone(host);
+    let forward = move || host.prints.forward(&|text| host.printed(text));
+    thread::Builder::new().name("prints".to_owned()).spawn(forward).map(drop)
 }
 
 /// Does what `resilmesh` says until it says no more. This thread never waits for the interpreter: a
@@ -91,20 +110,9 @@ pub(crate) fn serve(host: &Arc<Host>, python: &Arc<Interpreter>, mut input: BufR
 
 /// The next message; none at the end of input.
 fn read(host: &Host, input: &mut BufReader<File>) -> io::Result<Option<ToHost>> {
-    loop {
-        let mut line = Vec::new();
-        input.take(LONGEST_LINE as u64 + 1).read_until(b'\n', &mut line)?;
-        if line.is_empty() {
-            return Ok(None);
-        }
-        if line.len() > LONGEST_LINE {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "resilmesh sent a line that is too long"));
-        }
-        match serde_json::from_slice(&line) {
-            Ok(message) => return Ok(Some(message)),
-            Err(error) => host.warn(format!("the Python host does not understand what resilmesh said: {error}")),
-        }
-    }
+    read_message(input, |error| {
+        host.warn(format!("the Python host does not understand what resilmesh said: {error}"));
+    })
 }
 
 /// Makes a call in a thread where no other one runs.
@@ -154,7 +162,7 @@ fn make_calls(host: &Arc<Host>, python: &Arc<Interpreter>, first: Work) {
 
 /// Tells how a call has ended.
 fn finish(host: &Host, id: CallId, outcome: Result<serde_json::Value, Failure>) {
-    host.prints.drain(host, true);
+    host.drain_prints();
     let message = match outcome {
         Ok(value) => FromHost::Done { call: id, value },
         Err(error) => FromHost::Failed { call: id, error },

@@ -12,10 +12,8 @@ use resilmesh_hook_api::Failure;
 use resilmesh_hook_api::batch::{self, BATCH_VERSION, FrameKind, Hello, Welcome};
 
 use crate::interpreter;
-use crate::outbox::Form;
-use crate::prints;
-use crate::session::Host;
-use crate::streams;
+use crate::outbox::{Form, Outbox};
+use crate::session::{self, Host};
 
 /// Batches that are read ahead.
 const AHEAD: usize = 4;
@@ -24,13 +22,13 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// Works until the end of input.
 pub(crate) fn run() -> Result<(), Box<dyn Error>> {
-    let streams = streams::take(Form::Frames)?;
-    let host = Arc::new(Host::new(streams.outbox, streams.prints));
+    let streams = resilmesh_hook_host::take()?;
+    let host = Arc::new(Host::new(Outbox::new(streams.output, Form::Frames), streams.prints));
     let python = interpreter::start(&host, streams.last_words, streams.private)?;
     let hello = Hello { version: BATCH_VERSION, language: "python".to_owned(), runtime: python.version().to_owned() };
     host.outbox().frame(FrameKind::Hello, &serde_json::to_vec(&hello)?)?;
-    prints::forward(&host)?;
-    let mut input = streams.input;
+    session::forward_prints(&host)?;
+    let mut input = BufReader::new(streams.input);
     let welcome = welcome(&mut input)?;
     let module = match python.load(&welcome) {
         Ok(module) => module,
@@ -56,7 +54,7 @@ fn welcome(input: &mut BufReader<File>) -> Result<Welcome, Box<dyn Error>> {
 
 /// The module cannot be loaded.
 fn refuse(host: &Host, failure: &Failure) -> Result<(), Box<dyn Error>> {
-    host.prints().drain(host, true);
+    host.drain_prints();
     host.outbox().frame(FrameKind::Failed, &failure.to_json())?;
     Err(failure.message.clone().into())
 }

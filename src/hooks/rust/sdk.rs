@@ -13,8 +13,9 @@ use super::Builds;
 
 static SDK: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/sdk/rust");
 static API: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/crates/hook-api");
+static HOST: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/crates/hook-host");
 
-/// The workspace that both are in.
+/// The workspace that they are in.
 const WORKSPACE: &str = include_str!("../../../Cargo.toml");
 /// The versions that this program was built with: what a crate without a lock of its own is built with too, if it
 /// needs the same.
@@ -77,6 +78,7 @@ fn files() -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = vec![(PathBuf::from("Cargo.toml"), manifest().into_bytes())];
     collect(&SDK, Path::new(CRATE), &mut files);
     collect(&API, Path::new("crates/hook-api"), &mut files);
+    collect(&HOST, Path::new("crates/hook-host"), &mut files);
     files.sort();
     files
 }
@@ -93,7 +95,7 @@ fn manifest() -> String {
         WORKSPACE.get(start..start + end)
     });
     format!(
-        "[workspace]\nmembers = [\"sdk/rust\", \"sdk/rust/macros\", \"sdk/rust/attributes\", \"crates/hook-api\"]\nresolver = \"3\"\n\n{}\n",
+        "[workspace]\nmembers = [\"sdk/rust\", \"sdk/rust/macros\", \"sdk/rust/attributes\", \"crates/hook-api\", \"crates/hook-host\"]\nresolver = \"3\"\n\n{}\n",
         inherited.unwrap_or_default()
     )
 }

@@ -5,7 +5,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use resilmesh_hook_api::{Call, FromHost, HookKind, HookRef, ToHost, VERSION};
-use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
@@ -74,7 +73,7 @@ async fn unknown_hook(host: &mut Tried, product: &str, folder: &Path, file: &str
         line: 1,
     };
     host.say(&ToHost::Cancel { id: 4_711 }).await;
-    host.say(&ToHost::Call { id: 1, call: Box::new(call(hook)) }).await;
+    host.say(&ToHost::Call { id: 1, call: Box::new(Call::of(hook, HookKind::Execute)) }).await;
     let ends = timeout(WITHIN, async {
         while let Ok(Some(line)) = host.lines.next_line().await {
             match serde_json::from_str(&line) {
@@ -125,20 +124,5 @@ impl Tried {
         if let Ok(line) = serde_json::to_string(message) {
             self.write(&format!("{line}\n")).await;
         }
-    }
-}
-
-fn call(hook: HookRef) -> Call {
-    Call {
-        hook,
-        kind: HookKind::Execute,
-        instance: None,
-        plug: None,
-        integration: None,
-        topic: None,
-        mode: None,
-        data: Value::Null,
-        path: None,
-        deadline: None,
     }
 }

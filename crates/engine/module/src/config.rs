@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use resilmesh_hook_api::HookRef;
-use resilmesh_relay::config::{Input, Output};
+use resilmesh_relay::config::{Ends, Input, Output};
 use resilmesh_relay::fields::Fields;
 use resilmesh_service::amount;
 use serde_json::{Map, Value};
@@ -74,10 +74,7 @@ fn parse(text: &str, folder: &Path) -> Result<Config, Vec<String>> {
     let value: Yaml = serde_yaml::from_str(text).map_err(|error| vec![format!("is not YAML: {error}")])?;
     let mut mistakes = Vec::new();
     let mut document = Fields::new("", value, &mut mistakes);
-    let name = document.text("name");
-    let inbox_prefix = document.text("inbox_prefix");
-    let input = Input::read(document.required_inner("input"), folder, inbox_prefix);
-    let output = Output::read(document.required_inner("output"));
+    let Ends { name, input, output } = Ends::read(&mut document, folder);
     let code = code(document.required_inner("code"), folder);
     // Within bounds that fit, which was checked.
     let workers = document.number("workers", 1..=256, 1) as usize;
@@ -87,17 +84,9 @@ fn parse(text: &str, folder: &Path) -> Result<Config, Vec<String>> {
     let secrets = document.text_map("secrets").into_iter().map(|(key, file)| (key, folder.join(file))).collect();
     document.finish();
     match code {
-        Some(code) if mistakes.is_empty() => Ok(Config {
-            name: name.unwrap_or_else(|| input.consumer.clone()),
-            input,
-            output,
-            code,
-            workers,
-            timeout,
-            tries,
-            settings,
-            secrets,
-        }),
+        Some(code) if mistakes.is_empty() => {
+            Ok(Config { name, input, output, code, workers, timeout, tries, settings, secrets })
+        }
         _ => Err(mistakes),
     }
 }

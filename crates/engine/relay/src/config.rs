@@ -16,6 +16,28 @@ pub fn read<T>(path: &Path, parse: impl FnOnce(&str, &Path) -> Result<T, Vec<Str
     parse(&text, &folder).map_err(|mistakes| mistakes.into_iter().map(here).collect())
 }
 
+/// What every service between streams is told about itself.
+#[derive(Debug, Clone)]
+pub struct Ends {
+    /// The name of the instance, shown in the bus's list of connections; if not given, the consumer's.
+    pub name: String,
+    /// Where events come from.
+    pub input: Input,
+    /// Where events go.
+    pub output: Output,
+}
+
+impl Ends {
+    /// Reads it from a whole document; relative paths start from `folder`.
+    pub fn read(document: &mut Fields<'_>, folder: &Path) -> Self {
+        let name = document.text("name");
+        let inbox_prefix = document.text("inbox_prefix");
+        let input = Input::read(document.required_inner("input"), folder, inbox_prefix);
+        let output = Output::read(document.required_inner("output"));
+        Self { name: name.unwrap_or_else(|| input.consumer.clone()), input, output }
+    }
+}
+
 /// Where events come from.
 #[derive(Debug, Clone)]
 pub struct Input {

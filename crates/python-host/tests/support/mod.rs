@@ -146,21 +146,13 @@ impl Bench {
             line: u32::try_from(at + 1 - decorators).expect("few lines"),
         };
         Call {
-            hook,
-            kind,
             instance: Some(Instance {
                 name: "one".to_owned(),
                 product: product.to_owned(),
                 path: format!("{}/instances/{product}/one", self.project.path().display()),
                 settings: json!({"port": 7}).as_object().cloned().unwrap_or_default(),
             }),
-            plug: None,
-            integration: None,
-            topic: None,
-            mode: None,
-            data: Value::Null,
-            path: None,
-            deadline: None,
+            ..Call::of(hook, kind)
         }
     }
 

@@ -3,10 +3,8 @@
 mod calls;
 mod outbox;
 mod panics;
-mod prints;
 mod questions;
 mod session;
-mod streams;
 mod worker;
 
 use std::io;
@@ -32,8 +30,8 @@ pub fn run() -> ExitCode {
 
 fn serve() -> io::Result<()> {
     match std::env::args().nth(1).as_deref() {
-        None => session::serve(streams::take()?),
-        Some(WORKER) => worker::serve(streams::take()?),
+        None => session::serve(resilmesh_hook_host::take()?),
+        Some(WORKER) => worker::serve(resilmesh_hook_host::take()?),
         Some(other) => {
             Err(io::Error::other(format!("it has no option `{other}`: resilmesh starts it, to run the hooks in it")))
         }

@@ -2,22 +2,21 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufReader, Write as _};
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use resilmesh_hook_api::{Call, CallId, Failure, FromHost, LONGEST_LINE, Level, ToHost, VERSION};
+use resilmesh_hook_api::{Call, CallId, Failure, FromHost, Level, ToHost, VERSION};
+use resilmesh_hook_host::{Prints, Streams, read_message};
 use serde_json::Value;
 
 use super::calls::{CallDesk, Running};
 use super::outbox::Outbox;
 use super::panics;
-use super::prints::Prints;
 use super::questions::Questions;
-use super::streams::Streams;
 use crate::context::Context;
 use crate::registry;
 
@@ -69,7 +68,7 @@ pub(super) fn serve(streams: Streams) -> io::Result<()> {
     let host = Arc::new(Host {
         outbox: Outbox::new(streams.output),
         questions: Questions::default(),
-        prints: Prints::new(streams.prints),
+        prints: streams.prints,
         calls: Mutex::default(),
         call_ended: Condvar::new(),
     });
@@ -103,20 +102,9 @@ pub(super) fn serve(streams: Streams) -> io::Result<()> {
 
 /// The next message; none at the end of input.
 fn read(host: &Host, input: &mut BufReader<File>) -> io::Result<Option<ToHost>> {
-    loop {
-        let mut line = Vec::new();
-        input.take(LONGEST_LINE as u64 + 1).read_until(b'\n', &mut line)?;
-        if line.is_empty() {
-            return Ok(None);
-        }
-        if line.len() > LONGEST_LINE {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "resilmesh sent a line that is too long"));
-        }
-        match serde_json::from_slice(&line) {
-            Ok(message) => return Ok(Some(message)),
-            Err(error) => host.warn(format!("the host of Rust hooks does not understand what resilmesh said: {error}")),
-        }
-    }
+    read_message(input, |error| {
+        host.warn(format!("the host of Rust hooks does not understand what resilmesh said: {error}"));
+    })
 }
 
 /// Makes a call in a thread of its own.

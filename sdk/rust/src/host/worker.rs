@@ -7,11 +7,10 @@ use std::thread;
 
 use resilmesh_hook_api::batch::{self, BATCH_VERSION, FrameKind, Hello, Log, Welcome};
 use resilmesh_hook_api::{Failure, Level};
+use resilmesh_hook_host::Streams;
 use serde::Serialize;
 
 use super::panics;
-use super::prints::Prints;
-use super::streams::Streams;
 use crate::error::Result;
 use crate::module::{Event, Outcome, Start, Worker};
 use crate::registry::{self, Run};
@@ -39,7 +38,7 @@ impl Frames {
 pub(super) fn serve(streams: Streams) -> io::Result<()> {
     panics::note();
     let frames = Frames(Arc::new(Mutex::new(streams.output)));
-    let prints = Arc::new(Prints::new(streams.prints));
+    let prints = Arc::new(streams.prints);
     let (speaking, printing) = (frames.clone(), Arc::clone(&prints));
     thread::Builder::new().name("prints".to_owned()).spawn(move || printing.forward(&|text| speaking.printed(text)))?;
     let runtime = env!("CARGO_PKG_VERSION").to_owned();

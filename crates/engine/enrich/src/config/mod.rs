@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::Url;
-use resilmesh_relay::config::{Input, Output};
+use resilmesh_relay::config::{Ends, Input, Output};
 use resilmesh_relay::fields::{Fields, closest};
 use serde_yaml::Value;
 
@@ -106,10 +106,7 @@ fn parse(text: &str, folder: &Path) -> Result<Config, Vec<String>> {
     let value: Value = serde_yaml::from_str(text).map_err(|error| vec![format!("is not YAML: {error}")])?;
     let mut mistakes = Vec::new();
     let mut document = Fields::new("", value, &mut mistakes);
-    let name = document.text("name");
-    let inbox_prefix = document.text("inbox_prefix");
-    let input = Input::read(document.required_inner("input"), folder, inbox_prefix);
-    let output = Output::read(document.required_inner("output"));
+    let Ends { name, input, output } = Ends::read(&mut document, folder);
     let providers = providers(&mut document);
     let data_dir = folder.join(document.text("data_dir").unwrap_or_else(|| "data".to_owned()));
     let local = document.inner("local").map(|fields| local(fields, folder)).unwrap_or_default();
@@ -118,7 +115,7 @@ fn parse(text: &str, folder: &Path) -> Result<Config, Vec<String>> {
     document.finish();
     match silentpush {
         Some(silentpush) if mistakes.is_empty() => Ok(Config {
-            name: name.unwrap_or_else(|| input.consumer.clone()),
+            name,
             input,
             output,
             providers,

@@ -14,10 +14,12 @@ const LONGEST: usize = 64 << 10;
 const BUDGET: usize = 8 << 20;
 
 /// The reading end of the pipe that standard output and error are.
-pub(super) struct Prints {
+#[derive(Debug)]
+pub struct Prints {
     state: Mutex<State>,
 }
 
+#[derive(Debug)]
 struct State {
     file: File,
     line: Vec<u8>,
@@ -26,7 +28,7 @@ struct State {
 
 impl Prints {
     /// From a descriptor that does not block.
-    pub(super) fn new(file: File) -> Self {
+    pub(crate) fn new(file: File) -> Self {
         Self { state: Mutex::new(State { file, line: Vec::new(), budget: BUDGET }) }
     }
 
@@ -35,12 +37,12 @@ impl Prints {
     }
 
     /// A call starts: it may print as much as any.
-    pub(super) fn renew(&self) {
+    pub fn renew(&self) {
         self.state().budget = BUDGET;
     }
 
     /// Tells on what has been written so far. With `all`, a line without end too: a call is over.
-    pub(super) fn drain(&self, all: bool, tell: &dyn Fn(String)) {
+    pub fn drain(&self, all: bool, tell: &dyn Fn(String)) {
         let mut state = self.state();
         let mut chunk = [0; 16 << 10];
         // Bounded: a program that writes without end must not keep its call from ending.
@@ -55,8 +57,11 @@ impl Prints {
         }
     }
 
-    /// Tells on what is printed, as it is.
-    pub(super) fn forward(&self, tell: &dyn Fn(String)) -> io::Result<()> {
+    /// Tells on what is printed, as it is, for ever.
+    ///
+    /// # Errors
+    /// When nothing more can be read.
+    pub fn forward(&self, tell: &dyn Fn(String)) -> io::Result<()> {
         let reader = self.state().file.try_clone()?;
         loop {
             match poll(&mut [PollFd::new(&reader, PollFlags::IN)], None) {
